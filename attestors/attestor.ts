@@ -1,0 +1,160 @@
+/**
+ * What a plug-in implements, and what the host hands to it. A plug-in turns one kind of evidence into an attestation;
+ * it decides nothing, signs nothing, records nothing. Also the public export `counterseal/attestor`.
+ *
+ * Times are seconds since the epoch, and may have a fraction.
+ */
+import type { z } from 'zod';
+
+/** Seconds since the epoch, with a fraction. The only clock that a plug-in may read. */
+export type Clock = () => number;
+
+/** A JWT taken apart but **not yet verified**: good for routing and for the record, for nothing else. */
+export interface UnverifiedJwt {
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** The bytes that were signed: `header.payload`, as they came. */
+  readonly signingInput: string;
+  readonly signature: Buffer;
+}
+
+/** What a workload shows (RFC 9334). */
+export interface Evidence {
+  /** The token type URI that came with it, such as `urn:ietf:params:oauth:token-type:jwt`. */
+  readonly tokenType: string;
+  /** As received, less white space at its end. Never log it, never put it into an error. */
+  readonly token: string;
+  /** Set by the host when the token has the form of a JWT. */
+  readonly jwt?: UnverifiedJwt;
+}
+
+/** Evidence goes to the attestor whose triple it carries; two attestors with one triple are refused at start. */
+export interface Route {
+  readonly tokenType: string;
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** Why a fact is not known: the platform did not say, or a dependency did not answer. */
+export type UnknownCause = 'missing' | 'unavailable';
+
+export interface Fact {
+  readonly value: unknown;
+  /** Seconds since the epoch. */
+  readonly observedAt: number;
+}
+
+/** How far the evidence binds to one running instance; `low` for a bearer that names no instance. */
+export type Assurance = 'low' | 'medium' | 'high';
+
+/** The verified result. The host checks its invariants and refuses to go on when one is broken. */
+export interface Attestation {
+  readonly attestor: string;
+  /** A SPIFFE ID made by `host.spiffeId`. */
+  readonly subject: string;
+  /** What is revoked when it dies, such as `pod:UID`. */
+  readonly instance: string;
+  /** Null while unknown. */
+  readonly environment: string | null;
+  /** Made by `selector()`, sorted, without duplicates. */
+  readonly selectors: readonly string[];
+  /** Selector kinds (`k8s:node`) of which it is not known whether the workload has one: neither present nor absent. */
+  readonly unknownSelectors: Readonly<Record<string, UnknownCause>>;
+  /** As verified. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly facts: Readonly<Record<string, Fact>>;
+  /** The evidence's own id, or a hash of its signed bytes. Never a hash of the whole token. */
+  readonly evidenceId: string;
+  /** True for evidence that may be redeemed once: the host claims it. False for platform tokens, which are re-sent. */
+  readonly singleUse: boolean;
+  readonly assurance: Assurance;
+  readonly attestedAt: number;
+  /** The evidence is not accepted at or after this time. */
+  readonly expiresAt: number;
+  /** Caps the `exp` of whatever is issued on this attestation. */
+  readonly vouchesUntil: number;
+}
+
+/** Where verification keys come from. Relative files are relative to the configuration file. */
+export type KeySource =
+  | { readonly file: string }
+  | { readonly uri: string }
+  | { readonly name: string; readonly load: (signal: AbortSignal) => Promise<unknown> };
+
+/** Keys of one issuer, cached by the host: one flight, negative cache, limit on staleness. */
+export interface KeySet {
+  /** Loads the keys once at start; a failure is reported as a warning, and `verifyJwt` says *unavailable* until it works. */
+  ready(): Promise<void>;
+  close(): void;
+}
+
+export interface JwtExpectations {
+  readonly issuer: string;
+  readonly audience: string;
+  /** `refuse`: the token's `aud` holds ours and nothing else. */
+  readonly otherAudiences: 'refuse' | 'allow';
+  /** Seconds; a token whose `exp` − `iat` is greater is rejected. */
+  readonly maxLifetime: number;
+}
+
+/** Claims that every accepted JWT has, with the forms already checked. */
+export interface VerifiedJwt {
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly exp: number;
+  readonly iat: number;
+}
+
+/** What the host hands to an attestor: nothing else of the service is reachable from a plug-in. */
+export interface AttestorHost {
+  readonly now: Clock;
+  /** Our issuer identifier: the default audience of evidence. */
+  readonly issuer: string;
+  /** The deployment's environment: the default of a workload's. */
+  readonly environment: string;
+  keySet(source: KeySource, limits: { readonly maxStale: number }): KeySet;
+  /** @throws Rejected, Unavailable */
+  verifyJwt(jwt: UnverifiedJwt, keys: KeySet, expect: JwtExpectations): Promise<VerifiedJwt>;
+  /** `spiffe://TRUST-DOMAIN/ATTESTOR/…`, each segment encoded where SPIFFE does not allow it as it is. */
+  spiffeId(...segments: readonly string[]): string;
+  /** An absolute path for one that is relative to the configuration file. */
+  path(relative: string): string;
+  /** One line for operators; never with token bytes. */
+  warn(message: string): void;
+}
+
+/** Given with each call of `attest`. */
+export interface AttestCall {
+  /** Aborts at the host's deadline; made only when asked for, so a call without I/O pays nothing. */
+  signal(): AbortSignal;
+}
+
+export interface Attestor {
+  /** Its key in the configuration. */
+  readonly name: string;
+  readonly accepts: readonly Route[];
+  /** @throws Rejected (the evidence's fault), Unavailable (a dependency's) */
+  attest(evidence: Evidence, call: AttestCall): Promise<Attestation>;
+  close(): Promise<void>;
+}
+
+/** One entry of `attestors/index.ts`. */
+export interface AttestorType<Options = unknown> {
+  /** The `type` of the configuration. */
+  readonly type: string;
+  /** Kinds that its selectors may have, such as `k8s:ns`: a rule that names another is refused at load. */
+  readonly selectorKinds: readonly string[];
+  /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */
+  readonly options: z.ZodType<Options>;
+  create(name: string, options: Options, host: AttestorHost): Promise<Attestor>;
+}
+
+/**
+ * A selector from its parts: `selector('k8s', 'ns', 'agents')` is `k8s:ns:agents`. `%` and `:` are percent-encoded in
+ * every part but the last, so that no value can pass for another kind.
+ */
+export function selector(...parts: readonly [string, string, ...string[]]): string {
+  const last = parts.length - 1;
+  return parts
+    .map((part, index) => (index === last ? part : part.replaceAll('%', '%25').replaceAll(':', '%3A')))
+    .join(':');
+}

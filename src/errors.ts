@@ -1,0 +1,184 @@
+/**
+ * The one error table. Each fault fixes what the client sees: a registered OAuth error, a status and a sentence that
+ * never quotes the request. What an operator needs (`reason`, `detail`) travels beside it and ends in the audit record.
+ */
+export interface FaultEntry {
+  /** The registered `error` value; null where the answer is not an OAuth error (405). */
+  readonly error: string | null;
+  readonly status: number;
+  /** RFC 6749 §5.2 charset: printable ASCII without `"` and `\`. Tells the caller what to do next. */
+  readonly description: string;
+  /** Where the answer is specified. */
+  readonly reference: string;
+}
+
+const entry = (error: string | null, status: number, description: string, reference: string): FaultEntry =>
+  Object.freeze({ error, status, description, reference });
+
+export const faults = Object.freeze({
+  method_not_allowed: entry(null, 405, 'Send the request with POST.', 'RFC 6749 §3.2'),
+  body_not_form: entry(
+    'invalid_request',
+    400,
+    'Send the parameters in the body, as application/x-www-form-urlencoded in UTF-8, without a content encoding.',
+    'RFC 6749 §3.2, appendix B',
+  ),
+  body_too_large: entry('invalid_request', 413, 'The request body is over 64 KiB.', 'RFC 9110 §15.5.14'),
+  query_not_allowed: entry(
+    'invalid_request',
+    400,
+    'Send the parameters in the body: the token endpoint takes no query.',
+    'RFC 6749 §3.2',
+  ),
+  parameter_repeated: entry(
+    'invalid_request',
+    400,
+    'A parameter was sent more than once; only resource and audience may repeat.',
+    'RFC 6749 §3.2',
+  ),
+  too_many_parameters: entry('invalid_request', 400, 'The request has too many parameters.', 'RFC 6749 §5.2'),
+  parameter_missing: entry(
+    'invalid_request',
+    400,
+    'A required parameter is missing: grant_type, subject_token and subject_token_type are required.',
+    'RFC 8693 §2.1',
+  ),
+  actor_incomplete: entry(
+    'invalid_request',
+    400,
+    'Send actor_token and actor_token_type together, or neither.',
+    'RFC 8693 §2.1',
+  ),
+  actor_unsupported: entry(
+    'invalid_request',
+    400,
+    'This server does not accept an actor_token: send the token of the workload as subject_token alone.',
+    'RFC 8693 §2.1',
+  ),
+  grant_type_unsupported: entry(
+    'unsupported_grant_type',
+    400,
+    'Use a grant_type that the metadata lists in grant_types_supported.',
+    'RFC 6749 §5.2',
+  ),
+  token_type_unsupported: entry(
+    'invalid_request',
+    400,
+    'The subject_token_type is not accepted here, or is not the type of the subject_token.',
+    'RFC 8693 §2.2.2',
+  ),
+  requested_token_type_unsupported: entry(
+    'invalid_request',
+    400,
+    'The requested_token_type is not issued here: leave it out, or ask for urn:ietf:params:oauth:token-type:access_token.',
+    'RFC 8693 §2.1',
+  ),
+  evidence_rejected: entry(
+    'invalid_request',
+    400,
+    'The subject_token was not accepted. An operator finds the reason in the audit log under the decision_id.',
+    'RFC 8693 §2.2.2',
+  ),
+  target_malformed: entry(
+    'invalid_target',
+    400,
+    'Name one target, as an absolute URI without a fragment; if resource and audience are both sent, they must be the same.',
+    'RFC 8707 §2',
+  ),
+  target_refused: entry(
+    'invalid_target',
+    400,
+    'No token is issued to this workload for this target. An operator finds the reason in the audit log under the decision_id.',
+    'RFC 8707 §2',
+  ),
+  scope_malformed: entry(
+    'invalid_scope',
+    400,
+    'The scope is not a list of scope tokens that are separated by single spaces.',
+    'RFC 6749 §3.3',
+  ),
+  scope_refused: entry(
+    'invalid_scope',
+    400,
+    'None of the requested scope is granted. Leave scope out to get all that is.',
+    'RFC 6749 §5.2',
+  ),
+  authorization_details_unsupported: entry(
+    'invalid_authorization_details',
+    400,
+    'This server does not support authorization_details: leave it out.',
+    'RFC 9396 §5',
+  ),
+  client_authentication_ambiguous: entry(
+    'invalid_request',
+    400,
+    'Identify the client in one way only: in the Authorization header or in the body.',
+    'RFC 6749 §2.3',
+  ),
+  client_invalid: entry(
+    'invalid_client',
+    401,
+    'Send no client secret or assertion: the subject_token is the authentication. A client_id, if sent, must be the subject.',
+    'RFC 6749 §5.2',
+  ),
+  dependency_unavailable: entry(
+    'temporarily_unavailable',
+    503,
+    'A service that is needed for the decision did not answer. Try again later.',
+    'RFC 6749 §4.1.2.1',
+  ),
+  audit_unavailable: entry(
+    'temporarily_unavailable',
+    503,
+    'The decision could not be recorded, so no token was issued. Try again later.',
+    'RFC 6749 §4.1.2.1',
+  ),
+  internal: entry(
+    'server_error',
+    500,
+    'The server failed. An operator finds the cause in its log.',
+    'RFC 6749 §4.1.2.1',
+  ),
+});
+
+export type Fault = keyof typeof faults;
+
+/** Ends a request with an entry of the table. */
+export class Refusal extends Error {
+  override readonly name: string = 'Refusal';
+  /**
+   * @param fault what the client is told
+   * @param reason a stable code for operators and tests, such as `jwt_expired`
+   * @param detail for the audit record only; may quote claims and parameters, never a token
+   */
+  constructor(
+    readonly fault: Fault,
+    readonly reason: string,
+    readonly detail: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${reason}: ${detail}`, options);
+  }
+}
+
+/** Evidence is not accepted, and that is the evidence's fault. The grant decides which OAuth error it is. */
+export class Rejected extends Refusal {
+  override readonly name = 'Rejected';
+  constructor(reason: string, detail: string, options?: ErrorOptions) {
+    super('evidence_rejected', reason, detail, options);
+  }
+}
+
+/** A dependency did not answer, so nothing can be said about the evidence: 503, never a token. */
+export class Unavailable extends Refusal {
+  override readonly name = 'Unavailable';
+  /** @param retryAfter seconds until a retry makes sense; sent as `Retry-After` */
+  constructor(
+    reason: string,
+    detail: string,
+    readonly retryAfter = 1,
+    options?: ErrorOptions,
+  ) {
+    super('dependency_unavailable', reason, detail, options);
+  }
+}
