@@ -1,0 +1,58 @@
+/** Which IP addresses are public, and which are in a network. */
+import { BlockList, isIP } from 'node:net';
+
+/**
+ * @param cidrs such as `10.0.0.0/8` or `fd00::/8`
+ * @throws Error which says what is malformed
+ */
+export function networks(cidrs: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [address = '', prefix = '', ...rest] = cidr.split('/');
+    const family = isIP(address);
+    const isPrefix = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+    if (family === 0 || !isPrefix || rest.length > 0) {
+      throw new Error(`${JSON.stringify(cidr)} is not a network: write it as 10.0.0.0/8 or fd00::/8`);
+    }
+    list.addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6');
+  }
+  return list;
+}
+
+export const loopback = networks(['127.0.0.0/8', '::1/128']);
+
+/** An IPv4-mapped IPv6 address counts as the IPv4 address that it maps. */
+export function contains(list: BlockList, address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && list.check(address, family === 4 ? 'ipv4' : 'ipv6');
+}
+
+/** IPv4: all but the special-purpose blocks. IPv6: global unicast, less what leads to IPv4 or to nobody. Others are not public. */
+export function isPublic(address: string): boolean {
+  if (isIP(address) === 4) return !contains(special, address);
+  return contains(globalUnicast, address) && !contains(special, address);
+}
+
+const globalUnicast = networks(['2000::/3']);
+
+/** IANA's special-purpose registries (RFC 6890), multicast and reserved space. */
+const special = networks([
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/3',
+  '2001::/23',
+  '2001:db8::/32',
+  '2002::/16',
+  '3fff::/20',
+]);

@@ -1,0 +1,150 @@
+/**
+ * The keys of one issuer, cached. Whoever sends tokens chooses their `kid`, so an unknown one may cause a load only
+ * within limits: all callers share one flight, a `kid` that was looked for is not looked for again soon, and loads that
+ * unknown ones cause keep a distance.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Clock, KeySet } from '../../attestors/attestor.js';
+import { withDeadline } from '../deadline.js';
+import { Refusal, Rejected, Unavailable } from '../errors.js';
+import { importKeys, isKid, type VerificationKey } from './key.js';
+import { quoteClaim } from './quote.js';
+
+/** Milliseconds that one load may take. */
+const loadDeadline = 5_000;
+/** Seconds after which the keys are loaded again in the background; earlier where they get stale earlier. */
+const longestUnrefreshed = 300;
+/** Seconds between two loads that unknown `kid`s cause. */
+const coolDown = 5;
+/** Seconds between a load that failed and the next. */
+const backOff = 1;
+/** Seconds for which a `kid` that a load did not bring is not looked for again. */
+const unknownFor = 30;
+const maxUnknown = 1_000;
+
+export interface KeySetOptions {
+  /** For messages, such as `file ./jwks.json`. */
+  readonly name: string;
+  /** Brings a parsed JWK Set. */
+  readonly load: (signal: AbortSignal) => Promise<unknown>;
+  readonly now: Clock;
+  /** Seconds since the last load that worked, after which the keys are no longer used. */
+  readonly maxStale: number;
+  readonly warn: (message: string) => void;
+}
+
+export interface KeySetStatus {
+  readonly name: string;
+  readonly keys: number;
+  /** Since the last load that worked; null when none has. */
+  readonly ageSeconds: number | null;
+  /** Of the last load; null when it worked. Holds nothing that an upstream sent. */
+  readonly lastError: string | null;
+}
+
+export interface HostKeySet extends KeySet {
+  readonly name: string;
+  /**
+   * A known key at once; else a promise that rejects with *Rejected* `jwt_unknown_key` when the issuer has no such key, and
+   * with *Unavailable* `keys_unavailable` when that cannot be told. A `kid` of another form than `isKid` never causes a load.
+   */
+  find(kid: string): VerificationKey | Promise<VerificationKey>;
+  status(): KeySetStatus;
+}
+
+export function createKeySet(options: KeySetOptions): HostKeySet {
+  const { name, now, maxStale } = options;
+  const refreshAfter = Math.min(longestUnrefreshed, maxStale / 2);
+  const closing = new AbortController();
+  /** By `kid`, when a load did not bring it. */
+  const unknown = new LRUCache<string, number>({ max: maxUnknown });
+  let keys: ReadonlyMap<string, VerificationKey> = new Map();
+  let loadedAt = Number.NEGATIVE_INFINITY;
+  let failure: { readonly message: string; readonly at: number } | null = null;
+  let unknownLoadAt = Number.NEGATIVE_INFINITY;
+  let flight: Promise<void> | undefined;
+
+  const isStale = () => now() - loadedAt > maxStale;
+
+  /** Joins the load that is under way, or begins one unless the last one failed just now. Never rejects. */
+  function load(): Promise<void> {
+    if (flight !== undefined) return flight;
+    if (closing.signal.aborted || (failure !== null && now() - failure.at < backOff)) return Promise.resolve();
+    flight = loadOnce().finally(() => {
+      flight = undefined;
+    });
+    return flight;
+  }
+
+  async function loadOnce(): Promise<void> {
+    try {
+      keys = importKeys(await withDeadline(loadDeadline, closing.signal, late, options.load));
+      loadedAt = now();
+      if (failure !== null) options.warn(`keys from ${name} are loaded again`);
+      failure = null;
+    } catch (error) {
+      const message = describe(error);
+      const isNews = failure?.message !== message;
+      failure = { message, at: now() };
+      if (isNews && !closing.signal.aborted) options.warn(`keys from ${name} could not be loaded: ${message}`);
+    }
+  }
+
+  async function findAfterLoad(kid: string): Promise<VerificationKey> {
+    if (!isKid(kid)) throw unknownKey(kid);
+    if (isStale()) await load();
+    else if (!keys.has(kid)) await loadForUnknown(kid);
+    if (isStale()) throw unavailable(loadedAt === Number.NEGATIVE_INFINITY ? 'have not been loaded' : 'are too old');
+    const key = keys.get(kid);
+    if (key !== undefined) return key;
+    if (failure !== null) throw unavailable(`have no kid ${quoteClaim(kid)}, and could not be loaded again`);
+    throw unknownKey(kid);
+  }
+
+  async function loadForUnknown(kid: string): Promise<void> {
+    if (flight === undefined && failure === null) {
+      const soughtAt = unknown.get(kid);
+      if (soughtAt !== undefined && now() - soughtAt < unknownFor) return;
+      if (now() - unknownLoadAt < coolDown) return;
+      unknownLoadAt = now();
+    }
+    await load();
+    if (failure === null && !keys.has(kid)) unknown.set(kid, now());
+  }
+
+  const unknownKey = (kid: string) => new Rejected('jwt_unknown_key', `kid: ${quoteClaim(kid)} is no key of ${name}.`);
+
+  const unavailable = (what: string) =>
+    new Unavailable('keys_unavailable', `The keys from ${name} ${what}: ${failure?.message ?? 'no reason is known'}.`);
+
+  return Object.freeze<HostKeySet>({
+    name,
+    async ready() {
+      if (isStale()) await load();
+    },
+    close: () => closing.abort(),
+    find(kid) {
+      const age = now() - loadedAt;
+      const key = keys.get(kid);
+      if (key === undefined || age > maxStale) return findAfterLoad(kid);
+      if (age > refreshAfter) void load();
+      return key;
+    },
+    status: () => ({
+      name,
+      keys: keys.size,
+      ageSeconds: loadedAt === Number.NEGATIVE_INFINITY ? null : Math.floor(now() - loadedAt),
+      lastError: failure?.message ?? null,
+    }),
+  });
+}
+
+const late = () => new Unavailable('keys_late', `no answer within ${loadDeadline} ms`);
+
+/** Other errors than ours may quote what an upstream sent: of these only the kind is told. */
+function describe(error: unknown): string {
+  if (error instanceof Refusal) return error.detail;
+  if (!(error instanceof Error)) return 'an unknown error';
+  const { code } = error as NodeJS.ErrnoException;
+  return code === undefined ? error.name : `${error.name} ${code}`;
+}

@@ -1,0 +1,17 @@
+/** JWS signatures (RFC 7518 §3, RFC 8037 §3.1), synchronously: off the thread, a hop would cost more than it frees. */
+import { verify } from 'node:crypto';
+import type { VerificationAlgorithm, VerificationKey } from './key.js';
+
+const digests: Readonly<Record<VerificationAlgorithm, 'sha256' | 'sha384' | null>> = {
+  RS256: 'sha256',
+  ES256: 'sha256',
+  ES384: 'sha384',
+  EdDSA: null,
+};
+
+/** Never throws for bytes of any kind: a signature that cannot be read does not hold. */
+export function signatureHolds(key: VerificationKey, signingInput: string, signature: Buffer): boolean {
+  if (signature.length !== key.signatureLength) return false;
+  const options = { key: key.key, dsaEncoding: 'ieee-p1363' } as const;
+  return verify(digests[key.algorithm], Buffer.from(signingInput), options, signature);
+}

@@ -1,0 +1,64 @@
+/** Verifies a JWT (RFC 7519 §7.2, RFC 8725): header, then key, then signature, then claims. The hot path. */
+import type { JwtExpectations, UnverifiedJwt, VerifiedJwt } from '../../attestors/attestor.js';
+import { Rejected } from '../errors.js';
+import { checkClaims } from './claims.js';
+import type { HostKeySet } from './key-set.js';
+import { quoteClaim } from './quote.js';
+import { signatureHolds } from './signature.js';
+
+/** Each would tell us where to find a key, or to read the signature in another way. Known to us or not: refused. */
+const refusedParameters = ['crit', 'b64', 'jku', 'x5u', 'jwk', 'x5c'] as const;
+
+/**
+ * @param jwt made by `decodeJwt`
+ * @param now seconds since the epoch
+ * @throws Rejected `jwt_algorithm`, `jwt_header_parameter`, `jwt_type`, `jwt_key_id`, `jwt_unknown_key`, `jwt_signature`, or
+ *   one of `checkClaims`
+ * @throws Unavailable when the keys cannot be had
+ */
+export async function verifyJwt(
+  jwt: UnverifiedJwt,
+  keys: HostKeySet,
+  expect: JwtExpectations,
+  now: number,
+): Promise<VerifiedJwt> {
+  const kid = checkHeader(jwt.header);
+  const found = keys.find(kid);
+  // Awaited only when it has to be: a known key costs no turn.
+  const key = found instanceof Promise ? await found : found;
+  const { alg } = jwt.header;
+  if (alg !== key.algorithm) {
+    throw new Rejected(
+      'jwt_algorithm',
+      `alg: expected ${quoteClaim(key.algorithm)}, which is the key's; found ${quoteClaim(alg)}.`,
+    );
+  }
+  if (!signatureHolds(key, jwt.signingInput, jwt.signature)) {
+    throw new Rejected('jwt_signature', `The signature does not hold with the key ${quoteClaim(kid)} of ${keys.name}.`);
+  }
+  return checkClaims(jwt.claims, expect, now);
+}
+
+/** What can be said without the key, so that a hostile header costs neither a look-up nor a request. */
+function checkHeader(header: UnverifiedJwt['header']): string {
+  const { alg, typ, kid } = header;
+  if (typeof alg !== 'string' || !algorithms.has(alg)) {
+    throw new Rejected(
+      'jwt_algorithm',
+      `alg: expected one of ${[...algorithms].join(', ')}; found ${quoteClaim(alg)}.`,
+    );
+  }
+  for (const parameter of refusedParameters) {
+    if (header[parameter] !== undefined) {
+      throw new Rejected('jwt_header_parameter', `The header has ${parameter}, which is never accepted.`);
+    }
+  }
+  // RFC 8725 §3.11: tokens that say to be of another kind, our own access tokens among them, are no evidence.
+  if (typ !== undefined && !(typeof typ === 'string' && typ.toUpperCase() === 'JWT')) {
+    throw new Rejected('jwt_type', `typ: expected "JWT" or none; found ${quoteClaim(typ)}.`);
+  }
+  if (typeof kid !== 'string') throw new Rejected('jwt_key_id', `kid: expected a string; found ${quoteClaim(kid)}.`);
+  return kid;
+}
+
+const algorithms: ReadonlySet<string> = new Set(['RS256', 'ES256', 'ES384', 'EdDSA']);
