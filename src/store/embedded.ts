@@ -1,0 +1,17 @@
+import { openLmdbTable } from './lmdb-table.js';
+import type { Store } from './store.js';
+import { createTableStore } from './table-store.js';
+
+/**
+ * On this machine's disk, for one or several processes at once on the same path. What resolved is on the disk.
+ * @param path a folder; made with mode 0700 when missing
+ */
+export async function openEmbeddedStore({
+  path,
+  now = Date.now,
+}: {
+  readonly path: string;
+  readonly now?: () => number;
+}): Promise<Store> {
+  return createTableStore(await openLmdbTable(path, now));
+}

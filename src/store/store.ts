@@ -1,0 +1,48 @@
+/**
+ * Small state that outlives a request: claims, keys, counters. Every method may reject; a rejection means *unknown*, and
+ * callers fail closed. Times are milliseconds since the epoch.
+ */
+
+/** Parts of a key, the first being its name space. `['ab','c']` and `['a','bc']` are different keys. */
+export type Key = readonly [space: string, ...parts: string[]];
+
+export interface Versioned {
+  readonly value: string;
+  /** Opaque; changes with every `put`. */
+  readonly version: string;
+}
+
+export interface PutOptions {
+  /** Milliseconds since the epoch; left out: never. */
+  readonly expiresAt?: number;
+  /** Store only if the present version is this one; `null`: only if there is none. */
+  readonly ifVersion?: string | null;
+}
+
+export interface Store {
+  /**
+   * Atomic over all callers, processes and replicas: the first caller's value is kept until `expiresAt`, and everyone,
+   * the first caller included, gets the value that won. Resolves when the claim is durable.
+   */
+  claim(key: Key, value: string, expiresAt?: number): Promise<string>;
+  get(key: Key): Promise<Versioned | undefined>;
+  /** @returns false when `ifVersion` did not hold; then nothing was stored. Resolves when durable. */
+  put(key: Key, value: string, options?: PutOptions): Promise<boolean>;
+  /** Adds to a counter that starts at 0 and ends at the `expiresAt` of its first caller. @returns the new count */
+  increment(key: Key, by: number, expiresAt: number): Promise<number>;
+  /** An append-only log by name, so that nothing is ever scanned. */
+  log(name: string): Log;
+  close(): Promise<void>;
+}
+
+export interface LogEntry {
+  readonly cursor: string;
+  readonly entry: string;
+}
+
+export interface Log {
+  /** @returns the entry's cursor; cursors sort as strings, in the order of the appends */
+  append(entry: string, expiresAt: number): Promise<string>;
+  /** Entries after the cursor (or from the start) that have not expired, oldest first, at most `limit` (default 1,000). */
+  read(after?: string, limit?: number): Promise<readonly LogEntry[]>;
+}
