@@ -1,0 +1,136 @@
+/** What the schema cannot see: that the names in a policy exist, and that nothing in it is silently without effect. */
+import { nearest } from '../config/nearest.js';
+import { compileGlob } from './glob.js';
+import { kindOf } from './match.js';
+import type { Resources, Rules } from './schema.js';
+
+/** One fault of a policy, at a place of the configuration. */
+export interface PolicyProblem {
+  /** From the top of the configuration, such as `['rules', 'calendar-agent', 'grant', 'scope', 0]`. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly expected?: string;
+  readonly found?: string;
+  /** The known name that was probably meant, when one is close. */
+  readonly nearest?: string;
+}
+
+export interface PolicyInput {
+  readonly resources: Resources;
+  readonly rules: Rules;
+  /** The configured attestors by name, with the selector kinds that their type can give. */
+  readonly attestors: ReadonlyMap<string, { readonly selectorKinds: readonly string[] }>;
+  /** Of this deployment: the default of a resource's. */
+  readonly environment: string;
+}
+
+type Rule = Rules[string];
+type Grant = NonNullable<Rule['grant']>;
+
+/** Every fault at once, in the order of the rules. */
+export function checkPolicy(input: PolicyInput): PolicyProblem[] {
+  return Object.entries(input.rules).flatMap(([name, rule]) =>
+    [...checkWorkload(input, rule), ...checkEffect(input, rule)].map((problem) => ({
+      ...problem,
+      path: ['rules', name, ...problem.path],
+    })),
+  );
+}
+
+function checkWorkload(input: PolicyInput, { workload }: Rule): PolicyProblem[] {
+  const attestor = input.attestors.get(workload.attestor);
+  if (attestor === undefined) {
+    return [
+      unknownName(['workload', 'attestor'], 'no attestor has this name', workload.attestor, input.attestors.keys()),
+    ];
+  }
+  const matches = [
+    { at: ['workload', 'selectors'], selectors: workload.selectors },
+    ...(workload.not ?? []).map((match, index) => ({
+      at: ['workload', 'not', index, 'selectors'],
+      selectors: match.selectors,
+    })),
+  ];
+  return matches.flatMap(({ at, selectors }) =>
+    (selectors ?? []).flatMap((selector, index) => checkSelector([...at, index], selector, attestor.selectorKinds)),
+  );
+}
+
+function checkSelector(path: PolicyProblem['path'], selector: string, kinds: readonly string[]): PolicyProblem[] {
+  const kind = kindOf(selector);
+  if (kind !== null && kinds.includes(kind)) return [];
+  if (kind === null || kind.includes('*')) {
+    const message = 'a selector starts with a kind that is written out, and a ":"';
+    return [{ path, message, expected: kinds.map((known) => `${known}:…`).join(', '), found: selector }];
+  }
+  return [unknownName(path, 'the attestor gives no selectors of this kind', kind, kinds)];
+}
+
+function checkEffect(input: PolicyInput, rule: Rule): PolicyProblem[] {
+  if (rule.grant !== undefined) return [...checkGrant(input, rule.grant), ...checkCrossing(input, rule, rule.grant)];
+  return rule.deny === undefined ? [] : checkDeny(input, rule.deny.resource);
+}
+
+function checkGrant({ resources }: PolicyInput, grant: Grant): PolicyProblem[] {
+  const resource = own(resources, grant.resource);
+  if (resource === undefined) {
+    return [unknownName(['grant', 'resource'], 'no resource has this URI', grant.resource, Object.keys(resources))];
+  }
+  return grant.scope.flatMap((token, index) =>
+    resource.scope.includes(token)
+      ? []
+      : [unknownName(['grant', 'scope', index], 'the resource has no such scope', token, resource.scope)],
+  );
+}
+
+/** A crossing that cannot let anyone in was meant otherwise, most likely the other way round. */
+function checkCrossing(input: PolicyInput, rule: Rule, grant: Grant): PolicyProblem[] {
+  const resource = own(input.resources, grant.resource);
+  if (resource === undefined) return [];
+  const home = resource.environment ?? input.environment;
+  const admitted = rule.workload.environment;
+  return (rule.crossing ?? []).flatMap((environment, index) => {
+    const path = ['crossing', index];
+    const expected = 'environments of workloads, other than the resource’s own';
+    if (environment === home) {
+      return [
+        {
+          path,
+          message: 'this is the resource’s own environment, not one to cross from',
+          expected,
+          found: environment,
+        },
+      ];
+    }
+    if (admitted === undefined || admitted.includes(environment)) return [];
+    return [unknownName(path, 'workload.environment does not admit this environment', environment, admitted)];
+  });
+}
+
+/** A typing error must not leave a deny without effect. */
+function checkDeny({ resources }: PolicyInput, pattern: string): PolicyProblem[] {
+  const known = Object.keys(resources);
+  if (known.some(compileGlob(pattern))) return [];
+  return [unknownName(['deny', 'resource'], 'no resource matches this', pattern, known)];
+}
+
+/** An object from a file is read by its own keys only. */
+export function own<Value>(from: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(from, key) ? from[key] : undefined;
+}
+
+const listed = 12;
+
+function unknownName(
+  path: PolicyProblem['path'],
+  message: string,
+  found: string,
+  known: Iterable<string>,
+): PolicyProblem {
+  const names = [...known];
+  const more = names.length > listed ? `, and ${names.length - listed} more` : '';
+  const expected =
+    names.length === 0 ? 'nothing: none is configured' : `one of ${names.slice(0, listed).join(', ')}${more}`;
+  const near = nearest(found, names);
+  return near === null ? { path, message, expected, found } : { path, message, expected, found, nearest: near };
+}

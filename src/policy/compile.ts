@@ -1,0 +1,164 @@
+/** Turns the resources and rules of a configuration into what `decide` reads: checked, indexed, sorted, frozen. */
+import type { SigningAlgorithm } from '../signing/signer.js';
+import { checkPolicy, own, type PolicyInput, type PolicyProblem } from './check.js';
+import type { RuleVerdict } from './decision.js';
+import { compileGlob } from './glob.js';
+import {
+  boundToPod,
+  type Clause,
+  type Condition,
+  environmentCondition,
+  type Hope,
+  notCondition,
+  selectorCondition,
+} from './match.js';
+import { revisionOf } from './revision.js';
+import type { Rules } from './schema.js';
+
+export type { PolicyInput, PolicyProblem } from './check.js';
+
+/** The policy says something that cannot be meant; `problems` has every fault and its place. */
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError';
+  constructor(readonly problems: readonly PolicyProblem[]) {
+    super(problems.map((problem) => `${problem.path.join('.')}: ${problem.message}`).join('\n'));
+  }
+}
+
+export interface Policy {
+  /** 32 hexadecimal digits: the same for the same resources, rules and environment. */
+  readonly revision: string;
+  readonly ruleCount: number;
+  readonly resources: ReadonlyMap<string, CompiledResource>;
+  /** By the attestor's name. */
+  readonly attestors: ReadonlyMap<string, AttestorRules>;
+}
+
+export interface CompiledResource {
+  /** Seconds. */
+  readonly lifetime: number;
+  readonly algorithm: SigningAlgorithm | null;
+}
+
+/** The rules about one attestor's workloads, so that rules about other workloads and targets cost a decision nothing. */
+export interface AttestorRules {
+  /** Sorted by name. */
+  readonly all: readonly CompiledRule[];
+  /** By resource: what grants it and what denies it, sorted by name. */
+  readonly covering: ReadonlyMap<string, readonly CompiledRule[]>;
+}
+
+export interface CompiledRule {
+  readonly name: string;
+  readonly effect: RuleVerdict['effect'];
+  /** All must hold. */
+  readonly clauses: readonly Clause[];
+  /** Null for a deny. */
+  readonly grant: CompiledGrant | null;
+  /** What is said of the rule when every clause holds. */
+  readonly held: RuleVerdict;
+}
+
+export interface CompiledGrant {
+  readonly resource: string;
+  readonly scope: readonly string[];
+  /** Seconds; infinite when the rule sets none. */
+  readonly lifetime: number;
+}
+
+type Rule = Rules[string];
+
+/** @throws PolicyError with every problem */
+export function compilePolicy(input: PolicyInput): Policy {
+  const problems = checkPolicy(input);
+  if (problems.length > 0) throw new PolicyError(problems);
+  const { resources, rules, environment } = input;
+  return Object.freeze({
+    revision: revisionOf({ resources, rules, environment }),
+    ruleCount: Object.keys(rules).length,
+    resources: new Map(
+      Object.entries(resources).map(([uri, { lifetime, algorithm }]) => [
+        uri,
+        Object.freeze({ lifetime, algorithm: algorithm ?? null }),
+      ]),
+    ),
+    attestors: indexRules(input),
+  });
+}
+
+function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
+  const index = new Map<string, { all: CompiledRule[]; covering: Map<string, CompiledRule[]> }>();
+  const sorted = Object.entries(input.rules).sort(([one], [other]) => (one < other ? -1 : 1));
+  for (const [name, rule] of sorted) {
+    const rules = index.get(rule.workload.attestor) ?? { all: [], covering: new Map<string, CompiledRule[]>() };
+    index.set(rule.workload.attestor, rules);
+    const compiled = compileRule(input, name, rule);
+    rules.all.push(compiled);
+    for (const resource of coveredBy(input, rule)) {
+      const covering = rules.covering.get(resource);
+      if (covering === undefined) rules.covering.set(resource, [compiled]);
+      else covering.push(compiled);
+    }
+  }
+  return index;
+}
+
+/** The resources that a rule is about. A pattern is resolved here, once, since only known resources are ever issued. */
+function coveredBy({ resources }: PolicyInput, { grant, deny }: Rule): readonly string[] {
+  if (grant !== undefined) return [grant.resource];
+  if (deny === undefined) return [];
+  return deny.resource.includes('*') ? Object.keys(resources).filter(compileGlob(deny.resource)) : [deny.resource];
+}
+
+function compileRule(input: PolicyInput, name: string, rule: Rule): CompiledRule {
+  const effect = rule.grant === undefined ? 'deny' : 'grant';
+  return Object.freeze({
+    name,
+    effect,
+    clauses: Object.freeze(
+      rule.grant === undefined ? workloadClauses(rule, 'fails') : grantClauses(input, rule, rule.grant),
+    ),
+    grant:
+      rule.grant === undefined
+        ? null
+        : Object.freeze({
+            resource: rule.grant.resource,
+            scope: Object.freeze([...rule.grant.scope]),
+            lifetime: rule.grant.lifetime ?? Number.POSITIVE_INFINITY,
+          }),
+    held: Object.freeze({ rule: name, effect, verdict: 'holds', clause: null, expected: null, seen: null }),
+  });
+}
+
+/** A grant stays within the resource's environment, but for workloads of those that `crossing` lists. */
+function grantClauses(input: PolicyInput, rule: Rule, grant: NonNullable<Rule['grant']>): Clause[] {
+  const home = own(input.resources, grant.resource)?.environment ?? input.environment;
+  return [
+    ...(rule.workload.podless === true ? [] : [named('workload.podless', boundToPod)]),
+    ...workloadClauses(rule, 'holds'),
+    named('environment', environmentCondition([home, ...(rule.crossing ?? [])], 'holds')),
+  ];
+}
+
+function workloadClauses({ workload }: Rule, hope: Hope): Clause[] {
+  const opposite = hope === 'holds' ? 'fails' : 'holds';
+  return [
+    ...conditions({ selectors: workload.selectors }, hope).map((each) => named('workload.selectors', each)),
+    ...conditions({ environment: workload.environment }, hope).map((each) => named('workload.environment', each)),
+    ...(workload.not ?? []).map((match) => named('workload.not', notCondition(conditions(match, opposite)))),
+  ];
+}
+
+interface Match {
+  readonly selectors?: readonly string[] | undefined;
+  readonly environment?: readonly string[] | undefined;
+}
+
+function conditions({ selectors, environment }: Match, hope: Hope): Condition[] {
+  const all = (selectors ?? []).map((pattern) => selectorCondition(pattern, hope));
+  if (environment !== undefined) all.push(environmentCondition(environment, hope));
+  return all;
+}
+
+const named = (name: string, { expected, rank, seen }: Condition): Clause =>
+  Object.freeze({ name, expected, rank, seen });

@@ -1,0 +1,168 @@
+/** The decision: a pure function of policy, facts and request. No clock, no I/O, no throwing, whatever the facts are. */
+import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './compile.js';
+import type { Decision, Granted, RuleVerdict } from './decision.js';
+import type { Asked, Facts } from './facts.js';
+import type { Candidate, Clause, Rank } from './match.js';
+
+/** Nothing is granted by default, a deny that holds or is unknown ends it, and grants add up within what was asked. */
+export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
+  const candidate = { facts: facts.workload, selectors: new Set(facts.workload.selectors) };
+  if (asked.resource !== null) return decideTarget(policy, facts, candidate, asked.resource, asked.scope);
+  const judged = (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
+  const targets = grantable(judged);
+  const [target] = targets;
+  if (target !== undefined && targets.size === 1) return decideTarget(policy, facts, candidate, target, asked.scope);
+  const detail = `No target was named, and ${targets.size === 0 ? 'no rule grants one' : `${targets.size} could be granted: name one`}.`;
+  return refusal('target_refused', 'no_target', detail, verdictsOf(judged));
+}
+
+/**
+ * The targets that a request without one may have meant. Denies are left out of the count, and unknown grants are in
+ * it: else one more deny, or a fact that is lost, could leave a single target and turn a refusal into a token.
+ */
+function grantable(judged: readonly Judged[]): Set<string> {
+  const targets = new Set<string>();
+  for (const { rule, rank } of judged) if (rule.grant !== null && rank > 0) targets.add(rule.grant.resource);
+  return targets;
+}
+
+function decideTarget(
+  policy: Policy,
+  facts: Facts,
+  candidate: Candidate,
+  target: string,
+  scope: Asked['scope'],
+): Decision {
+  const resource = policy.resources.get(target);
+  if (resource === undefined) return refusal('target_refused', 'unknown_resource', 'No resource has this URI.', []);
+  const candidates = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? [];
+  const judged = candidates.map((rule) => judge(rule, candidate));
+  const sum = addUp(judged, resource, scope);
+  const lifetime = Math.min(sum.lifetime, Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now));
+  return conclude(judged, sum, { resource: target, scope: sum.scope, lifetime, algorithm: resource.algorithm });
+}
+
+interface Judged {
+  readonly rule: CompiledRule;
+  readonly rank: Rank;
+  readonly verdict: RuleVerdict;
+}
+
+/** A rule is as good as its worst clause: the first that fails, else the one that is furthest from a token. */
+function judge(rule: CompiledRule, candidate: Candidate): Judged {
+  let settled: Clause | null = null;
+  let rank: Rank = 3;
+  for (const clause of rule.clauses) {
+    const found = clause.rank(candidate);
+    if (found >= rank) continue;
+    rank = found;
+    settled = clause;
+    if (rank === 0) break;
+  }
+  if (settled === null) return { rule, rank, verdict: rule.held };
+  const verdict = {
+    rule: rule.name,
+    effect: rule.effect,
+    verdict: rank === 0 ? ('fails' as const) : ('unknown' as const),
+    clause: settled.name,
+    expected: settled.expected,
+    seen: settled.seen(candidate),
+  };
+  return { rule, rank, verdict: Object.freeze(verdict) };
+}
+
+interface Sum {
+  /** The deny that weighs most: one that holds, else one that is unknown. */
+  readonly deny: Judged | null;
+  readonly contributing: boolean;
+  /** Sorted. */
+  readonly scope: readonly string[];
+  /** Seconds. */
+  readonly lifetime: number;
+  /** A grant that would add something of what was asked, if only a dependency answered. */
+  readonly awaited: Judged | null;
+  readonly unknown: Judged | null;
+}
+
+function addUp(judged: readonly Judged[], resource: CompiledResource, asked: Asked['scope']): Sum {
+  const wanted = asked === null ? null : new Set(asked);
+  const scope = new Set<string>();
+  let { lifetime } = resource;
+  let contributing = false;
+  let deny: Judged | null = null;
+  let awaited: Judged | null = null;
+  let unknown: Judged | null = null;
+  for (const each of judged) {
+    const { grant } = each.rule;
+    if (each.rank === 0) continue;
+    if (grant === null) {
+      if (deny === null || each.rank > deny.rank) deny = each;
+      continue;
+    }
+    // Unknown grants shorten too: else a token would live longer because a fact got lost.
+    lifetime = Math.min(lifetime, grant.lifetime);
+    if (each.rank === 3) {
+      contributing = true;
+      for (const token of grant.scope) if (wanted === null || wanted.has(token)) scope.add(token);
+    } else {
+      unknown ??= each;
+      if (each.rank === 2 && offers(grant, wanted)) awaited ??= each;
+    }
+  }
+  return { deny, contributing, scope: Object.freeze([...scope].sort()), lifetime, awaited, unknown };
+}
+
+const offers = (grant: CompiledGrant, wanted: ReadonlySet<string> | null): boolean =>
+  wanted === null || grant.scope.some((token) => wanted.has(token));
+
+function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decision {
+  const rules = verdictsOf(judged);
+  // Also false for NaN: facts that make no sense grant nothing.
+  const inTime = granted.lifetime >= 1;
+  const hopeful = inTime && (granted.scope.length > 0 || sum.awaited !== null);
+  if (sum.deny !== null) return denial(sum.deny, hopeful, rules);
+  if (granted.scope.length === 0 && hopeful && sum.awaited !== null) {
+    return refusal('dependency_unavailable', 'fact_unavailable', notKnown(sum.awaited), rules);
+  }
+  if (!sum.contributing) {
+    return sum.unknown === null
+      ? refusal('target_refused', 'no_rule_grants', 'No rule grants this target to this workload.', rules)
+      : refusal('target_refused', 'fact_unknown', notKnown(sum.unknown), rules);
+  }
+  if (granted.scope.length === 0) {
+    return refusal('scope_refused', 'scope_not_granted', 'Rules grant this target, but none of the scope.', rules);
+  }
+  if (!inTime) {
+    return refusal('target_refused', 'evidence_expired', 'The evidence vouches for less than another second.', rules);
+  }
+  const detail = `Granted by ${judged
+    .filter(contributes)
+    .map(({ rule }) => `"${rule.name}"`)
+    .join(', ')}.`;
+  return Object.freeze({ fault: null, reason: 'granted', detail, granted: Object.freeze(granted), rules });
+}
+
+const contributes = ({ rule, rank }: Judged): boolean => rank === 3 && rule.effect === 'grant';
+
+/** @param hopeful something would be granted, or would be if dependencies answered, were it not for denies */
+function denial(deny: Judged, hopeful: boolean, rules: readonly RuleVerdict[]): Decision {
+  if (deny.rank === 3) {
+    return refusal('target_refused', 'denied_by_rule', `The rule "${deny.rule.name}" denies this target.`, rules);
+  }
+  // Rank 1: every unknown deny may yet fail when the dependencies answer.
+  const fault = deny.rank === 1 && hopeful ? 'dependency_unavailable' : 'target_refused';
+  return refusal(fault, 'deny_unknown', notKnown(deny), rules);
+}
+
+const notKnown = ({ rule, verdict }: Judged): string =>
+  `It is not known whether the rule "${rule.name}" applies: ${verdict.clause} expects ${verdict.expected} and saw ${verdict.seen}.`;
+
+const verdictsOf = (judged: readonly Judged[]): readonly RuleVerdict[] =>
+  Object.freeze(judged.map(({ verdict }) => verdict));
+
+const refusal = (
+  fault: NonNullable<Decision['fault']>,
+  reason: string,
+  detail: string,
+  rules: readonly RuleVerdict[],
+): Decision => Object.freeze({ fault, reason, detail, granted: null, rules });

@@ -1,0 +1,36 @@
+/** The outcome of `decide`, complete enough to explain it to a person. */
+import type { SigningAlgorithm } from '../signing/signer.js';
+
+/** Three values: a clause that reads a missing or stale fact is unknown, which stops a grant and triggers a denial. */
+export type Verdict = 'holds' | 'fails' | 'unknown';
+
+export interface RuleVerdict {
+  readonly rule: string;
+  readonly effect: 'grant' | 'deny';
+  readonly verdict: Verdict;
+  /** The clause that settled it, such as `workload.selectors`; null when every clause holds. */
+  readonly clause: string | null;
+  readonly expected: string | null;
+  readonly seen: string | null;
+}
+
+export interface Granted {
+  readonly resource: string;
+  /** Sorted; never empty. */
+  readonly scope: readonly string[];
+  /** Whole seconds, at least 1; already capped by what the evidence vouches for. */
+  readonly lifetime: number;
+  /** The resource's choice among the signer's algorithms; null: the signer's default. */
+  readonly algorithm: SigningAlgorithm | null;
+}
+
+export interface Decision {
+  /** Null exactly when something is granted. */
+  readonly fault: 'target_refused' | 'scope_refused' | 'dependency_unavailable' | null;
+  /** A stable code for operators: `granted`, `denied_by_rule`, `no_rule_grants`, `unknown_resource`, … */
+  readonly reason: string;
+  readonly detail: string;
+  readonly granted: Granted | null;
+  /** The candidates, sorted by the rule's name. */
+  readonly rules: readonly RuleVerdict[];
+}

@@ -1,0 +1,29 @@
+/** What a decision is made from. Plain frozen data: the record holds all of it, so the decision can be made again. */
+import type { UnknownCause } from '../../attestors/attestor.js';
+
+export interface WorkloadFacts {
+  readonly attestor: string;
+  /** Null while unknown. */
+  readonly environment: string | null;
+  readonly selectors: readonly string[];
+  /** Selector kinds of which it is not known whether the workload has one; also `environment` with the cause. */
+  readonly unknown: Readonly<Record<string, UnknownCause>>;
+  /** A token that is bound to no pod matches only rules that say `podless: true`. */
+  readonly podless: boolean;
+  /** Seconds since the epoch: nothing that is granted may outlive it. */
+  readonly vouchesUntil: number;
+}
+
+export interface Facts {
+  /** The clock is a fact. Seconds since the epoch. */
+  readonly now: number;
+  readonly workload: WorkloadFacts;
+}
+
+/** What was asked for, as far as a decision reads it. */
+export interface Asked {
+  /** Null: no target was named. */
+  readonly resource: string | null;
+  /** Null: no scope was named, so all that is granted is meant. */
+  readonly scope: readonly string[] | null;
+}

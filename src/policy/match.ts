@@ -1,0 +1,103 @@
+/** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
+import type { UnknownCause } from '../../attestors/attestor.js';
+import type { WorkloadFacts } from './facts.js';
+import { compileGlob } from './glob.js';
+
+/**
+ * Kleene's three values as numbers, 0 fails and 3 holds, so that AND is the least, OR the greatest and NOT is 3 − rank.
+ * Unknown takes two: of a missing fact and of a dependency that did not answer, the second stands nearer to what
+ * would let a token be issued. So the same arithmetic tells whether only dependencies stand between a request and it.
+ */
+export type Rank = 0 | 1 | 2 | 3;
+
+/** What would let a token be issued: that a grant's clause holds, that a deny's fails; turned around inside `not`. */
+export type Hope = 'holds' | 'fails';
+
+const unknownRank = {
+  holds: { missing: 1, unavailable: 2 },
+  fails: { missing: 2, unavailable: 1 },
+} as const;
+
+/** The workload of one decision, its selectors indexed once. */
+export interface Candidate {
+  readonly facts: WorkloadFacts;
+  readonly selectors: ReadonlySet<string>;
+}
+
+export interface Condition {
+  readonly expected: string;
+  rank(candidate: Candidate): Rank;
+  /** For a person. Only called for the clause that settled a rule. */
+  seen(candidate: Candidate): string;
+}
+
+export interface Clause extends Condition {
+  /** As the decision names it, such as `workload.selectors`. */
+  readonly name: string;
+}
+
+/** The kind of a selector or of a pattern for one: `k8s:ns` of `k8s:ns:agents`; null when it has no third part. */
+export function kindOf(selector: string): string | null {
+  const second = selector.indexOf(':', selector.indexOf(':') + 1);
+  return second > 0 ? selector.slice(0, second) : null;
+}
+
+/** @param pattern a whole-string pattern with a literal kind */
+export function selectorCondition(pattern: string, hope: Hope): Condition {
+  const kind = kindOf(pattern) ?? pattern;
+  const prefix = `${kind}:`;
+  const glob = compileGlob(pattern);
+  const matches = pattern.includes('*')
+    ? ({ facts }: Candidate) => facts.selectors.some(glob)
+    : ({ selectors }: Candidate) => selectors.has(pattern);
+  return {
+    expected: pattern,
+    rank(candidate) {
+      if (matches(candidate)) return 3;
+      const cause = causeOf(candidate.facts, kind);
+      return cause === null ? 0 : unknownRank[hope][cause];
+    },
+    seen(candidate) {
+      const cause = causeOf(candidate.facts, kind);
+      if (cause !== null && !matches(candidate)) return `unknown (${cause})`;
+      return candidate.facts.selectors.filter((selector) => selector.startsWith(prefix)).join(', ') || 'none';
+    },
+  };
+}
+
+export function environmentCondition(allowed: readonly string[], hope: Hope): Condition {
+  return {
+    expected: `environment ${allowed.join(' or ')}`,
+    rank({ facts }) {
+      if (facts.environment === null) return unknownRank[hope][causeOf(facts, 'environment') ?? 'missing'];
+      return allowed.includes(facts.environment) ? 3 : 0;
+    },
+    seen: ({ facts }) => facts.environment ?? `unknown (${causeOf(facts, 'environment') ?? 'missing'})`,
+  };
+}
+
+/** @param match conditions that may not all hold; each compiled with the hope turned around */
+export function notCondition(match: readonly Condition[]): Condition {
+  return {
+    expected: `not (${match.map((condition) => condition.expected).join(' and ')})`,
+    rank(candidate) {
+      let least: number = 3;
+      for (const condition of match) least = Math.min(least, condition.rank(candidate));
+      return (3 - least) as Rank;
+    },
+    seen: (candidate) => match.map((condition) => condition.seen(candidate)).join(' and '),
+  };
+}
+
+/** Holds for tokens that are bound to a pod, and for those of platforms without pods. */
+export const boundToPod: Condition = Object.freeze({
+  expected: 'a token that is bound to a pod (or podless: true in the rule)',
+  rank: ({ facts }: Candidate) => (facts.podless ? 0 : 3),
+  seen: () => 'a token without a pod',
+});
+
+/** An unknown cause counts as `missing`: the one that promises nothing. */
+function causeOf(facts: WorkloadFacts, kind: string): UnknownCause | null {
+  if (!Object.hasOwn(facts.unknown, kind)) return null;
+  return facts.unknown[kind] === 'unavailable' ? 'unavailable' : 'missing';
+}

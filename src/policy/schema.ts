@@ -1,0 +1,122 @@
+/**
+ * What the configuration says about resources and rules. A key whose enforcement is not built is refused here, never
+ * accepted and ignored. Names that must exist elsewhere (attestors, resources, selector kinds) are checked by `compile`.
+ */
+import { z } from 'zod';
+import { duration, name, text } from '../../attestors/options.js';
+import { signingAlgorithms } from '../signing/signer.js';
+
+const longest = 86_400;
+
+/** A strict object that says what was expected; an unknown key keeps its own message. */
+const object = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>
+  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : what) });
+
+const list = <Item extends z.ZodType>(what: string, item: Item) =>
+  z
+    .array(item, { error: what })
+    .min(1, { error: what })
+    .refine((items) => new Set(items).size === items.length, { error: `${what}, each once` });
+
+/** RFC 6749 §3.3: scope-token. */
+const scopeToken = z
+  .string({ error: 'a scope token' })
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, { error: 'a scope token: printable ASCII without space, " and \\' });
+
+const scope = list('a list of at least one scope token', scopeToken);
+
+const lifetime = duration().refine((seconds) => seconds <= longest, { error: 'a lifetime of at most 24h' });
+
+const environmentName = name('the name of an environment, such as production');
+
+const environments = list('a list of at least one environment', environmentName);
+
+/** A whole-string pattern in which `*` matches any run of characters, `:` included; its kind is written out. */
+const selectors = list(
+  'a list of at least one selector',
+  text('a selector such as k8s:ns:agents, in which * matches any run of characters'),
+);
+
+/** RFC 8707 §2: an absolute URI without a fragment. Compared byte for byte with what a request asks for. */
+const resourceUri = z
+  .string()
+  .max(512, { error: 'a URI of at most 512 characters' })
+  .regex(/^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]+$/, {
+    error: 'an absolute URI without a fragment, such as https://calendar.example/mcp',
+  })
+  .refine((uri) => URL.canParse(uri), {
+    error: 'an absolute URI without a fragment, such as https://calendar.example/mcp',
+  });
+
+/** `lifetime` is 10m by default, at most 24h, in seconds; `environment` is the deployment's by default. */
+export const resourceSchema = object('a resource: its scope, lifetime, environment and algorithm', {
+  scope,
+  lifetime: lifetime.prefault('10m'),
+  environment: environmentName.optional(),
+  algorithm: z.enum(signingAlgorithms, { error: `one of ${signingAlgorithms.join(', ')}` }).optional(),
+});
+
+/** All that is written must hold for the match to hold. */
+const matchSchema = object('a match: selectors, environment or both', {
+  selectors: selectors.optional(),
+  environment: environments.optional(),
+}).refine((match) => match.selectors !== undefined || match.environment !== undefined, {
+  error: 'a match that says something: selectors, environment or both',
+});
+
+/**
+ * All that is written must hold. `not` is a list of matches of which none may hold; `podless` lets a grant also match
+ * tokens that are bound to no pod.
+ */
+const workloadSchema = object('a workload: its attestor, and what else is asked of it', {
+  attestor: name('the name of an attestor'),
+  selectors: selectors.optional(),
+  environment: environments.optional(),
+  not: z
+    .array(matchSchema, { error: 'a list of matches' })
+    .min(1, { error: 'a list of at least one match' })
+    .optional(),
+  podless: z.boolean({ error: 'true or false' }).optional(),
+});
+
+const grantSchema = object('a grant: its resource, scope and lifetime', {
+  resource: resourceUri,
+  scope,
+  lifetime: lifetime.optional(),
+});
+
+const denySchema = object('a denial: its resource', {
+  resource: text('a resource, in which * matches any run of characters'),
+});
+
+/**
+ * Exactly one of `grant` and `deny`. A denial always applies to tokens that are bound to no pod too, which is the safe
+ * direction, so `podless` on one would be a key without effect and is refused. `crossing` lists the environments **of
+ * workloads** that may get this grant although the resource is in another: `crossing: [staging]` lets staging's in.
+ */
+export const ruleSchema = object('a rule: a workload, and a grant or a deny', {
+  workload: workloadSchema,
+  grant: grantSchema.optional(),
+  deny: denySchema.optional(),
+  crossing: environments.optional(),
+}).check(({ value, issues }) => {
+  const refuse = (path: string[], message: string) =>
+    issues.push({ code: 'custom', input: value, path, message, continue: true });
+  if ((value.grant === undefined) === (value.deny === undefined)) refuse([], 'exactly one of grant and deny');
+  if (value.deny === undefined) return;
+  if (value.crossing !== undefined)
+    refuse(['crossing'], 'crossing with a grant only: a deny applies in every environment');
+  if (value.workload.podless !== undefined)
+    refuse(['workload', 'podless'], 'podless with a grant only: a deny applies to tokens without a pod as well');
+});
+
+export const resourcesSchema = z.record(resourceUri, resourceSchema, {
+  error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from resource URI to resource'),
+});
+
+export const rulesSchema = z.record(name('a rule name of letters, digits, ".", "_" and "-"'), ruleSchema, {
+  error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from name to rule'),
+});
+
+export type Resources = z.output<typeof resourcesSchema>;
+export type Rules = z.output<typeof rulesSchema>;

@@ -1,0 +1,103 @@
+/**
+ * Runs test/cases/*.yaml: facts → decision, with the record. Each file begins with how to read it; the schema here is
+ * strict, so that a misspelt expectation cannot pass by saying nothing.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { decide } from '../../src/policy/decide.js';
+import type { Decision, RuleVerdict } from '../../src/policy/decision.js';
+import { compile, factsOf } from './samples.js';
+
+const folder = new URL('../cases/', import.meta.url);
+
+const cause = z.enum(['missing', 'unavailable']);
+
+const workload = z.strictObject({
+  attestor: z.string().optional(),
+  environment: z.string().nullable().optional(),
+  selectors: z.array(z.string()).optional(),
+  unknown: z.record(z.string(), cause).optional(),
+  podless: z.boolean().optional(),
+  /** Seconds from now. */
+  vouchesFor: z.number().optional(),
+});
+
+const settled = z.union([
+  z.literal('holds'),
+  z.strictObject({ fails: z.string(), expected: z.string(), seen: z.string() }),
+  z.strictObject({ unknown: z.string(), expected: z.string(), seen: z.string() }),
+]);
+
+const expectation = z.strictObject({
+  fault: z.enum(['target_refused', 'scope_refused', 'dependency_unavailable']).optional(),
+  reason: z.string(),
+  granted: z
+    .strictObject({
+      resource: z.string(),
+      scope: z.array(z.string()),
+      lifetime: z.number(),
+      algorithm: z.string().optional(),
+    })
+    .optional(),
+  rules: z.record(z.string(), settled),
+});
+
+const file = z.strictObject({
+  resources: z.unknown(),
+  rules: z.unknown(),
+  cases: z.array(
+    z.strictObject({
+      name: z.string(),
+      workload: workload.default({}),
+      asked: z.strictObject({ resource: z.string().optional(), scope: z.array(z.string()).optional() }).default({}),
+      expect: expectation,
+    }),
+  ),
+});
+
+/** A verdict as the cases write it. */
+function written({ verdict, clause, expected, seen }: RuleVerdict): unknown {
+  return verdict === 'holds' ? 'holds' : { [verdict]: clause, expected, seen };
+}
+
+function asExpectation({ fault, reason, granted, rules }: Decision): unknown {
+  return {
+    ...(fault === null ? {} : { fault }),
+    reason,
+    ...(granted === null
+      ? {}
+      : { granted: { ...granted, ...(granted.algorithm === null ? { algorithm: undefined } : {}) } }),
+    rules: Object.fromEntries(rules.map((rule) => [rule.rule, written(rule)])),
+  };
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.yaml'))) {
+  describe(`cases/${name}`, () => {
+    const { cases, ...policy } = file.parse(parse(readFileSync(new URL(name, folder), 'utf8')));
+    const compiled = compile(policy);
+    for (const { name: title, workload: changes, asked, expect } of cases) {
+      it(title, () => {
+        const { vouchesFor, ...stated } = changes;
+        const base = factsOf();
+        const facts = {
+          now: base.now,
+          workload: {
+            ...base.workload,
+            ...(plain(stated) as object),
+            ...(vouchesFor === undefined ? {} : { vouchesUntil: base.now + vouchesFor }),
+          },
+        };
+        const decision = decide(compiled, facts, { resource: asked.resource ?? null, scope: asked.scope ?? null });
+        assert.deepEqual(plain(asExpectation(decision)), plain(expect));
+        assert.deepEqual(
+          decision.rules.map(({ rule }) => rule),
+          decision.rules.map(({ rule }) => rule).sort(),
+        );
+      });
+    }
+  });
+}

@@ -1,0 +1,45 @@
+/** Facts and policies that the tests of this folder start from. */
+import { compilePolicy, type Policy } from '../../src/policy/compile.js';
+import type { Facts, WorkloadFacts } from '../../src/policy/facts.js';
+import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
+
+export const now = 1_800_000_000;
+export const calendar = 'https://calendar.example/mcp';
+
+export const selectorKinds = ['k8s:ns', 'k8s:sa', 'k8s:node', 'k8s:pod-label'];
+export const attestors = new Map([
+  ['prod-eu', { selectorKinds }],
+  ['prod-us', { selectorKinds }],
+]);
+
+/** As the configuration file has them, before the schema. */
+export interface RawPolicy {
+  readonly resources: unknown;
+  readonly rules: unknown;
+  readonly environment?: string;
+}
+
+export const compile = ({ resources, rules, environment = 'production' }: RawPolicy): Policy =>
+  compilePolicy({
+    resources: resourcesSchema.parse(resources),
+    rules: rulesSchema.parse(rules),
+    attestors,
+    environment,
+  });
+
+/** A policy over one resource with the scope `read write`. */
+export const compileRules = (rules: unknown): Policy =>
+  compile({ resources: { [calendar]: { scope: ['read', 'write'] } }, rules });
+
+export const factsOf = (workload: Partial<WorkloadFacts> = {}): Facts => ({
+  now,
+  workload: {
+    attestor: 'prod-eu',
+    environment: 'production',
+    selectors: ['k8s:ns:agents', 'k8s:sa:calendar-agent'],
+    unknown: {},
+    podless: false,
+    vouchesUntil: now + 3600,
+    ...workload,
+  },
+});

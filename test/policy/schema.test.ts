@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { z } from 'zod';
+import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
+import { calendar } from './samples.js';
+
+const workload = { attestor: 'prod-eu' };
+const grant = { resource: calendar, scope: ['read'] };
+const deny = { resource: '*' };
+
+/** Every place and message of what is wrong. */
+function faultsOf(schema: z.ZodType, value: unknown): { path: string; message: string }[] {
+  const result = schema.safeParse(value);
+  return result.success ? [] : result.error.issues.map(({ path, message }) => ({ path: path.join(' '), message }));
+}
+
+function refuses(schema: z.ZodType, value: unknown, path: string, message: RegExp): void {
+  const faults = faultsOf(schema, value);
+  assert.ok(
+    faults.some((fault) => fault.path === path && message.test(fault.message)),
+    `expected ${message} at ${path}, got ${JSON.stringify(faults)}`,
+  );
+}
+
+describe('policy/schema resources', () => {
+  const resource = (value: unknown) => ({ [calendar]: value });
+
+  it('fills in a lifetime of ten minutes', () => {
+    assert.deepEqual(
+      resourcesSchema.parse(resource({ scope: ['read'] })),
+      resource({ scope: ['read'], lifetime: 600 }),
+    );
+  });
+
+  it('accepts the longest lifetime, 24h', () => {
+    assert.equal(resourcesSchema.parse(resource({ scope: ['read'], lifetime: '24h' }))[calendar]?.lifetime, 86_400);
+  });
+
+  const rows: readonly [what: string, value: unknown, path: string, message: RegExp][] = [
+    ['a lifetime over 24h', { scope: ['read'], lifetime: '25h' }, 'lifetime', /at most 24h/],
+    ['a lifetime without a unit', { scope: ['read'], lifetime: '600' }, 'lifetime', /a duration such as/],
+    ['no scope', {}, 'scope', /at least one scope token/],
+    ['an empty scope', { scope: [] }, 'scope', /at least one scope token/],
+    ['a repeated scope', { scope: ['read', 'read'] }, 'scope', /each once/],
+    ['a scope with a space', { scope: ['read write'] }, 'scope 0', /a scope token/],
+    ['a scope with a quote', { scope: ['re"ad'] }, 'scope 0', /a scope token/],
+    ['an unknown algorithm', { scope: ['read'], algorithm: 'none' }, 'algorithm', /one of ES256, RS256, EdDSA/],
+    ['an environment that is no name', { scope: ['read'], environment: 'a b' }, 'environment', /environment/],
+    ['a key that is not built', { scope: ['read'], binding: 'dpop' }, '', /binding/],
+    ['nothing', null, '', /a resource/],
+  ];
+  for (const [what, value, path, message] of rows) {
+    it(`refuses ${what}`, () => refuses(resourcesSchema, resource(value), `${calendar} ${path}`.trim(), message));
+  }
+
+  for (const uri of [
+    'calendar.example',
+    '/mcp',
+    'https://a.example/#part',
+    'https://',
+    'https://a b',
+    'https://a/\n',
+    '',
+  ]) {
+    it(`refuses ${JSON.stringify(uri)} as a resource's URI`, () => {
+      refuses(resourcesSchema, { [uri]: { scope: ['read'] } }, uri, /key/);
+    });
+  }
+
+  it('accepts a URN', () => {
+    assert.deepEqual(faultsOf(resourcesSchema, { 'urn:example:calendar': { scope: ['read'] } }), []);
+  });
+});
+
+describe('policy/schema rules', () => {
+  const rule = (value: unknown) => ({ one: value });
+
+  it('accepts all that is built', () => {
+    const full = {
+      ...workload,
+      selectors: ['k8s:ns:*'],
+      environment: ['a'],
+      not: [{ environment: ['b'] }],
+      podless: true,
+    };
+    assert.deepEqual(
+      faultsOf(rulesSchema, rule({ workload: full, grant: { ...grant, lifetime: '5m' }, crossing: ['c'] })),
+      [],
+    );
+    assert.deepEqual(faultsOf(rulesSchema, rule({ workload, deny })), []);
+  });
+
+  const rows: readonly [what: string, value: unknown, path: string, message: RegExp][] = [
+    ['neither grant nor deny', { workload }, '', /exactly one of grant and deny/],
+    ['both grant and deny', { workload, grant, deny }, '', /exactly one of grant and deny/],
+    ['crossing on a deny', { workload, deny, crossing: ['staging'] }, 'crossing', /with a grant only/],
+    ['podless on a deny', { workload: { ...workload, podless: true }, deny }, 'workload podless', /with a grant only/],
+    ['podless: false on a deny', { workload: { ...workload, podless: false }, deny }, 'workload podless', /grant only/],
+    ['an empty crossing', { workload, grant, crossing: [] }, 'crossing', /at least one environment/],
+    ['no workload', { grant }, 'workload', /a workload/],
+    ['a workload without attestor', { workload: {}, grant }, 'workload attestor', /string/],
+    [
+      'empty selectors',
+      { workload: { ...workload, selectors: [] }, grant },
+      'workload selectors',
+      /at least one selector/,
+    ],
+    [
+      'selectors that are no list',
+      { workload: { ...workload, selectors: 'k8s:ns:a' }, grant },
+      'workload selectors',
+      /a list/,
+    ],
+    [
+      'an empty environment',
+      { workload: { ...workload, environment: [] }, grant },
+      'workload environment',
+      /at least one/,
+    ],
+    ['an empty not', { workload: { ...workload, not: [] }, grant }, 'workload not', /at least one match/],
+    [
+      'a not that is no list',
+      { workload: { ...workload, not: { selectors: ['k8s:ns:a'] } }, grant },
+      'workload not',
+      /a list/,
+    ],
+    ['an empty match in not', { workload: { ...workload, not: [{}] }, grant }, 'workload not 0', /says something/],
+    [
+      'empty selectors in not',
+      { workload: { ...workload, not: [{ selectors: [] }] }, grant },
+      'workload not 0 selectors',
+      /one/,
+    ],
+    ['podless as text', { workload: { ...workload, podless: 'yes' }, grant }, 'workload podless', /true or false/],
+    ['an empty scope', { workload, grant: { ...grant, scope: [] } }, 'grant scope', /at least one scope token/],
+    ['a lifetime over 24h', { workload, grant: { ...grant, lifetime: '2d' } }, 'grant lifetime', /at most 24h/],
+    ['a misspelt key', { workload: { ...workload, selector: ['k8s:ns:a'] }, grant }, 'workload', /selector/],
+    [
+      'a pattern as the resource of a grant',
+      { workload, grant: { ...grant, resource: '*' } },
+      'grant resource',
+      /absolute URI/,
+    ],
+  ];
+  for (const [what, value, path, message] of rows) {
+    it(`refuses ${what}`, () => refuses(rulesSchema, rule(value), `one ${path}`.trim(), message));
+  }
+
+  for (const key of ['conditions', 'delegator', 'mode', 'unknown']) {
+    it(`refuses ${key}, whose enforcement is not built`, () => {
+      refuses(rulesSchema, rule({ workload, grant, [key]: [] }), 'one', new RegExp(key));
+    });
+  }
+
+  for (const name of ['two words', '', '.hidden', 'a'.repeat(64), 'a\nb']) {
+    it(`refuses ${JSON.stringify(name)} as a rule's name`, () =>
+      refuses(rulesSchema, { [name]: { workload, grant } }, name, /key/));
+  }
+});
+
+describe('policy/schema JSON Schema', () => {
+  it('can be derived, with durations as text and unknown keys refused', () => {
+    const resources = JSON.stringify(z.toJSONSchema(resourcesSchema, { io: 'input' }));
+    assert.match(resources, /"lifetime":\{"default":"10m","type":"string"/);
+    assert.match(resources, /"additionalProperties":false/);
+    assert.match(JSON.stringify(z.toJSONSchema(rulesSchema, { io: 'input' })), /"podless":\{"type":"boolean"\}/);
+  });
+});
