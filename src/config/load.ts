@@ -1,0 +1,141 @@
+/** Reads the configuration file, and gives a service all of it or nothing. */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
+import { checkAcross, defaultTrustDomain } from './across.js';
+import { readYaml } from './document.js';
+import { findingsOf } from './findings.js';
+import { literalHosts } from './hosts.js';
+import { configurationJsonSchema, knownKeys } from './json-schema.js';
+import { takeNotBuilt } from './not-built.js';
+import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
+import { type ConfiguredAttestor, configurationSchema, expectation, type Sections, sections } from './schema.js';
+
+export type { Problem } from './problem.js';
+export { ConfigurationError, renderProblems } from './problem.js';
+
+/** Validated, compiled and frozen. Durations are seconds; paths are absolute, except those in an attestor's options. */
+export interface Configuration extends Omit<Sections, 'attestors' | 'resources' | 'rules' | 'trustDomain'> {
+  /** Absolute. */
+  readonly file: string;
+  /** Of the file, absolute: what relative paths are relative to. */
+  readonly directory: string;
+  readonly trustDomain: string;
+  /** By name. Options as the type validated them; paths in them go through `host.path`. */
+  readonly attestors: ReadonlyMap<string, ConfiguredAttestor>;
+  readonly policy: Policy;
+  /** Addresses that the attestors' URLs have as hosts, as `URL` writes them, IPv6 without brackets. */
+  readonly literalHosts: ReadonlySet<string>;
+}
+
+/** @throws ConfigurationError with every problem of the file */
+export async function loadConfiguration(file: string): Promise<Configuration> {
+  return parseConfiguration(file, await read(file));
+}
+
+/**
+ * @param file is not read: it gives messages a name, and relative paths a folder
+ * @throws ConfigurationError with every problem of the text
+ */
+export function parseConfiguration(file: string, source: string): Configuration {
+  const document = readYaml(file, source);
+  const { values } = document;
+  const findings = takeNotBuilt(values);
+  const parsed = configurationSchema.safeParse(values, { error: expectation });
+  if (!parsed.success) findings.push(...shapeFindings(parsed.error.issues, values));
+  const valid = validSections(values);
+  findings.push(...checkAcross(valid));
+  const policy = compile(valid, findings);
+  if (findings.length > 0 || !parsed.success || policy === undefined) {
+    throw new ConfigurationError(findings.map(document.locate));
+  }
+  const { attestors } = values as { attestors: unknown };
+  return configurationOf(resolve(file), parsed.data, policy, literalHosts(attestors));
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (cause) {
+    const why = cause instanceof TypeError ? 'it is not UTF-8' : ((cause as NodeJS.ErrnoException).code ?? 'unknown');
+    throw new ConfigurationError([wholeFile(file, `cannot be read: ${why}`)]);
+  }
+}
+
+function wholeFile(file: string, message: string): Problem {
+  return Object.freeze({ file, line: 1, column: 1, path: '', message, expected: null, found: null, nearest: null });
+}
+
+function shapeFindings(issues: Parameters<typeof findingsOf>[0], values: unknown): Finding[] {
+  const schema = configurationJsonSchema();
+  return findingsOf(issues, values, (path) => knownKeys(schema, values, path));
+}
+
+/** What can be judged although other parts of the file are wrong. */
+function validSections(values: unknown): Partial<Sections> {
+  const present = typeof values === 'object' && values !== null ? values : {};
+  const valid = Object.entries(sections).flatMap(([key, schema]) => {
+    const result = schema.safeParse((present as Record<string, unknown>)[key]);
+    return result.success ? [[key, result.data]] : [];
+  });
+  return Object.fromEntries(valid) as Partial<Sections>;
+}
+
+/** @param findings gets what the policy says that cannot be meant */
+function compile(valid: Partial<Sections>, findings: Finding[]): Policy | undefined {
+  const { attestors, environment, resources, rules } = valid;
+  const isWhole = attestors !== undefined && resources !== undefined && rules !== undefined;
+  if (!isWhole || environment === undefined || findings.some(({ path }) => path[0] === 'attestors')) return undefined;
+  const kinds = new Map(Object.entries(attestors).map(([name, { type }]) => [name, type]));
+  try {
+    return compilePolicy({ resources, rules, attestors: kinds, environment });
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    for (const problem of error.problems) {
+      findings.push({ ...problem, found: problem.found === undefined ? undefined : renderFound(problem.found) });
+    }
+    return undefined;
+  }
+}
+
+function configurationOf(
+  file: string,
+  { attestors, resources: _, rules: __, trustDomain, ...parsed }: Sections,
+  policy: Policy,
+  hosts: ReadonlySet<string>,
+): Configuration {
+  const directory = dirname(file);
+  const absolute = <Value extends { path: string }>(value: Value): Value => ({
+    ...value,
+    path: resolve(directory, value.path),
+  });
+  const { audit, outbound, store } = parsed;
+  const values = {
+    ...parsed,
+    store: store.type === 'embedded' ? absolute(store) : store,
+    audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
+    outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
+    trustDomain: trustDomain ?? defaultTrustDomain(parsed.issuer),
+  };
+  return Object.freeze({
+    file,
+    directory,
+    ...freezeAll(values),
+    attestors: new Map(
+      Object.entries(attestors).map(([name, { type, options }]) => [
+        name,
+        Object.freeze({ type, options: freezeAll(options) }),
+      ]),
+    ),
+    policy,
+    literalHosts: hosts,
+  });
+}
+
+/** Plain data all the way down. */
+function freezeAll<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const part of Object.values(value)) freezeAll(part);
+  return value;
+}

@@ -1,0 +1,26 @@
+/** Places in a configuration. */
+
+/** Keys and list indexes from the root of the file. */
+export type Path = readonly (string | number)[];
+
+/** `resources["https://calendar.example/mcp"].scope[0]`: keys that are more than a word are quoted as in JSON. */
+export function renderPath(path: Path): string {
+  return path
+    .map((segment, index) => {
+      if (typeof segment === 'number') return `[${segment}]`;
+      if (!/^[A-Za-z0-9_-]+$/.test(segment)) return `[${JSON.stringify(segment)}]`;
+      return index === 0 ? segment : `.${segment}`;
+    })
+    .join('');
+}
+
+/** The value at a path of plain data; undefined when there is none. */
+export function valueAt(values: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, segment) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, segment)
+        ? (value as Record<string | number, unknown>)[segment]
+        : undefined,
+    values,
+  );
+}

@@ -1,0 +1,202 @@
+/**
+ * The configuration, key by key: what `load` accepts, and the source of the JSON Schema. What is not enforced is not
+ * here. The text of an error names what was expected.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import type { AttestorType } from '../../attestors/attestor.js';
+import { attestorTypes } from '../../attestors/index.js';
+import { name, text } from '../../attestors/options.js';
+import { resourcesSchema, rulesSchema } from '../policy/schema.js';
+import { signingAlgorithms } from '../signing/signer.js';
+import { isLoopback } from './hosts.js';
+
+/** A strict map that says what was expected; an unknown key keeps its own message. */
+const object = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>
+  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : what) });
+
+const path = (what: string) => text(what).describe('Relative to the folder of this file.');
+
+/** RFC 8414 §2: compared byte for byte, so only one way of writing it is accepted. */
+const isIssuer = (value: string): boolean => {
+  if (!URL.canParse(value) || value.endsWith('/')) return false;
+  const url = new URL(value);
+  const canonical = url.pathname === '/' ? url.origin : `${url.origin}${url.pathname}`;
+  return value === canonical && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)));
+};
+
+const issuerForm =
+  'an https URL without query, fragment, user and trailing slash, as URLs are normalised (http only on loopback)';
+
+const issuer = z
+  .string({ error: issuerForm })
+  .refine(isIssuer, { error: issuerForm })
+  .describe('The issuer identifier: `iss` of every token, and the default audience of evidence.');
+
+const trustDomain = z
+  .string({ error: 'a SPIFFE trust domain such as example.com' })
+  .regex(/^[a-z0-9._-]{1,255}$/, { error: 'a SPIFFE trust domain such as example.com: a-z, 0-9, ".", "-" and "_"' })
+  .describe('The trust domain of subjects. Required off loopback; default there: the host of issuer.');
+
+const environment = name('the name of an environment, such as production').describe(
+  'Of this deployment: in every record, and the default of workloads and resources.',
+);
+
+const region = text('the name of a region').describe('Of this deployment: in every record.');
+
+const listener = (what: string, port: number) =>
+  object('a map with host and port', {
+    host: text('a host name or an IP address')
+      .refine((host) => isIP(host) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host), {
+        error: 'a host name or an IP address',
+      })
+      .default('127.0.0.1')
+      .describe('Where it listens; 0.0.0.0 is every IPv4 address, :: every address.'),
+    port: z
+      .int({ error: 'a port: a whole number from 0 to 65535' })
+      .min(0, { error: 'a port: a whole number from 0 to 65535' })
+      .max(65_535, { error: 'a port: a whole number from 0 to 65535' })
+      .default(port)
+      .describe('0: any that is free.'),
+  })
+    .prefault({})
+    .describe(what);
+
+const store = z
+  .discriminatedUnion('type', [
+    object('a store', { type: z.literal('memory').describe('Lost at the end of the process, signing keys included.') }),
+    object('a store', {
+      type: z.literal('embedded').describe('LMDB, in a folder of this machine.'),
+      path: path('the path of a folder').default('./data'),
+    }),
+  ])
+  .prefault({ type: 'embedded' })
+  .describe('Where signing keys and claims are kept.');
+
+const signing = object('a map with algorithms', {
+  algorithms: z
+    .array(z.enum(signingAlgorithms), { error: 'a list of signature algorithms' })
+    .min(1, { error: 'a list of at least one signature algorithm' })
+    .refine((list) => new Set(list).size === list.length, { error: 'a list of signature algorithms, each once' })
+    .default(['ES256'])
+    .describe('The first is the default of resources.'),
+})
+  .prefault({})
+  .describe('How tokens are signed.');
+
+const audit = object('a map with sinks', {
+  durability: z
+    .enum(['strict', 'relaxed'])
+    .default('strict')
+    .describe('strict: the record is on disk before the answer leaves. relaxed: at most 100 ms are buffered.'),
+  sinks: z
+    .array(
+      z.discriminatedUnion('type', [
+        object('a sink', { type: z.literal('stdout') }),
+        object('a sink', { type: z.literal('file'), path: path('the path of a file') }),
+      ]),
+      { error: 'a list of sinks' },
+    )
+    .min(1, { error: 'a list of at least one sink' })
+    .describe('Every record goes to each of them; when one fails, the answer is 503.'),
+  refusalsPerSecond: z
+    .int({ error: 'a whole number from 1' })
+    .min(1, { error: 'a whole number from 1' })
+    .default(500)
+    .describe('Refusals without verified evidence beyond this many per second and address are counted, not written.'),
+})
+  .superRefine(({ durability, sinks }, context) => {
+    if (durability === 'relaxed' || sinks.length === 0 || sinks.some(({ type }) => type === 'file')) return;
+    context.addIssue({ code: 'custom', path: ['sinks'], message: strictNeedsFile });
+  })
+  .describe('Where the records of decisions go.');
+
+const strictNeedsFile =
+  'durability: strict needs a file, because stdout cannot be synced to disk: add { type: file, path: ./data/audit.jsonl }, or set durability: relaxed';
+
+const outbound = object('a map with ca and allow', {
+  ca: object('a map with file', { file: path('the path of a PEM file') })
+    .optional()
+    .describe('Certificates that are trusted beside the well-known ones.'),
+  allow: z
+    .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'a network such as 10.0.0.0/8 or fd00::/8' }), {
+      error: 'a list of networks',
+    })
+    .default([])
+    .describe('Private networks that may be called. An address that an attestor names literally is allowed as it is.'),
+})
+  .prefault({})
+  .describe('What may be called.');
+
+/** What an attestor's block has become. */
+export interface ConfiguredAttestor {
+  readonly type: AttestorType;
+  readonly options: unknown;
+}
+
+/** Validated by the options of its type; in the JSON Schema it is replaced by the union of them. */
+export const attestorBlock = z.looseObject(
+  { type: z.enum([...attestorTypes.keys()]) },
+  { error: 'a map with type, and the options of that type' },
+);
+
+const attestor = attestorBlock.transform((block, context): ConfiguredAttestor => {
+  const { type: named, ...rest } = block;
+  const type = attestorTypes.get(named);
+  if (type === undefined) return z.NEVER;
+  const result = type.options.safeParse(rest, { error: expectation });
+  if (result.success) return Object.freeze({ type, options: result.data });
+  for (const issue of result.error.issues) context.issues.push({ ...issue, input: rest } as z.core.$ZodRawIssue);
+  return z.NEVER;
+});
+
+const attestors = z
+  .record(name('an attestor name of letters, digits, ".", "_" and "-"'), attestor, {
+    error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from name to attestor'),
+  })
+  .describe('Who verifies evidence. Its name is a segment of the subjects of its workloads.');
+
+/** By section, so that what is wrong in one does not hide what is wrong in another. */
+export const sections = {
+  issuer,
+  trustDomain: trustDomain.optional(),
+  environment,
+  region: region.optional(),
+  listen: listener('The public listener.', 8080),
+  health: listener('The health listener: no secrets, no actions.', 9090),
+  store,
+  signing,
+  audit,
+  outbound,
+  attestors,
+  resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
+  rules: rulesSchema.describe('Who gets what, by name. Nothing is granted but what stands here.'),
+};
+
+export const configurationSchema = object('a map', sections);
+
+export type Sections = z.output<typeof configurationSchema>;
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+};
+
+/** What was expected, in our words, where a schema does not say it itself. */
+export const expectation: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.expected;
+  if (issue.code === 'invalid_value') return oneOf(issue.values.map(String));
+  if (issue.code === 'invalid_union' && Array.isArray(issue.options)) return oneOf(issue.options.map(String));
+  if (issue.code === 'too_small') return `at least ${issue.minimum}`;
+  if (issue.code === 'too_big') return `at most ${issue.maximum}`;
+  if (issue.code === 'invalid_format')
+    return issue.format === 'regex' ? `text like ${issue.pattern}` : `a valid ${issue.format}`;
+  return undefined;
+};
+
+const oneOf = (words: readonly string[]) => (words.length === 1 ? `${words[0]}` : `one of ${words.join(', ')}`);

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { configurationJsonSchema } from '../../src/config/json-schema.js';
+import { parseConfiguration } from '../../src/config/load.js';
+import { notBuilt } from '../../src/config/not-built.js';
+import { schemaKeys } from './keys.js';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+const page = read('docs/configuration.md');
+const [built = '', planned = ''] = page.split('## Not built yet');
+/** [first cell, second cell] of each row whose first cell is a key alone. */
+const rowsOf = (text: string) =>
+  [...text.matchAll(/^\| `([^`|]+)` \| ([^|]*)\|/gm)].map(([, key = '', cell = '']) => [key, cell.trim()] as const);
+const sorted = (keys: Iterable<string>) => [...keys].sort();
+
+describe('config: the JSON Schema', () => {
+  it('is committed as it is generated (npm run schema)', () => {
+    assert.equal(
+      read('schema/counterseal.schema.json'),
+      `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`,
+      'schema/counterseal.schema.json is stale: run npm run schema',
+    );
+  });
+
+  it('describes an attestor as the union of the types that there are, each strict', () => {
+    const schema = configurationJsonSchema().properties?.attestors;
+    assert.ok(typeof schema === 'object' && typeof schema.additionalProperties === 'object');
+    const forms = schema.additionalProperties.oneOf ?? [];
+    assert.deepEqual(
+      forms.map(({ properties, additionalProperties }) => [properties?.type, additionalProperties]),
+      [[{ const: 'kubernetes' }, false]],
+    );
+  });
+});
+
+describe('config: docs/configuration.md', () => {
+  it('has every key of the schema, once, and no other', () => {
+    assert.deepEqual(sorted(rowsOf(built).map(([key]) => key)), sorted(schemaKeys().keys()));
+  });
+
+  it('tells the defaults that the schema has', () => {
+    const documented = new Map(rowsOf(built));
+    const plain = [...schemaKeys()].filter(
+      ([, fallback]) => typeof fallback === 'string' || typeof fallback === 'number',
+    );
+    assert.ok(plain.length >= 8);
+    for (const [key, fallback] of plain) assert.equal(documented.get(key), `\`${fallback}\``, key);
+  });
+
+  it('has every key that is not built yet, and no other', () => {
+    assert.deepEqual(
+      rowsOf(planned).map(([key]) => key),
+      notBuilt.map(({ key }) => key),
+    );
+  });
+
+  it('shows a smallest file that is valid', () => {
+    const yaml = /The smallest file[^`]*```yaml\n([^`]*)```/.exec(page)?.[1] ?? '';
+    const { policy } = parseConfiguration('counterseal.yaml', yaml);
+    assert.equal(policy.resources.size, 0);
+  });
+
+  it('shows the configuration of the quick start, which is valid', () => {
+    const file = 'examples/quickstart/counterseal.yaml';
+    assert.equal(parseConfiguration(file, read(file)).trustDomain, 'example.com');
+  });
+});
