@@ -1,0 +1,167 @@
+/**
+ * The two things that we ask of a cluster's API server. Credentials, in-cluster or from a kubeconfig, are
+ * @kubernetes/client-node's; it is imported only when an attestor has an `api`, as it takes half a second and 75 MB.
+ */
+import http from 'node:http';
+import https from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { Unavailable } from '../../src/errors.js';
+
+export interface ApiServer {
+  /** The JWK Set that verifies service account tokens, not validated. @throws Unavailable */
+  keys(signal: AbortSignal): Promise<unknown>;
+  /** The answer to a TokenReview, not validated. @throws Unavailable */
+  review(token: string, audience: string, signal: AbortSignal): Promise<unknown>;
+  close(): void;
+}
+
+interface Operation {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** What to do when the API server answers 401 or 403. */
+  readonly permission: string;
+}
+
+const readKeys: Operation = {
+  method: 'GET',
+  path: '/openid/v1/jwks',
+  permission: 'bind the ClusterRole system:service-account-issuer-discovery to the service account of this server',
+};
+const createReview: Operation = {
+  method: 'POST',
+  path: '/apis/authentication.k8s.io/v1/tokenreviews',
+  permission:
+    'allow the service account of this server to create tokenreviews.authentication.k8s.io (ClusterRole system:auth-delegator)',
+};
+
+/** Bytes; key sets and reviews are a few kilobytes. */
+const answerLimit = 1_048_576;
+
+/**
+ * @param api `in-cluster`, or the absolute path of a kubeconfig file
+ * @throws Error with a sentence for the operator
+ */
+export async function connectApiServer(api: string): Promise<ApiServer> {
+  const config = await loadConfig(api);
+  const cluster = config.getCurrentCluster();
+  if (!cluster) throw new Error(`${api} has no current context that names a cluster`);
+  const base = baseUrl(cluster.server, api);
+  const agentOptions = { keepAlive: true, maxSockets: 64, timeout: 30_000 };
+  const agent = base.protocol === 'https:' ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+
+  const call = async (operation: Operation, body: string | undefined, signal: AbortSignal) => {
+    const request: https.RequestOptions = { method: operation.method, signal, headers: { accept: 'application/json' } };
+    try {
+      // Anew for each call: the library reads tokens and certificates again when they have rotated.
+      await config.applyToHTTPSOptions(request);
+      if (!cluster.proxyUrl) request.agent = agent;
+      const answer = await send(new URL(`${base.pathname.replace(/\/$/, '')}${operation.path}`, base), request, body);
+      return readAnswer(answer, operation);
+    } catch (error) {
+      throw error instanceof Unavailable ? error : unreachable(error, signal);
+    }
+  };
+
+  return Object.freeze({
+    keys: (signal: AbortSignal) => call(readKeys, undefined, signal),
+    review: (token: string, audience: string, signal: AbortSignal) =>
+      call(createReview, tokenReview(token, audience), signal),
+    close: () => agent.destroy(),
+  });
+}
+
+async function loadConfig(api: string): Promise<KubeConfig> {
+  const client = await import('@kubernetes/client-node/dist/config.js');
+  const config = new client.KubeConfig();
+  if (api === 'in-cluster') {
+    config.loadFromCluster();
+    return config;
+  }
+  try {
+    config.loadFromFile(api);
+  } catch (error) {
+    // A YAML error quotes the file, and the file may hold credentials.
+    throw new Error(`${api} cannot be read as a kubeconfig file${code(error)}`);
+  }
+  return config;
+}
+
+function baseUrl(server: string, api: string): URL {
+  const base = URL.canParse(server) ? new URL(server) : undefined;
+  if (api === 'in-cluster' && (base === undefined || base.hostname === 'undefined')) {
+    throw new Error('in-cluster needs KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, which every pod has');
+  }
+  if (base === undefined || !/^https?:$/.test(base.protocol)) throw new Error(`${api} has no usable server address`);
+  return base;
+}
+
+function tokenReview(token: string, audience: string): string {
+  return JSON.stringify({
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenReview',
+    spec: { token, audiences: [audience] },
+  });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+async function send(url: URL, options: https.RequestOptions, body: string | undefined): Promise<Answer> {
+  const response = await open(url, options, body);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > answerLimit) throw new Unavailable('api_unreadable', 'The API server answered with more than 1 MiB.');
+    chunks.push(chunk);
+  }
+  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
+}
+
+/** Once more over a new connection, when a kept one turns out to have been closed: neither operation changes anything. */
+function open(url: URL, options: https.RequestOptions, body: string | undefined): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? https : http).request(url, options, resolve);
+    request.on('error', (error) => {
+      const isStale = request.reusedSocket && !options.signal?.aborted;
+      if (isStale) resolve(open(url, { ...options, agent: false }, body));
+      else reject(error);
+    });
+    if (body !== undefined) request.setHeader('content-type', 'application/json');
+    request.end(body);
+  });
+}
+
+function readAnswer({ status, body }: Answer, { method, path, permission }: Operation): unknown {
+  if (status === 401 || status === 403) {
+    throw new Unavailable('api_forbidden', `The API server answered ${status} to ${method} ${path}: ${permission}.`);
+  }
+  if (status !== 200 && status !== 201) {
+    throw new Unavailable('api_failed', `The API server answered ${status} to ${method} ${path}: see its log.`);
+  }
+  try {
+    return JSON.parse(body);
+  } catch {
+    // The parser's message quotes the body, which may hold the token.
+    throw new Unavailable(
+      'api_unreadable',
+      `The API server's answer to ${method} ${path} is not JSON: check the address.`,
+    );
+  }
+}
+
+function unreachable(error: unknown, signal: AbortSignal): Unavailable {
+  if (signal.aborted) return new Unavailable('api_deadline', 'The API server did not answer before the deadline.');
+  return new Unavailable(
+    'api_unreachable',
+    `The API server could not be asked${code(error)}: check its address, certificates and credentials.`,
+  );
+}
+
+/** Only the code of a system error: messages may quote what was read or sent. */
+function code(error: unknown): string {
+  const value = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof value === 'string' ? ` (${value})` : '';
+}

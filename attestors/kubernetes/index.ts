@@ -1,0 +1,143 @@
+/** Kubernetes service account tokens, as the kubelet projects them into pods. The trust model is in README.md. */
+import { z } from 'zod';
+import type { AttestorHost, AttestorType, KeySource } from '../attestor.js';
+import { duration, name, text } from '../options.js';
+import { type ApiServer, connectApiServer } from './api.js';
+import { createKubernetesAttestor } from './verify.js';
+
+const legacyIssuer = 'kubernetes/serviceaccount';
+const defaultMaxStale = '1h';
+
+/** Audiences of others: whoever holds such a token may have been given it for them, so it proves nothing to us. */
+const audiencesOfOthers: readonly string[] = [
+  'api',
+  'kubernetes',
+  'kubernetes.default.svc',
+  'https://kubernetes',
+  'https://kubernetes.default',
+  'https://kubernetes.default.svc',
+  'https://kubernetes.default.svc.cluster.local',
+  'pods.eks.amazonaws.com',
+  'sts.amazonaws.com',
+  'api://AzureADTokenExchange',
+];
+
+const issuer = z
+  .url({
+    protocol: /^https?$/,
+    error: ({ input }) =>
+      input === legacyIssuer
+        ? `${legacyIssuer} is the issuer of legacy secret tokens, which never expire and name no audience: give the issuer of projected tokens, as the cluster's /.well-known/openid-configuration has it`
+        : 'the issuer of the service account tokens, as an absolute URL, as the cluster has it in --service-account-issuer',
+  })
+  .describe('The `iss` of the tokens, byte for byte.');
+
+const maxStale = duration()
+  .prefault(defaultMaxStale)
+  .describe('How long keys are used after the last time that they could be loaded.');
+
+const keys = z
+  .union(
+    [
+      z.strictObject({ from: z.literal('api'), maxStale }),
+      z.strictObject({ jwksUri: z.url({ protocol: /^https?$/, error: 'the URL of a JWK Set' }), maxStale }),
+      z.strictObject({ jwksFile: text('the path of a JWK Set'), maxStale }),
+    ],
+    { error: 'one of { from: api }, { jwksUri: URL } and { jwksFile: FILE }, with maxStale if wanted' },
+  )
+  .describe('Where the keys come from that verify the tokens. Default: { from: api } where api is given.');
+
+const api = z
+  .union([z.literal('in-cluster'), z.strictObject({ kubeconfig: text('the path of a kubeconfig file') })], {
+    error: 'in-cluster, or { kubeconfig: FILE }',
+  })
+  .describe("The cluster's API server. Left out: no review, and keys come from elsewhere.");
+
+const options = z
+  .strictObject({
+    issuer,
+    audience: text('the audience that the tokens are projected for')
+      .optional()
+      .describe('The `aud` of the tokens. Default: our issuer.'),
+    api: api.optional(),
+    keys: keys.optional(),
+    maxLifetime: duration().prefault('25h').describe('Tokens with a longer `exp` − `iat` are refused.'),
+    review: z.boolean().default(false).describe('Ask the API server about every token: sees deleted pods.'),
+    environment: name('the name of an environment')
+      .optional()
+      .describe("The workloads' environment. Default: this deployment's."),
+    otherAudiences: z
+      .enum(['refuse', 'allow'])
+      .default('refuse')
+      .describe('Whether a token may have audiences beside ours.'),
+  })
+  .superRefine((block, context) => {
+    const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+    const fault = block.audience === undefined ? undefined : audienceFault(block.audience, block.issuer);
+    if (fault !== undefined) refuse('audience', fault);
+    if (block.api !== undefined) return;
+    if (block.review) refuse('review', 'review: true needs the API server: give api');
+    if (block.keys === undefined) refuse('keys', 'keys are needed: give keys, or api to load them from the API server');
+    else if ('from' in block.keys) refuse('keys', 'keys: { from: api } needs the API server: give api');
+  });
+
+export type KubernetesOptions = z.output<typeof options>;
+
+function audienceFault(audience: string, clusterIssuer: string): string | undefined {
+  if (audience !== clusterIssuer && !audiencesOfOthers.includes(audience)) return undefined;
+  return `tokens for ${audience} are made for another service, most often the API server, so they are no evidence: choose an audience that is only ours, and project the tokens for it`;
+}
+
+async function create(attestorName: string, block: KubernetesOptions, host: AttestorHost) {
+  const audience = block.audience ?? host.issuer;
+  const fault = audienceFault(audience, block.issuer);
+  if (fault !== undefined) throw new Error(`attestors.${attestorName}.audience: ${fault}`);
+  const server = await connect(attestorName, block, host);
+  const limits = { maxStale: block.keys?.maxStale ?? maxStale.parse(undefined) };
+  const keySet = host.keySet(keySource(attestorName, block, server), limits);
+  await keySet.ready();
+  return createKubernetesAttestor({
+    name: attestorName,
+    expect: { issuer: block.issuer, audience, otherAudiences: block.otherAudiences, maxLifetime: block.maxLifetime },
+    environment: block.environment ?? host.environment,
+    keys: keySet,
+    reviewer: block.review ? server : undefined,
+    host,
+    close: () => {
+      keySet.close();
+      server?.close();
+    },
+  });
+}
+
+async function connect(attestorName: string, block: KubernetesOptions, host: AttestorHost) {
+  if (block.api === undefined) return undefined;
+  try {
+    return await connectApiServer(block.api === 'in-cluster' ? block.api : host.path(block.api.kubeconfig));
+  } catch (error) {
+    throw new Error(`attestors.${attestorName}.api: ${error instanceof Error ? error.message : 'failed'}`);
+  }
+}
+
+function keySource(attestorName: string, block: KubernetesOptions, server: ApiServer | undefined): KeySource {
+  const source = block.keys;
+  if (source !== undefined && 'jwksUri' in source) return { uri: source.jwksUri };
+  if (source !== undefined && 'jwksFile' in source) return { file: source.jwksFile };
+  if (server === undefined) throw new Error(`attestors.${attestorName}.keys: keys from the API server need api`);
+  return { name: `the API server of attestor ${attestorName}`, load: server.keys };
+}
+
+export const kubernetes: AttestorType<KubernetesOptions> = Object.freeze({
+  type: 'kubernetes',
+  selectorKinds: Object.freeze([
+    'k8s:ns',
+    'k8s:sa',
+    'k8s:sa-uid',
+    'k8s:pod',
+    'k8s:pod-uid',
+    'k8s:node',
+    'k8s:node-uid',
+  ]),
+  options,
+  create,
+});
