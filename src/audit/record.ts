@@ -1,0 +1,61 @@
+/**
+ * One JSON record for every request that reaches the token endpoint. Every field is there on every path; null means
+ * that the request did not get far enough to know it. Names are the wire's: operators query them.
+ */
+import type { RuleVerdict } from '../policy/decision.js';
+import type { Facts } from '../policy/facts.js';
+
+export interface AuditRecord {
+  /** RFC 3339 in UTC with milliseconds: when the request arrived. */
+  readonly time: string;
+  readonly decision_id: string;
+  readonly outcome: 'permitted' | 'refused';
+  /** The OAuth error that the client got. */
+  readonly error: string | null;
+  /** A stable code, such as `jwt_expired` or `denied_by_rule`. */
+  readonly reason: string;
+  /** The sentence for a person. May quote claims and parameters, never a token. */
+  readonly detail: string | null;
+  readonly grant_type: string | null;
+  readonly attestor: string | null;
+  readonly subject: string | null;
+  readonly instance: string | null;
+  readonly assurance: string | null;
+  /** SHA-256 of the token as it came, hexadecimal. */
+  readonly evidence_sha256: string | null;
+  readonly evidence_id: string | null;
+  readonly selectors: readonly string[] | null;
+  /** What the decision read, less the selectors, which stand above. */
+  readonly facts: RecordedFacts | null;
+  readonly request: RecordedRequest;
+  readonly rules: readonly RuleVerdict[] | null;
+  readonly granted: RecordedGrant | null;
+  readonly policy_revision: string;
+  /** Of this deployment. */
+  readonly environment: string;
+  readonly region: string | null;
+  readonly address: string;
+  readonly duration_ms: number;
+  /** Seconds by which the evidence's `iat` lies in our future; 0 when it does not. Null without evidence. */
+  readonly skew_s: number | null;
+}
+
+export interface RecordedFacts extends Omit<Facts['workload'], 'attestor' | 'selectors'> {
+  readonly now: number;
+}
+
+export interface RecordedRequest {
+  readonly resource: readonly string[];
+  readonly scope: readonly string[] | null;
+  readonly authorization_details: null;
+  readonly actor: null;
+  readonly delegator: null;
+}
+
+export interface RecordedGrant {
+  readonly resource: string;
+  readonly scope: readonly string[];
+  /** Seconds. */
+  readonly lifetime: number;
+  readonly jti: string;
+}

@@ -1,0 +1,46 @@
+/**
+ * RFC 8414 and OpenID Connect Discovery. A field is advertised only when it is enforced. There is no
+ * `authorization_endpoint`: nobody signs in here.
+ */
+import { grantTypes } from '../exchange/grants/index.js';
+import type { SigningAlgorithm } from '../signing/signer.js';
+
+export interface MetadataRoom {
+  readonly issuer: string;
+  readonly signer: { readonly algorithms: readonly SigningAlgorithm[] };
+}
+
+/** RFC 8414 §2. */
+export function authorizationServerMetadata({ issuer }: MetadataRoom): Record<string, unknown> {
+  return {
+    issuer,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    grant_types_supported: [...grantTypes.keys()],
+    token_endpoint_auth_methods_supported: ['none'],
+    // Required by RFC 8414; empty, because there is no authorization endpoint.
+    response_types_supported: [],
+  };
+}
+
+/** For resource servers whose library finds the keys by OpenID discovery; no ID token is issued. */
+export function openidConfiguration(room: MetadataRoom): Record<string, unknown> {
+  return {
+    ...authorizationServerMetadata(room),
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [...room.signer.algorithms],
+  };
+}
+
+/** Where the two documents are asked for: RFC 8414 §3.1, and OpenID's own placing, which differs when the issuer has a path. */
+export function metadataPaths(issuerPath: string): {
+  readonly oauth: readonly string[];
+  readonly openid: readonly string[];
+} {
+  return {
+    oauth: [`/.well-known/oauth-authorization-server${issuerPath}`],
+    openid: [
+      ...new Set([`/.well-known/openid-configuration${issuerPath}`, `${issuerPath}/.well-known/openid-configuration`]),
+    ],
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * Stage 2: evidence goes to the one attestor whose route it carries, and comes back verified or not at all. The host, not
+ * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
+ */
+import type { Attestation, AttestCall, Attestor, Clock, Evidence, UnverifiedJwt } from '../../attestors/attestor.js';
+import { Refusal, Rejected, Unavailable } from '../errors.js';
+import { decodeJwt, looksLikeJwt } from '../jwt/decode.js';
+import { quoteClaim } from '../jwt/quote.js';
+import type { Store } from '../store/store.js';
+
+/** Milliseconds that an attestor may take, its dependencies included. */
+const deadline = 5_000;
+
+export interface AttestRoom {
+  readonly attestors: readonly Attestor[];
+  readonly trustDomain: string;
+  readonly now: Clock;
+  readonly store: Store;
+}
+
+export type Attest = (evidence: Evidence, requestId: string) => Promise<Attestation>;
+
+/** Token type → issuer → audience → attestor. */
+type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attestor>>>;
+
+/** @throws Error when two attestors have one route */
+export function createAttest(room: AttestRoom): Attest {
+  const routes = buildRoutes(room.attestors);
+  return async (received, requestId) => {
+    const byIssuer = routes.get(received.tokenType);
+    if (byIssuer === undefined) {
+      throw new Refusal(
+        'token_type_unsupported',
+        'token_type_unsupported',
+        'No attestor takes this subject_token_type.',
+      );
+    }
+    const jwt = looksLikeJwt(received.token) ? decodeJwt(received.token) : undefined;
+    if (jwt === undefined) throw new Rejected('not_a_jwt', 'The subject_token does not have the form of a JWT.');
+    const evidence: Evidence = Object.freeze({ ...received, jwt });
+    const attestor = route(byIssuer, jwt);
+    const attestation = await withDeadline(attestor, (call) => attestor.attest(evidence, call));
+    checkInvariants(attestation, attestor, room);
+    if (attestation.singleUse) await claimEvidence(room.store, attestation, requestId);
+    return attestation;
+  };
+}
+
+function buildRoutes(attestors: readonly Attestor[]): Routes {
+  const routes = new Map<string, Map<string, Map<string, Attestor>>>();
+  for (const attestor of attestors) {
+    for (const { tokenType, issuer, audience } of attestor.accepts) {
+      const byIssuer = routes.get(tokenType) ?? new Map<string, Map<string, Attestor>>();
+      const byAudience = byIssuer.get(issuer) ?? new Map<string, Attestor>();
+      const other = byAudience.get(audience);
+      if (other !== undefined) {
+        throw new Error(
+          `attestors ${other.name} and ${attestor.name} both accept issuer ${issuer} with audience ${audience}: ` +
+            'give each an audience of its own, and ask for that audience in the workloads’ projected tokens',
+        );
+      }
+      routes.set(tokenType, byIssuer.set(issuer, byAudience.set(audience, attestor)));
+    }
+  }
+  return routes;
+}
+
+/** By unverified claims: they only choose who verifies. */
+function route(byIssuer: ReadonlyMap<string, ReadonlyMap<string, Attestor>>, jwt: UnverifiedJwt): Attestor {
+  const { iss, aud } = jwt.claims;
+  const byAudience = typeof iss === 'string' ? byIssuer.get(iss) : undefined;
+  if (byAudience === undefined) {
+    throw new Rejected(
+      'issuer_untrusted',
+      `No attestor accepts issuer ${quoteClaim(iss)}: check the attestors’ issuer.`,
+    );
+  }
+  const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  const found = new Set<Attestor>();
+  for (const audience of audiences) {
+    const attestor = typeof audience === 'string' ? byAudience.get(audience) : undefined;
+    if (attestor !== undefined) found.add(attestor);
+  }
+  const [attestor, ...others] = found;
+  if (attestor === undefined) {
+    const expected = [...byAudience.keys()].map(quoteClaim).join(' or ');
+    throw new Rejected('audience_not_ours', `aud is ${quoteClaim(aud)}; expected ${expected}.`);
+  }
+  if (others.length > 0) {
+    throw new Rejected('audience_ambiguous', `aud ${quoteClaim(aud)} names the audiences of ${found.size} attestors.`);
+  }
+  return attestor;
+}
+
+/** The signal exists only once it is asked for: verification without I/O pays for a timer and nothing else. */
+async function withDeadline(attestor: Attestor, run: (call: AttestCall) => Promise<Attestation>): Promise<Attestation> {
+  let controller: AbortController | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      controller?.abort();
+      reject(new Unavailable('attestor_deadline', `Attestor ${attestor.name} did not answer within ${deadline} ms.`));
+    }, deadline);
+  });
+  const call: AttestCall = {
+    signal() {
+      controller ??= new AbortController();
+      return controller.signal;
+    },
+  };
+  try {
+    return await Promise.race([run(call), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A plug-in that breaks its contract is our fault, not the evidence's: 500, and never a token. */
+function checkInvariants(attestation: Attestation, attestor: Attestor, room: AttestRoom): void {
+  const now = room.now();
+  const { subject, selectors, expiresAt, vouchesUntil, evidenceId, instance } = attestation;
+  const broken =
+    attestation.attestor !== attestor.name
+      ? 'attestor is not its name'
+      : !subject.startsWith(`spiffe://${room.trustDomain}/`)
+        ? 'subject is not of our trust domain'
+        : !(Number.isFinite(vouchesUntil) && expiresAt > now)
+          ? 'expiresAt has passed, or vouchesUntil is no number'
+          : evidenceId === '' || instance === ''
+            ? 'evidenceId or instance is empty'
+            : selectors.some((selector, index) => index > 0 && (selectors[index - 1] ?? '') >= selector)
+              ? 'selectors are not sorted or repeat'
+              : undefined;
+  if (broken !== undefined) {
+    throw new Refusal('internal', 'attestation_broken', `Attestor ${attestor.name} broke its contract: ${broken}.`);
+  }
+}
+
+/** One atomic claim: of any number of callers, over all replicas, one goes on. */
+async function claimEvidence(store: Store, attestation: Attestation, requestId: string): Promise<void> {
+  const { attestor, evidenceId, expiresAt } = attestation;
+  let winner: string;
+  try {
+    winner = await store.claim(['evidence', attestor, evidenceId], requestId, Math.ceil(expiresAt * 1000));
+  } catch (cause) {
+    throw new Unavailable('store_unavailable', 'The store did not keep the claim of single-use evidence.', 1, {
+      cause,
+    });
+  }
+  if (winner !== requestId)
+    throw new Rejected('evidence_replayed', `The evidence was used before, by request ${winner}.`);
+}

@@ -1,0 +1,56 @@
+/**
+ * How a client may identify itself. The evidence is the authentication, and `client_id` is always the attested asker:
+ * so secrets and assertions are refused, and a `client_id` must be the subject that the evidence proves.
+ */
+import type { Attestation } from '../../attestors/attestor.js';
+import { scrub } from '../audit/line.js';
+import { Refusal } from '../errors.js';
+import type { Form } from './form.js';
+
+export interface ClaimedClient {
+  /** One id, or the two readings of a Basic user name: form-encoded as RFC 6749 §2.3.1 asks, or not, as many send it. */
+  readonly ids: readonly string[];
+}
+
+/** @throws Refusal `client_invalid`, `client_authentication_ambiguous` */
+export function readClient(form: Form, authorization: string | undefined): ClaimedClient | null {
+  for (const name of ['client_secret', 'client_assertion', 'client_assertion_type']) {
+    if (form.values.has(name)) throw new Refusal('client_invalid', 'client_authentication', `${name} was sent.`);
+  }
+  const inBody = form.values.get('client_id');
+  if (authorization === undefined) return inBody === undefined ? null : claimed([inBody]);
+  if (inBody !== undefined) {
+    throw new Refusal(
+      'client_authentication_ambiguous',
+      'client_twice',
+      'client_id came with an Authorization header.',
+    );
+  }
+  return claimed(readBasic(authorization));
+}
+
+/** @throws Refusal `client_invalid` when the client is not the attested workload */
+export function checkClient(client: ClaimedClient | null, attestation: Attestation): void {
+  if (client === null || client.ids.includes(attestation.subject)) return;
+  const seen = client.ids.map((id) => JSON.stringify(scrub(id))).join(' or ');
+  const detail = `client_id is ${seen}, but the evidence is of ${attestation.subject}.`;
+  throw new Refusal('client_invalid', 'client_is_not_subject', detail);
+}
+
+const claimed = (ids: readonly string[]): ClaimedClient => Object.freeze({ ids: Object.freeze(ids) });
+
+/** google-auth-library sends its `client_id` as Basic with an empty secret. */
+function readBasic(authorization: string): string[] {
+  const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
+  const text = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8');
+  if (!text.endsWith(':') || text.length < 2) {
+    const detail = 'The Authorization header is not Basic with a client_id and an empty secret.';
+    throw new Refusal('client_invalid', 'client_authentication', detail);
+  }
+  const id = text.slice(0, -1);
+  try {
+    return [id, decodeURIComponent(id.replaceAll('+', ' '))];
+  } catch {
+    return [id];
+  }
+}

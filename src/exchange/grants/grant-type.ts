@@ -1,0 +1,13 @@
+/** One grant type is one small file: it finds the evidence in its form. Everything after that is shared. */
+import type { Evidence } from '../../../attestors/attestor.js';
+import type { Fault } from '../../errors.js';
+import type { Form } from '../form.js';
+
+export interface GrantType {
+  /** The value of `grant_type`. */
+  readonly name: string;
+  /** What the client is told when its evidence is not accepted. */
+  readonly evidenceFault: Fault;
+  /** @throws Refusal when a parameter is missing or not supported */
+  readEvidence(form: Form): Evidence;
+}

@@ -1,0 +1,46 @@
+/** RFC 8693: `urn:ietf:params:oauth:grant-type:token-exchange`. */
+import type { Evidence } from '../../../attestors/attestor.js';
+import { scrub } from '../../audit/line.js';
+import { Refusal } from '../../errors.js';
+import type { Form } from '../form.js';
+import { accessTokenType } from '../response.js';
+import type { GrantType } from './grant-type.js';
+
+export const tokenExchange: GrantType = Object.freeze({
+  name: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  // RFC 8693 §2.2.2: not invalid_grant.
+  evidenceFault: 'evidence_rejected',
+  readEvidence(form: Form): Evidence {
+    checkActor(form);
+    const requested = form.values.get('requested_token_type');
+    if (requested !== undefined && requested !== accessTokenType) {
+      const detail = `requested_token_type is ${JSON.stringify(scrub(requested))}.`;
+      throw new Refusal('requested_token_type_unsupported', 'requested_token_type', detail);
+    }
+    const tokenType = required(form, 'subject_token_type');
+    // google-auth-library sends its file verbatim, with the newline at its end.
+    const token = required(form, 'subject_token').trimEnd();
+    if (token === '') throw missing('subject_token');
+    return Object.freeze({ tokenType, token });
+  },
+});
+
+function checkActor(form: Form): void {
+  const token = form.values.has('actor_token');
+  if (token !== form.values.has('actor_token_type')) {
+    throw new Refusal(
+      'actor_incomplete',
+      'actor_incomplete',
+      `Only ${token ? 'actor_token' : 'actor_token_type'} was sent.`,
+    );
+  }
+  if (token) throw new Refusal('actor_unsupported', 'actor_unsupported', 'An actor_token was sent.');
+}
+
+function required(form: Form, name: string): string {
+  const value = form.values.get(name);
+  if (value === undefined) throw missing(name);
+  return value;
+}
+
+const missing = (name: string) => new Refusal('parameter_missing', `${name}_missing`, `${name} is missing.`);

@@ -1,0 +1,47 @@
+/** Stage 5: claims by RFC 9068, signed. The only place that signs. */
+import { randomUUID } from 'node:crypto';
+import type { Attestation } from '../../attestors/attestor.js';
+import type { Granted } from '../policy/decision.js';
+import type { Signer } from '../signing/signer.js';
+
+/** Seconds by which `nbf` lies in the past, for resource servers whose clocks are behind ours. */
+const backdated = 60;
+
+export interface MintRoom {
+  readonly issuer: string;
+  readonly signer: Signer;
+}
+
+export interface Issued {
+  readonly token: string;
+  readonly jti: string;
+  readonly granted: Granted;
+}
+
+/** @param now seconds since the epoch: the fact that the decision was made with, so that `exp` is what was decided */
+export async function mint(room: MintRoom, granted: Granted, attestation: Attestation, now: number): Promise<Issued> {
+  const iat = Math.floor(now);
+  const exp = iat + granted.lifetime;
+  if (exp > attestation.vouchesUntil) throw new Error('decide granted a lifetime beyond what the evidence vouches for');
+  const jti = randomUUID();
+  const claims = {
+    iss: room.issuer,
+    aud: granted.resource,
+    sub: attestation.subject,
+    client_id: attestation.subject,
+    iat,
+    nbf: iat - backdated,
+    exp,
+    jti,
+    scope: granted.scope.join(' '),
+    attestation: {
+      attestor: attestation.attestor,
+      assurance: attestation.assurance,
+      instance: attestation.instance,
+      environment: attestation.environment,
+      attested_at: Math.floor(attestation.attestedAt),
+    },
+  };
+  const token = await room.signer.sign('at+jwt', claims, granted.algorithm ?? undefined);
+  return Object.freeze({ token, jti, granted });
+}

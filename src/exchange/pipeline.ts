@@ -1,0 +1,91 @@
+/** The way of a request, its stages in order. Every grant type takes it, so no restriction can hold on one and not on another. */
+import { randomUUID } from 'node:crypto';
+import type { AuditLog } from '../audit/log.js';
+import { Refusal } from '../errors.js';
+import type { Policy } from '../policy/compile.js';
+import { decide } from '../policy/decide.js';
+import type { Decision, Granted } from '../policy/decision.js';
+import type { Attest } from './attest.js';
+import { checkClient } from './client.js';
+import { gatherFacts } from './facts.js';
+import { type MintRoom, mint } from './mint.js';
+import { readBody, readRequest } from './request.js';
+import { errorResponse, tokenResponse } from './response.js';
+import { type Deployment, recordOf, type Trail } from './trail.js';
+import type { WireRequest, WireResponse } from './wire.js';
+
+export interface Rooms extends MintRoom {
+  readonly attest: Attest;
+  readonly policy: Policy;
+  readonly audit: AuditLog;
+  readonly deployment: Deployment;
+  /** Milliseconds since the epoch, with a fraction. */
+  readonly now: () => number;
+  /** For faults of our own. */
+  readonly warn: (message: string) => void;
+}
+
+export type Pipeline = (wire: WireRequest) => Promise<WireResponse>;
+
+export function createPipeline(rooms: Rooms): Pipeline {
+  return async (wire) => {
+    const trail: Trail = { decisionId: randomUUID(), arrivedAt: rooms.now(), address: wire.address };
+    try {
+      await exchange(rooms, wire, trail);
+      await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now()));
+      if (trail.issued === undefined) throw new Error('the exchange ended without a token');
+      return tokenResponse(trail.issued);
+    } catch (error) {
+      return refuse(rooms, wire, trail, asRefusal(error, trail, rooms));
+    }
+  };
+}
+
+/** request → attest → facts → decide → mint. Each stage leaves what it made on the trail, for the record. */
+async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<void> {
+  trail.form = readBody(wire);
+  const request = readRequest(trail.form, wire.authorization);
+  trail.request = request;
+  const attestation = await rooms.attest(request.evidence, trail.decisionId);
+  trail.attestation = attestation;
+  checkClient(request.client, attestation);
+  const facts = gatherFacts(attestation, rooms.now() / 1000);
+  trail.facts = facts;
+  const decision = decide(rooms.policy, facts, request.asked);
+  trail.decision = decision;
+  trail.issued = await mint(rooms, grantedBy(decision), attestation, facts.now);
+}
+
+function grantedBy(decision: Decision): Granted {
+  if (decision.granted !== null) return decision.granted;
+  throw new Refusal(decision.fault ?? 'internal', decision.reason, decision.detail);
+}
+
+/** The record comes before the answer; a refusal that cannot be recorded is a 503 like everything else. */
+async function refuse(rooms: Rooms, wire: WireRequest, trail: Trail, refusal: Refusal): Promise<WireResponse> {
+  const authorizationUsed = wire.authorization !== undefined;
+  if (refusal.fault === 'audit_unavailable') return errorResponse(refusal, null, authorizationUsed);
+  // Without verified evidence anybody can send as much as they like: beyond a budget it is counted, not written.
+  if (trail.attestation === undefined && !rooms.audit.admit(wire.address)) {
+    return errorResponse(refusal, null, authorizationUsed);
+  }
+  try {
+    await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now(), refusal));
+    return errorResponse(refusal, trail.decisionId, authorizationUsed);
+  } catch (error) {
+    return errorResponse(asRefusal(error, trail, rooms), null, authorizationUsed);
+  }
+}
+
+function asRefusal(error: unknown, trail: Trail, rooms: Rooms): Refusal {
+  if (error instanceof Refusal) {
+    if (error.fault === 'evidence_rejected' && trail.request !== undefined) {
+      return new Refusal(trail.request.evidenceFault, error.reason, error.detail);
+    }
+    if (error.fault === 'internal') rooms.warn(`decision ${trail.decisionId}: ${error.message}`);
+    return error;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  rooms.warn(`decision ${trail.decisionId}: ${stack}`);
+  return new Refusal('internal', 'internal', error instanceof Error ? error.name : 'unknown', { cause: error });
+}

@@ -1,0 +1,95 @@
+/** What a request has shown of itself so far; whatever ends it, the record is made from this. */
+import { createHash } from 'node:crypto';
+import type { Attestation } from '../../attestors/attestor.js';
+import { scrub } from '../audit/line.js';
+import type { AuditRecord, RecordedFacts, RecordedRequest } from '../audit/record.js';
+import { faults, type Refusal } from '../errors.js';
+import type { Decision } from '../policy/decision.js';
+import type { Facts } from '../policy/facts.js';
+import type { Form } from './form.js';
+import type { Issued } from './mint.js';
+import type { TokenRequest } from './request.js';
+
+export interface Trail {
+  readonly decisionId: string;
+  /** Milliseconds since the epoch. */
+  readonly arrivedAt: number;
+  readonly address: string;
+  form?: Form;
+  request?: TokenRequest;
+  attestation?: Attestation;
+  facts?: Facts;
+  decision?: Decision;
+  issued?: Issued;
+}
+
+export interface Deployment {
+  readonly environment: string;
+  readonly region: string | null;
+  readonly policyRevision: string;
+}
+
+/** @param refusal what ended the request; undefined when a token was issued */
+export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, refusal?: Refusal): AuditRecord {
+  const { attestation, decision, form, request } = trail;
+  return {
+    time: new Date(trail.arrivedAt).toISOString(),
+    decision_id: trail.decisionId,
+    outcome: refusal === undefined ? 'permitted' : 'refused',
+    error: refusal === undefined ? null : faults[refusal.fault].error,
+    reason: refusal?.reason ?? decision?.reason ?? 'granted',
+    detail: refusal === undefined ? null : scrub(refusal.detail),
+    grant_type: scrubbed(form?.values.get('grant_type')),
+    attestor: attestation?.attestor ?? null,
+    subject: attestation?.subject ?? null,
+    instance: attestation?.instance ?? null,
+    assurance: attestation?.assurance ?? null,
+    evidence_sha256: request === undefined ? null : createHash('sha256').update(request.evidence.token).digest('hex'),
+    evidence_id: attestation?.evidenceId ?? null,
+    selectors: attestation?.selectors ?? null,
+    facts: recordedFacts(trail.facts),
+    request: recordedRequest(form, request),
+    rules: decision?.rules ?? null,
+    granted: recordedGrant(refusal === undefined ? trail.issued : undefined),
+    policy_revision: deployment.policyRevision,
+    environment: deployment.environment,
+    region: deployment.region,
+    address: trail.address,
+    duration_ms: Math.max(0, Math.round((endedAt - trail.arrivedAt) * 1000) / 1000),
+    skew_s: skew(attestation),
+  };
+}
+
+function recordedFacts(facts: Facts | undefined): RecordedFacts | null {
+  if (facts === undefined) return null;
+  const { environment, unknown, podless, vouchesUntil } = facts.workload;
+  return { now: facts.now, environment, unknown, podless, vouchesUntil };
+}
+
+/** Before the request is parsed as a whole, what its form said. */
+function recordedRequest(form: Form | undefined, request: TokenRequest | undefined): RecordedRequest {
+  const scope = form?.values.get('scope');
+  const targets = form === undefined ? [] : [...form.resource, ...form.audience];
+  return {
+    resource: request === undefined ? targets.slice(0, 8).map(scrub) : asList(request.asked.resource),
+    scope: request === undefined ? asList(scrubbed(scope)) : request.asked.scope,
+    authorization_details: null,
+    actor: null,
+    delegator: null,
+  };
+}
+
+function recordedGrant(issued: Issued | undefined): AuditRecord['granted'] {
+  if (issued === undefined) return null;
+  const { resource, scope, lifetime } = issued.granted;
+  return { resource, scope, lifetime, jti: issued.jti };
+}
+
+function skew(attestation: Attestation | undefined): number | null {
+  if (attestation === undefined) return null;
+  const { iat } = attestation.claims;
+  return typeof iat === 'number' ? Math.max(0, Math.round((iat - attestation.attestedAt) * 1000) / 1000) : 0;
+}
+
+const asList = (value: string | null): readonly string[] => (value === null ? [] : [value]);
+const scrubbed = (value: string | undefined): string | null => (value === undefined ? null : scrub(value));

@@ -1,0 +1,23 @@
+/** The edge: what the listener hands to the pipeline, and what it gets back. No stage sees Koa. */
+
+/** The largest body that is read, in bytes. */
+export const maxBodyBytes = 65_536;
+
+export interface WireRequest {
+  readonly method: string;
+  /** Without the question mark; empty when there is none. */
+  readonly query: string;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
+  readonly authorization: string | undefined;
+  readonly body: Buffer | 'too_large';
+  /** The peer's address, for the record and for budgets. */
+  readonly address: string;
+}
+
+export interface WireResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body: string;
+}

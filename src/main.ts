@@ -1,0 +1,91 @@
+/** The command line: the only reader of argv. */
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+
+const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
+
+/** One line, whatever an error message may hold. */
+function warn(message: string): void {
+  const printable = message.replace(
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => JSON.stringify(character).slice(1, -1),
+  );
+  process.stderr.write(`counterseal: ${printable}\n`);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+async function load(file: string) {
+  const { ConfigurationError, loadConfiguration, renderProblems } = await import('./config/load.js');
+  try {
+    return await loadConfiguration(file);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return fail(renderProblems(error.problems));
+    throw error;
+  }
+}
+
+async function serveCommand({ config }: { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { serve } = await import('./server.js');
+  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn });
+  warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
+  warn(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    warn('stopping: no new connections, requests in flight are finished');
+    service.close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(`counterseal: ${error instanceof Error ? error.message : String(error)}`),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+async function checkCommand({ config }: { config: string }): Promise<void> {
+  const { attestors, policy } = await load(config);
+  const rules = policy.ruleCount;
+  process.stdout.write(`${config}: valid; ${attestors.size} attestors, ${rules} rules, policy ${policy.revision}\n`);
+}
+
+async function explainCommand(decisionId: string, { audit }: { audit: string }): Promise<void> {
+  const { explainRecord, findRecord } = await import('./policy/explain.js');
+  const record = await findRecord(audit, decisionId);
+  if (record === undefined) {
+    fail(
+      `${audit} holds no record with decision_id ${JSON.stringify(decisionId)}: look in the older files, or on the other replicas.`,
+    );
+  }
+  process.stdout.write(explainRecord(record));
+}
+
+const program = new Command('counterseal')
+  .description('Verifies what a platform says of a workload, and exchanges it for a short-lived scoped token.')
+  .version(version);
+program
+  .command('serve')
+  .description('run the service')
+  .requiredOption('--config <file>', 'the configuration')
+  .action(serveCommand);
+program
+  .command('check')
+  .description('check a configuration: exit 1, with file:line:column and the reason, when it is not valid')
+  .requiredOption('--config <file>', 'the configuration')
+  .action(checkCommand);
+program
+  .command('policy')
+  .description('look at decisions')
+  .command('explain <decision-id>')
+  .description('print a recorded decision for a person')
+  .requiredOption('--audit <file>', 'the audit log, one JSON record a line')
+  .action(explainCommand);
+
+program
+  .parseAsync()
+  .catch((error: unknown) => fail(`counterseal: ${error instanceof Error ? error.message : String(error)}`));

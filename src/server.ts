@@ -1,0 +1,157 @@
+/** Builds the rooms from a configuration, opens the listeners, and closes everything in the reverse order. */
+import { readFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isAbsolute, resolve } from 'node:path';
+import type { Attestor } from '../attestors/attestor.js';
+import { createHealthApp, createPublicApp } from './app.js';
+import { createHost, type Host } from './attestor-host.js';
+import { createAuditLog } from './audit/audit-log.js';
+import { openFileSink } from './audit/file-sink.js';
+import type { AuditSink } from './audit/log.js';
+import { createStdoutSink } from './audit/stdout-sink.js';
+import type { Configuration } from './config/load.js';
+import { createAttest } from './exchange/attest.js';
+import { createPipeline } from './exchange/pipeline.js';
+import { createOutbound } from './outbound.js';
+import { createLocalSigner } from './signing/local.js';
+import { openEmbeddedStore } from './store/embedded.js';
+import { createMemoryStore } from './store/memory.js';
+import type { Store } from './store/store.js';
+
+/** Milliseconds that in-flight requests get to finish after `close()`. */
+const drainTime = 10_000;
+
+export interface Service {
+  /** `http://HOST:PORT`, with the port that was really taken. */
+  readonly publicUrl: string;
+  readonly healthUrl: string;
+  /** Stops accepting, lets what is in flight finish, flushes the records. */
+  close(): Promise<void>;
+}
+
+export interface Surroundings {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly stdout: NodeJS.WritableStream;
+  /** A line for operators. */
+  readonly warn: (message: string) => void;
+}
+
+/** @throws Error when something that is needed at start cannot be had; what was opened is closed again */
+export async function serve(configuration: Configuration, around: Surroundings): Promise<Service> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return await open(configuration, around, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(
+  configuration: Configuration,
+  around: Surroundings,
+  closers: (() => Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<Service> {
+  const closing = <T extends { close(): Promise<void> }>(room: T): T => {
+    closers.push(() => room.close());
+    return room;
+  };
+  const { issuer, policy } = configuration;
+  const store = closing(await openStore(configuration, around));
+  const signer = closing(await createLocalSigner({ algorithms: configuration.signing.algorithms, store }));
+  const audit = closing(await openAudit(configuration, around));
+  const host = closing(await openHost(configuration, around));
+  const attestors = await createAttestors(configuration, host, closing);
+  const attest = createAttest({ attestors, trustDomain: configuration.trustDomain, now: host.now, store });
+  const deployment = {
+    environment: configuration.environment,
+    region: configuration.region ?? null,
+    policyRevision: policy.revision,
+  };
+  const { now, warn } = around;
+  const pipeline = createPipeline({ issuer, signer, attest, policy, audit, deployment, now, warn });
+  const health = createHealthApp(
+    { policyRevision: policy.revision, keys: host.keyStatus, suppressed: audit.suppressed },
+    warn,
+  );
+  const app = createPublicApp({ issuer, signer, pipeline, warn });
+  const healthServer = await listen(health.callback(), configuration.health);
+  closers.push(() => drain(healthServer));
+  const server = await listen(app.callback(), configuration.listen);
+  closers.push(() => drain(server));
+  return Object.freeze({ publicUrl: urlOf(server), healthUrl: urlOf(healthServer), close });
+}
+
+async function openStore({ store }: Configuration, { now }: Surroundings): Promise<Store> {
+  return store.type === 'memory' ? createMemoryStore({ now }) : openEmbeddedStore({ path: store.path, now });
+}
+
+async function openAudit({ audit }: Configuration, { now, warn, stdout }: Surroundings) {
+  const sinks: AuditSink[] = [];
+  for (const sink of audit.sinks) {
+    sinks.push(
+      sink.type === 'file'
+        ? await openFileSink({ path: sink.path, sync: audit.durability === 'strict' })
+        : createStdoutSink(stdout),
+    );
+  }
+  const { durability, refusalsPerSecond } = audit;
+  return createAuditLog({ durability, sinks, refusalsPerSecond, now, warn });
+}
+
+async function openHost(configuration: Configuration, { now, warn }: Surroundings): Promise<Host> {
+  const { outbound, directory } = configuration;
+  const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
+  return createHost({
+    now: () => now() / 1000,
+    issuer: configuration.issuer,
+    environment: configuration.environment,
+    trustDomain: configuration.trustDomain,
+    outbound: createOutbound({ ...ca, allow: outbound.allow, literalHosts: configuration.literalHosts }),
+    path: (relative) => (isAbsolute(relative) ? relative : resolve(directory, relative)),
+    warn,
+  });
+}
+
+async function createAttestors(
+  { attestors }: Configuration,
+  host: Host,
+  closing: (attestor: Attestor) => Attestor,
+): Promise<Attestor[]> {
+  const created: Attestor[] = [];
+  for (const [name, { type, options }] of attestors) {
+    created.push(closing(await type.create(name, options, host.forAttestor(name))));
+  }
+  return created;
+}
+
+function listen(handler: RequestListener, at: { readonly host: string; readonly port: number }): Promise<Server> {
+  // A slow sender is cut off: headers in 10 s, the whole request in 15 s, looked at once a second.
+  const limits = { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 1_000 };
+  const server = createServer({ ...limits, keepAliveTimeout: 65_000 }, handler);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at.port, at.host, () => resolve(server));
+  });
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A kept-alive connection becomes idle only after the answer that it is waiting for.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const timer = setTimeout(() => server.closeAllConnections(), drainTime);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(timer);
+}
+
+function urlOf(server: Server): string {
+  const { address, port, family } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
