@@ -1,0 +1,79 @@
+/** The two services under test: how each is started, and whether what it issues is right. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
+import { fileOf, type Server, startServer } from './processes.js';
+import { writeConfiguration } from './server-counterseal.js';
+import { formOf, issuer, type Material, oidcClient, readExchanges } from './workload.js';
+
+export interface Contender {
+  readonly name: string;
+  /** Sent as `client_id`, where one is needed. */
+  readonly clientId: string | null;
+  /** Starts it with fresh state. */
+  start(nodeOptions?: readonly string[]): Promise<Server>;
+}
+
+export interface Contenders {
+  readonly ours: Contender;
+  readonly peer: Contender;
+}
+
+export function createContenders(folder: string, material: Material): Contenders {
+  let starts = 0;
+  return Object.freeze({
+    ours: {
+      name: 'counterseal',
+      clientId: null,
+      start: (nodeOptions = []) => {
+        const own = join(folder, `counterseal-${starts++}`);
+        mkdirSync(own);
+        const configuration = writeConfiguration(own, material);
+        return startServer([...nodeOptions, fileOf('../src/main.js'), 'serve', '--config', configuration]);
+      },
+    },
+    peer: {
+      name: 'oidc-provider',
+      clientId: oidcClient,
+      start: (nodeOptions = []) => startServer([...nodeOptions, fileOf('server-oidc-provider.js'), material.jwksFile]),
+    },
+  });
+}
+
+/** @returns for each start, milliseconds from the start of node until the first token was there */
+export async function timeStarts(contender: Contender, material: Material, starts: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let start = 0; start < starts; start++) {
+    const since = performance.now();
+    const server = await contender.start();
+    const { token, at } = await exchangeOnce(server, contender, material);
+    times.push(at - since);
+    await verifyIssued(server, contender, material, token);
+    await server.stop();
+  }
+  return times;
+}
+
+async function exchangeOnce(server: Server, { name, clientId }: Contender, { exchangesFile }: Material) {
+  const body = new URLSearchParams(formOf(firstOf(exchangesFile), clientId));
+  const response = await fetch(`${server.url}/token`, { method: 'POST', body });
+  const answer = (await response.json()) as Record<string, unknown>;
+  const at = performance.now();
+  if (response.status !== 200) throw new Error(`${name}: ${response.status} ${JSON.stringify(answer)}`);
+  return { token: String(answer.access_token), at };
+}
+
+/** As a resource server would, with another implementation than the one that signed (RFC 9068 §4). */
+async function verifyIssued(server: Server, { name }: Contender, { exchangesFile }: Material, token: string) {
+  const { resource, scope } = firstOf(exchangesFile);
+  const keys = (await (await fetch(`${server.url}/jwks`)).json()) as JSONWebKeySet;
+  const expected = { issuer, audience: resource, typ: 'at+jwt', algorithms: ['ES256'] };
+  const { payload } = await jwtVerify(token, createLocalJWKSet(keys), expected);
+  if (payload.scope !== scope) throw new Error(`${name}: scope is ${payload.scope}, expected ${scope}`);
+}
+
+function firstOf(exchangesFile: string) {
+  const [exchange] = readExchanges(exchangesFile);
+  if (exchange === undefined) throw new Error(`${exchangesFile} has no exchanges`);
+  return exchange;
+}

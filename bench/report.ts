@@ -1,0 +1,146 @@
+/** What was measured, as a table for people. */
+import { readFileSync, statfsSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { canPin } from './processes.js';
+import type { ProfileSummary } from './profile.js';
+
+export interface Measured {
+  /** Exchanges in one second of CPU time of the whole server, all threads, user and system. */
+  readonly perCpuSecond: number;
+  /** Of the CPU time, what the thread that runs JavaScript took. */
+  readonly mainThreadShare: number;
+  readonly exchangesPerSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly generatorBusy: number;
+}
+
+export interface Round {
+  /** Operations in a second of CPU time: (a). */
+  readonly limit: number;
+  readonly ours: { readonly many: Measured; readonly one: Measured };
+  readonly peer: { readonly many: Measured; readonly one: Measured };
+}
+
+export interface Standing {
+  /** MiB, the most that was ever resident. */
+  readonly peakMemory: number;
+  /** Milliseconds from the start of node to the first token, for each start. */
+  readonly firstToken: readonly number[];
+}
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memory: string;
+  readonly kernel: string;
+  readonly node: string;
+  readonly pinned: boolean;
+  /** Of the audit file and the store. */
+  readonly fileSystem: string;
+}
+
+export interface Results {
+  readonly machine: Machine;
+  readonly rounds: readonly Round[];
+  readonly ours: Standing;
+  readonly peer: Standing;
+}
+
+const fileSystems: Readonly<Record<number, string>> = {
+  61267: 'ext4',
+  16914836: 'tmpfs (nothing is synced: strict audit costs nothing here)',
+  2035054128: 'overlayfs',
+  1481003842: 'xfs',
+  2435016766: 'btrfs',
+};
+
+export function describeMachine(folder: string): Machine {
+  const { type } = statfsSync(folder);
+  return Object.freeze({
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    kernel: `Linux ${release()}`,
+    node: process.version,
+    pinned: canPin,
+    fileSystem: fileSystems[type] ?? `type 0x${type.toString(16)}`,
+  });
+}
+
+const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+};
+
+const spread = (values: readonly number[], digits = 0) =>
+  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
+
+export function renderResults({ machine, rounds, ours, peer }: Results): string {
+  const sides = [
+    { of: (round: Round) => round.ours, standing: ours },
+    { of: (round: Round) => round.peer, standing: peer },
+  ];
+  const row = (what: string, limit: string, cell: (side: (typeof sides)[number]) => string) => [
+    what,
+    limit,
+    ...sides.map(cell),
+  ];
+  const over = (value: (round: Round) => number, digits?: number) => spread(rounds.map(value), digits);
+  const rows = [
+    ['', '(a) crypto limit', '(b) counterseal', '(c) oidc-provider'],
+    row(
+      'exchanges per CPU-second',
+      over(({ limit }) => limit),
+      ({ of }) => over((round) => of(round).many.perCpuSecond),
+    ),
+    row('of (a), round by round', '1', ({ of }) => over((round) => of(round).many.perCpuSecond / round.limit, 2)),
+    row('× (c), round by round', '', ({ of }) =>
+      over((round) => of(round).many.perCpuSecond / round.peer.many.perCpuSecond, 2),
+    ),
+    row('exchanges per second, c = 32', '', ({ of }) => over((round) => of(round).many.exchangesPerSecond)),
+    row('p50 ms, c = 32', '', ({ of }) => over((round) => of(round).many.p50, 2)),
+    row('p99 ms, c = 32', '', ({ of }) => over((round) => of(round).many.p99, 2)),
+    row('p50 ms, c = 1', '', ({ of }) => over((round) => of(round).one.p50, 2)),
+    row('p99 ms, c = 1', '', ({ of }) => over((round) => of(round).one.p99, 2)),
+    row('JavaScript thread, of CPU time', '', ({ of }) => over((round) => of(round).many.mainThreadShare, 2)),
+    row('peak RSS, MiB', '', ({ standing }) => standing.peakMemory.toFixed(0)),
+    row('start of node to first token, ms', '', ({ standing }) => spread(standing.firstToken)),
+  ];
+  return [renderTable(rows), '', ...footnotes(machine, rounds)].join('\n');
+}
+
+function renderTable(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
+  const [head = [], ...body] = rows;
+  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...body.map(line)].join('\n');
+}
+
+function footnotes(machine: Machine, rounds: readonly Round[]): string[] {
+  const { cpu, cores, memory, kernel, node, pinned, fileSystem } = machine;
+  const busiest = Math.max(...rounds.flatMap(({ ours, peer }) => [ours.many.generatorBusy, peer.many.generatorBusy]));
+  return [
+    `${cpu}, ${cores} cores, ${memory}; ${kernel}; Node ${node}; audit and store on ${fileSystem}.`,
+    pinned
+      ? 'Server pinned to core 0, load generator to core 1; first token on core 0 too.'
+      : 'NOT PINNED: taskset (util-linux) or a second core is missing, so server and load generator share cores.',
+    `Median (least–most) of ${rounds.length} interleaved rounds. The load generator was at most ${Math.round(busiest * 100)} % busy.`,
+    `Load average ${readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')}: other work on the machine makes all of this slower.`,
+  ];
+}
+
+export function renderProfile({ groups, functions }: ProfileSummary, listed = 30): string {
+  const total = groups.reduce((sum, { micros }) => sum + micros, 0);
+  const line = ({ what, micros }: { what: string; micros: number }) =>
+    `${micros.toFixed(1).padStart(7)} µs ${((micros / total) * 100).toFixed(1).padStart(5)} %  ${what}`;
+  return [
+    `(b) under load at c = 32: self time of the JavaScript thread for one exchange, ${total.toFixed(1)} µs; the profiler's own cost is in it`,
+    ...groups.map(line),
+    '',
+    'by function',
+    ...functions.slice(0, listed).map(line),
+  ].join('\n');
+}

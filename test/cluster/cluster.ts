@@ -1,0 +1,88 @@
+/** What the cluster tests make in a real cluster, any that `KUBECONFIG` names, and take away again. */
+import { randomBytes } from 'node:crypto';
+import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
+
+export interface TestCluster {
+  readonly issuer: string;
+  readonly server: string;
+  readonly namespace: string;
+  /** The pod's node. */
+  readonly node: string;
+  /** A token from the TokenRequest API. @param audience left out: the API server's own */
+  token(options: { serviceAccount: string; pod?: string; audience?: string }): Promise<string>;
+  createServiceAccount(name: string): Promise<void>;
+  createPod(name: string, serviceAccount: string): Promise<void>;
+  /** With no grace period: it is gone when this resolves. */
+  deletePod(name: string): Promise<void>;
+  /** PEM, as the kubeconfig has it. */
+  readonly ca: string;
+  close(): Promise<void>;
+}
+
+export async function useCluster(kubeconfig: string): Promise<TestCluster> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const core = config.makeApiClient(CoreV1Api);
+  const rbac = config.makeApiClient(RbacAuthorizationV1Api);
+  const suffix = randomBytes(4).toString('hex');
+  const namespace = `counterseal-test-${suffix}`;
+  const labels = { 'app.kubernetes.io/part-of': 'counterseal-test' };
+  await core.createNamespace({ body: { metadata: { name: namespace, labels } } });
+
+  // An API server without nodes gets one, as if a kubelet had registered it.
+  const existing = (await core.listNode()).items[0]?.metadata?.name;
+  const node = existing ?? `counterseal-node-${suffix}`;
+  if (existing === undefined) await core.createNode({ body: { metadata: { name: node, labels } } });
+
+  // The keys are public, but only some clusters show them to everybody.
+  await rbac.createClusterRoleBinding({
+    body: {
+      metadata: { name: namespace, labels },
+      roleRef: {
+        apiGroup: 'rbac.authorization.k8s.io',
+        kind: 'ClusterRole',
+        name: 'system:service-account-issuer-discovery',
+      },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:unauthenticated' }],
+    },
+  });
+
+  const token: TestCluster['token'] = async ({ serviceAccount, pod, audience }) => {
+    const boundObjectRef = pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod } };
+    const audiences = audience === undefined ? [] : [audience];
+    const { status } = await core.createNamespacedServiceAccountToken({
+      name: serviceAccount,
+      namespace,
+      body: { spec: { audiences, expirationSeconds: 600, ...boundObjectRef } },
+    });
+    return status?.token ?? '';
+  };
+  const createServiceAccount: TestCluster['createServiceAccount'] = async (name) => {
+    await core.createNamespacedServiceAccount({ namespace, body: { metadata: { name } } });
+  };
+  await createServiceAccount('probe');
+  const probe = await token({ serviceAccount: 'probe' });
+  const cluster = config.getCurrentCluster();
+  return {
+    issuer: JSON.parse(Buffer.from(probe.split('.')[1] ?? '', 'base64url').toString()).iss,
+    server: cluster?.server ?? '',
+    ca: Buffer.from(cluster?.caData ?? '', 'base64').toString(),
+    namespace,
+    node,
+    token,
+    createServiceAccount,
+    async createPod(name, serviceAccountName) {
+      const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }];
+      const spec = { serviceAccountName, nodeName: node, containers, automountServiceAccountToken: false };
+      await core.createNamespacedPod({ namespace, body: { metadata: { name, labels }, spec } });
+    },
+    async deletePod(name) {
+      await core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 });
+    },
+    async close() {
+      await rbac.deleteClusterRoleBinding({ name: namespace });
+      if (existing === undefined) await core.deleteNode({ name: node });
+      await core.deleteNamespace({ name: namespace });
+    },
+  };
+}

@@ -1,0 +1,220 @@
+/** What the pipeline does when a room fails, and what it leaves in the record. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import type { Attestation } from '../../attestors/attestor.js';
+import type { AuditRecord } from '../../src/audit/record.js';
+import { Refusal, Unavailable } from '../../src/errors.js';
+import { createPipeline, type Rooms } from '../../src/exchange/pipeline.js';
+import type { WireRequest } from '../../src/exchange/wire.js';
+import { compilePolicy } from '../../src/policy/compile.js';
+import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
+import { calendar, grantType, jwtType, startService } from '../support/service.js';
+
+const now = 1_800_000_000;
+const policy = compilePolicy({
+  resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),
+  rules: rulesSchema.parse({
+    one: { workload: { attestor: 'one', selectors: ['k8s:ns:a'] }, grant: { resource: calendar, scope: ['read'] } },
+  }),
+  attestors: new Map([['one', { selectorKinds: ['k8s:ns'] }]]),
+  environment: 'production',
+});
+const attestation: Attestation = {
+  attestor: 'one',
+  subject: 'spiffe://example.com/one/ns/a/sa/b',
+  instance: 'pod:1',
+  environment: 'production',
+  selectors: ['k8s:ns:a'],
+  unknownSelectors: {},
+  claims: { iat: now + 7.5 },
+  facts: {},
+  evidenceId: 'id-1',
+  singleUse: false,
+  assurance: 'medium',
+  attestedAt: now,
+  expiresAt: now + 600,
+  vouchesUntil: now + 600,
+};
+
+function rooms(changes: Partial<Rooms> = {}) {
+  const records: AuditRecord[] = [];
+  const warnings: string[] = [];
+  let signed = 0;
+  const all: Rooms = {
+    issuer: 'https://sts.example',
+    signer: {
+      algorithms: ['ES256'],
+      publicKeys: () => [],
+      close: async () => {},
+      sign: async () => {
+        signed += 1;
+        return 'signed';
+      },
+    },
+    attest: async () => attestation,
+    policy,
+    audit: { append: async (record) => void records.push(record), admit: () => true, close: async () => {} },
+    deployment: { environment: 'production', region: null, policyRevision: policy.revision },
+    now: () => now * 1000,
+    warn: (message) => void warnings.push(message),
+    ...changes,
+  };
+  return { run: createPipeline(all), records, warnings, signed: () => signed };
+}
+
+const form = { grant_type: grantType, subject_token_type: jwtType, subject_token: 'a.b.c', resource: calendar };
+const wire = (changes: Record<string, string> = {}): WireRequest => ({
+  method: 'POST',
+  query: '',
+  contentType: 'application/x-www-form-urlencoded',
+  contentEncoding: undefined,
+  authorization: undefined,
+  body: Buffer.from(new URLSearchParams({ ...form, ...changes }).toString()),
+  address: '192.0.2.1',
+});
+
+describe('pipeline', () => {
+  it('records who, what, where and when of a permitted request', async () => {
+    const { run, records } = rooms();
+    assert.equal((await run(wire())).status, 200);
+    const [record] = records;
+    assert.ok(record);
+    const { decision_id, granted, ...rest } = record;
+    assert.match(decision_id, /^[0-9a-f-]{36}$/);
+    assert.match(granted?.jti ?? '', /^[0-9a-f-]{36}$/);
+    assert.deepEqual({ ...granted, jti: '' }, { resource: calendar, scope: ['read'], lifetime: 600, jti: '' });
+    assert.deepEqual(rest, {
+      time: '2027-01-15T08:00:00.000Z',
+      outcome: 'permitted',
+      error: null,
+      reason: 'granted',
+      detail: null,
+      grant_type: grantType,
+      attestor: 'one',
+      subject: attestation.subject,
+      instance: 'pod:1',
+      assurance: 'medium',
+      evidence_sha256: createHash('sha256').update('a.b.c').digest('hex'),
+      evidence_id: 'id-1',
+      selectors: ['k8s:ns:a'],
+      facts: { now, environment: 'production', unknown: {}, podless: false, vouchesUntil: now + 600 },
+      request: { resource: [calendar], scope: null, authorization_details: null, actor: null, delegator: null },
+      rules: [{ rule: 'one', effect: 'grant', verdict: 'holds', clause: null, expected: null, seen: null }],
+      policy_revision: policy.revision,
+      environment: 'production',
+      region: null,
+      address: '192.0.2.1',
+      duration_ms: 0,
+      skew_s: 7.5,
+    });
+  });
+
+  it('has every field of the record on every path (Vault CVE-2024-8365)', async () => {
+    const { run, records } = rooms();
+    await run(wire());
+    await run({ ...wire(), method: 'GET' });
+    await run({ ...wire(), body: 'too_large' });
+    await run(wire({ grant_type: 'password' }));
+    await run(wire({ scope: 'other' }));
+    const [first, ...others] = records.map((record) => Object.keys(record));
+    assert.equal(others.length, 4);
+    for (const fields of others) assert.deepEqual(fields, first);
+  });
+
+  it('keeps the record before the answer leaves', async () => {
+    const order: string[] = [];
+    const { run } = rooms({
+      audit: {
+        admit: () => true,
+        close: async () => {},
+        append: () => new Promise((resolve) => setTimeout(() => resolve(void order.push('kept')), 20)),
+      },
+    });
+    await run(wire());
+    order.push('answered');
+    assert.deepEqual(order, ['kept', 'answered']);
+  });
+
+  for (const [title, request] of [
+    ['a permitted request', wire()],
+    ['a refused one', wire({ scope: 'other' })],
+  ] as const) {
+    it(`a sink that fails means 503 and no token for ${title}`, async () => {
+      const append = () => Promise.reject(new Refusal('audit_unavailable', 'audit_sink_failed', 'disk full'));
+      const { run } = rooms({ audit: { append, admit: () => true, close: async () => {} } });
+      const answer = await run(request);
+      assert.equal(answer.status, 503);
+      assert.equal(answer.headers['Retry-After'], '1');
+      const body = JSON.parse(answer.body);
+      assert.deepEqual(
+        [body.error, body.access_token, body.decision_id],
+        ['temporarily_unavailable', undefined, undefined],
+      );
+    });
+  }
+
+  it('a full disk means 503, over the real sink', async function () {
+    if (process.platform !== 'linux') return this.skip(); // /dev/full is Linux's
+    const service = await startService({
+      audit: '{ durability: strict, sinks: [{ type: file, path: audit.jsonl }, { type: file, path: /dev/full }] }',
+    });
+    const answer = await service.exchange();
+    assert.deepEqual([answer.status, answer.body.error], [503, 'temporarily_unavailable']);
+    await service.close();
+  });
+
+  it('a dependency that fails is 503 with Retry-After, and the record says which', async () => {
+    const { run, records } = rooms({
+      attest: () => Promise.reject(new Unavailable('review_unavailable', 'the API server answered 500', 7)),
+    });
+    const answer = await run(wire());
+    assert.deepEqual([answer.status, answer.headers['Retry-After']], [503, '7']);
+    assert.deepEqual([records[0]?.reason, records[0]?.detail], ['review_unavailable', 'the API server answered 500']);
+  });
+
+  it('a fault of our own is 500: the client learns nothing of it, the operator’s log has the stack', async () => {
+    const { run, records, warnings } = rooms({
+      attest: () => Promise.reject(new TypeError('secret internals')),
+    });
+    const answer = await run(wire());
+    assert.equal(answer.status, 500);
+    assert.equal(answer.body.includes('internals'), false);
+    assert.equal(records[0]?.reason, 'internal');
+    assert.match(warnings[0] ?? '', /secret internals[\s\S]* at /);
+  });
+
+  it('a signer that fails gives no token', async () => {
+    const { run, records } = rooms({
+      signer: {
+        algorithms: ['ES256'],
+        publicKeys: () => [],
+        close: async () => {},
+        sign: () => Promise.reject(new Unavailable('key_unavailable', 'the key cannot be used')),
+      },
+    });
+    const answer = await run(wire());
+    assert.equal(answer.status, 503);
+    assert.deepEqual([records[0]?.outcome, records[0]?.granted], ['refused', null]);
+  });
+
+  it('nothing is signed for a request that is refused', async () => {
+    const { run, signed } = rooms();
+    await run(wire({ scope: 'other' }));
+    await run(wire({ client_id: 'somebody' }));
+    assert.equal(signed(), 0);
+  });
+
+  it('beyond the budget, a refusal without verified evidence is answered and not written', async () => {
+    const audit = { append: async () => assert.fail('written'), admit: () => false, close: async () => {} };
+    const answer = await rooms({ audit }).run(wire({ grant_type: 'password' }));
+    const body = JSON.parse(answer.body);
+    assert.deepEqual([answer.status, body.error, body.decision_id], [400, 'unsupported_grant_type', undefined]);
+  });
+
+  it('a refusal with verified evidence is written whatever the budget says', async () => {
+    const records: AuditRecord[] = [];
+    const append = async (record: AuditRecord) => void records.push(record);
+    await rooms({ audit: { append, admit: () => false, close: async () => {} } }).run(wire({ scope: 'other' }));
+    assert.equal(records[0]?.reason, 'scope_not_granted');
+  });
+});

@@ -1,0 +1,72 @@
+/** An ordinary OAuth library, unmodified: discovery, the exchange, and the resource server's check of the token. */
+import assert from 'node:assert/strict';
+import * as oauth from 'oauth4webapi';
+import { calendar, grantType, jwtType, startService, type TestService } from '../support/service.js';
+
+const insecure = { [oauth.allowInsecureRequests]: true };
+
+describe('oauth4webapi', () => {
+  let service: TestService;
+  let origin: string;
+
+  // The issuer has to be the address that is really served: a first start finds a free port.
+  before(async () => {
+    const probe = await startService();
+    origin = probe.url;
+    await probe.close();
+    service = await startService({ issuer: origin, port: new URL(origin).port });
+  });
+  after(() => service.close());
+
+  for (const algorithm of ['oauth2', 'oidc'] as const) {
+    it(`discovers by ${algorithm}, exchanges, and validates the token by RFC 9068`, async () => {
+      const issuer = new URL(origin);
+      const discovery = await oauth.discoveryRequest(issuer, { algorithm, ...insecure });
+      const server = await oauth.processDiscoveryResponse(issuer, discovery);
+      const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+      const parameters = new URLSearchParams({
+        subject_token: await service.token(),
+        subject_token_type: jwtType,
+        resource: calendar,
+        scope: 'read:calendar',
+      });
+      const response = await oauth.genericTokenEndpointRequest(
+        server,
+        client,
+        oauth.None(),
+        grantType,
+        parameters,
+        insecure,
+      );
+      const result = await oauth.processGenericTokenEndpointResponse(server, client, response);
+      assert.deepEqual([result.token_type, result.scope], ['bearer', 'read:calendar']);
+
+      const request = new Request(calendar, { headers: { authorization: `Bearer ${result.access_token}` } });
+      const claims = await oauth.validateJwtAccessToken(server, request, calendar, insecure);
+      assert.deepEqual([claims.client_id, claims.scope], [client.client_id, 'read:calendar']);
+    });
+  }
+
+  it('reads our refusal as an OAuth error', async () => {
+    const server = { issuer: origin, token_endpoint: `${origin}/token` };
+    const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+    const parameters = {
+      subject_token: await service.token(),
+      subject_token_type: jwtType,
+      resource: 'https://other.example',
+    };
+    const response = await oauth.genericTokenEndpointRequest(
+      server,
+      client,
+      oauth.None(),
+      grantType,
+      parameters,
+      insecure,
+    );
+    await assert.rejects(oauth.processGenericTokenEndpointResponse(server, client, response), (error) => {
+      assert.ok(error instanceof oauth.ResponseBodyError);
+      assert.deepEqual([error.error, error.status], ['invalid_target', 400]);
+      return true;
+    });
+  });
+});

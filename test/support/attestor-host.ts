@@ -1,0 +1,37 @@
+/** The real host of attestors, with a clock that tests set and warnings that they read. */
+import type { AttestCall, AttestorHost, Clock, Evidence } from '../../attestors/attestor.js';
+import { createHost } from '../../src/attestor-host.js';
+import { decodeJwt } from '../../src/jwt/decode.js';
+import { createOutbound } from '../../src/outbound.js';
+
+export const ourIssuer = 'https://sts.example.com';
+
+export interface TestHost {
+  readonly host: AttestorHost;
+  readonly warnings: readonly string[];
+  close(): Promise<void>;
+}
+
+/** @param folder what relative paths are relative to */
+export function createTestHost(now: Clock, folder = '/nowhere'): TestHost {
+  const warnings: string[] = [];
+  const host = createHost({
+    now,
+    issuer: ourIssuer,
+    environment: 'production',
+    trustDomain: 'example.com',
+    outbound: createOutbound({ allow: [], literalHosts: new Set(['127.0.0.1']) }),
+    path: (relative) => (relative.startsWith('/') ? relative : `${folder}/${relative}`),
+    warn: (message) => warnings.push(message),
+  });
+  return { host: host.forAttestor('prod-eu'), warnings, close: host.close };
+}
+
+/** As the pipeline hands it to an attestor. */
+export function jwtEvidence(token: string): Evidence {
+  return { tokenType: 'urn:ietf:params:oauth:token-type:jwt', token, jwt: decodeJwt(token) };
+}
+
+export function callWith(signal: AbortSignal = new AbortController().signal): AttestCall {
+  return { signal: () => signal };
+}

@@ -1,0 +1,53 @@
+/**
+ * Every service of the test suite leaves its audit records here, with the policy that was in force. At the end `decide`
+ * runs again on each record that got as far as a decision, and has to come to the same one.
+ */
+import assert from 'node:assert/strict';
+import type { AuditRecord } from '../../src/audit/record.js';
+import type { Policy } from '../../src/policy/compile.js';
+import { decide } from '../../src/policy/decide.js';
+import type { Asked, Facts } from '../../src/policy/facts.js';
+
+const written: { readonly record: AuditRecord; readonly policy: Policy }[] = [];
+
+export function keep(line: string, policy: Policy): AuditRecord {
+  const record = JSON.parse(line) as AuditRecord;
+  written.push({ record, policy });
+  return record;
+}
+
+export function replayRecords(): void {
+  let replayed = 0;
+  for (const { record, policy } of written) {
+    if (record.facts === null || record.selectors === null || record.attestor === null || record.rules === null)
+      continue;
+    replay(record, policy);
+    replayed += 1;
+  }
+  process.stdout.write(`  decided again from their records: ${replayed} of ${written.length}\n`);
+}
+
+/** The inputs of `decide`, from the record alone. */
+function inputsOf(record: AuditRecord): { facts: Facts; asked: Asked } {
+  assert.ok(record.facts && record.selectors && record.attestor);
+  const { now, ...workload } = record.facts;
+  const facts = { now, workload: { ...workload, attestor: record.attestor, selectors: record.selectors } };
+  const [resource = null] = record.request.resource;
+  return { facts, asked: { resource, scope: record.request.scope } };
+}
+
+export function replay(record: AuditRecord, policy: Policy): void {
+  const { facts, asked } = inputsOf(record);
+  const decision = decide(policy, facts, asked);
+  const context = `record ${record.decision_id}`;
+  assert.deepEqual(decision.rules, record.rules, context);
+  assert.equal(policy.revision, record.policy_revision, context);
+  if (record.outcome === 'permitted') {
+    assert.ok(record.granted && decision.granted, context);
+    const { resource, scope, lifetime } = record.granted;
+    const { algorithm: _algorithm, ...granted } = decision.granted;
+    assert.deepEqual(granted, { resource, scope, lifetime }, context);
+  }
+  // What the audit or the signer refused afterwards is no part of the decision.
+  if (decision.fault !== null) assert.equal(decision.reason, record.reason, context);
+}

@@ -1,0 +1,182 @@
+/** A whole service for tests: real configuration file, real listeners, records that are decided again at the end. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { type ClusterIssuer, createClusterIssuer } from '../../examples/quickstart/cluster-issuer.js';
+import type { AuditRecord } from '../../src/audit/record.js';
+import { loadConfiguration } from '../../src/config/load.js';
+import { type Service, serve } from '../../src/server.js';
+import { keep } from './records.js';
+
+export const clusterUrl = 'https://kubernetes.default.svc';
+export const issuer = 'http://127.0.0.1:8080';
+export const calendar = 'https://calendar.example/mcp';
+export const payroll = 'https://payroll.example';
+export const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
+
+export const attestors = `
+  prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }`;
+export const resources = `
+  ${calendar}: { scope: [read:calendar, write:events], lifetime: 10m }
+  ${payroll}: { scope: [read:salaries] }`;
+export const rules = `
+  calendar-agent:
+    workload: { attestor: prod-eu, selectors: ["k8s:ns:agents", "k8s:sa:calendar-agent"] }
+    grant: { resource: "${calendar}", scope: [read:calendar, write:events] }
+  payroll-job:
+    workload: { attestor: prod-eu, selectors: ["k8s:ns:finance", "k8s:sa:payroll-job"] }
+    grant: { resource: "${payroll}", scope: [read:salaries] }`;
+
+export interface ServiceOptions {
+  readonly issuer?: string;
+  readonly attestors?: string;
+  readonly resources?: string;
+  readonly rules?: string;
+  /** Default 0: any that is free. */
+  readonly port?: string;
+  /** Further top-level lines of the configuration. */
+  readonly more?: string;
+  readonly audit?: string;
+  readonly cluster?: ClusterIssuer;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** Taken over from an earlier service, to start again on the same data. */
+  readonly folder?: string;
+  /** Runs before the configuration is loaded, for files that it names. */
+  readonly prepare?: (folder: string) => Promise<void>;
+}
+
+export interface TestService {
+  readonly url: string;
+  readonly healthUrl: string;
+  readonly folder: string;
+  readonly cluster: ClusterIssuer;
+  readonly warnings: readonly string[];
+  /** A pod's token of calendar-agent, unless said otherwise. */
+  token(claims?: Partial<Parameters<ClusterIssuer['mint']>[0]>): Promise<string>;
+  /** POSTs a form; a list repeats its parameter. */
+  post(form: Readonly<Record<string, string | readonly string[]>>, headers?: Record<string, string>): Promise<Answer>;
+  /** The exchange of a good token, with parameters changed, or left out when undefined. */
+  exchange(changes?: Readonly<Record<string, string | undefined>>, headers?: Record<string, string>): Promise<Answer>;
+  records(): Promise<readonly AuditRecord[]>;
+  lastRecord(): Promise<AuditRecord>;
+  auditText(): Promise<string>;
+  /** @param keepFolder for a start on the same data */
+  close(keepFolder?: boolean): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export async function startService(options: ServiceOptions = {}): Promise<TestService> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'counterseal-')));
+  const cluster = options.cluster ?? (await createClusterIssuer({ issuer: clusterUrl }));
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'jwks.json'), JSON.stringify(cluster.jwks()));
+  await writeFile(join(folder, 'counterseal.yaml'), configurationText(options));
+  await options.prepare?.(folder);
+  const configuration = await loadConfiguration(join(folder, 'counterseal.yaml'));
+  const warnings: string[] = [];
+  const service: Service = await serve(configuration, {
+    now: options.now ?? Date.now,
+    stdout: new PassThrough(),
+    warn: (message) => warnings.push(message),
+  });
+  const auditText = () => readFile(join(folder, 'audit.jsonl'), 'utf8');
+  const records = async () => {
+    const lines = (await auditText()).split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as AuditRecord);
+  };
+  const token: TestService['token'] = (claims = {}) =>
+    cluster.mint({
+      namespace: 'agents',
+      serviceAccount: 'calendar-agent',
+      audience: options.issuer ?? issuer,
+      ...claims,
+    });
+  const path = new URL(options.issuer ?? issuer).pathname.replace(/\/$/, '');
+  const post: TestService['post'] = (form, headers = {}) =>
+    postForm(`${service.publicUrl}${path}/token`, form, headers);
+  return {
+    url: service.publicUrl,
+    healthUrl: service.healthUrl,
+    folder,
+    cluster,
+    warnings,
+    token,
+    post,
+    async exchange(changes = {}, headers = {}) {
+      const form = {
+        grant_type: grantType,
+        subject_token_type: jwtType,
+        subject_token: 'subject_token' in changes ? changes.subject_token : await token(),
+        resource: calendar,
+        ...changes,
+      };
+      return post(
+        Object.fromEntries(Object.entries(form).flatMap(([k, v]) => (v === undefined ? [] : [[k, v]]))),
+        headers,
+      );
+    },
+    records,
+    async lastRecord() {
+      const last = (await records()).at(-1);
+      assert.ok(last, 'no record was written');
+      return last;
+    },
+    auditText,
+    async close(keepFolder = false) {
+      await service.close();
+      const lines = (await auditText()).split('\n').filter((line) => line !== '');
+      for (const line of lines) keep(line, configuration.policy);
+      if (!keepFolder) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function configurationText(options: ServiceOptions): string {
+  return `
+issuer: ${options.issuer ?? issuer}
+trustDomain: example.com
+environment: production
+region: eu-central
+listen: { port: ${options.port ?? '0'} }
+health: { port: 0 }
+store: { type: embedded, path: store }
+audit: ${options.audit ?? '{ durability: strict, sinks: [{ type: file, path: audit.jsonl }] }'}
+attestors: ${options.attestors ?? attestors}
+resources: ${options.resources ?? resources}
+rules: ${options.rules ?? rules}
+${options.more ?? ''}
+`;
+}
+
+export async function postForm(
+  url: string,
+  form: Readonly<Record<string, string | readonly string[]>>,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const body = new URLSearchParams();
+  for (const [name, value] of Object.entries(form)) {
+    for (const one of typeof value === 'string' ? [value] : value) body.append(name, one);
+  }
+  return send(url, { method: 'POST', body, headers });
+}
+
+export async function send(url: string, init: RequestInit): Promise<Answer> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+  return { status: response.status, headers: response.headers, body };
+}
+
+/** The payload of a compact JWS, unverified. */
+export function claimsOf(token: unknown): Record<string, unknown> {
+  return JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString('utf8'));
+}
