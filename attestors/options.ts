@@ -3,18 +3,19 @@ import { z } from 'zod';
 
 const unit: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400 };
 
+const aDuration = 'a duration such as 90s, 10m, 25h or 30d';
+
 /** A duration such as `90s`, `10m`, `25h` or `30d`, as whole seconds; at least one second. */
 export const duration = () =>
   z
-    .string()
-    .regex(/^[1-9][0-9]{0,8}[smhd]$/, { error: 'a duration such as 90s, 10m, 25h or 30d' })
+    .string({ error: aDuration })
+    .regex(/^[1-9][0-9]{0,8}[smhd]$/, { error: aDuration })
     .transform((text) => Number(text.slice(0, -1)) * (unit[text.slice(-1)] ?? 1));
 
 /** Non-empty text without control characters, at most 512 characters. */
 export const text = (what: string) =>
-  z
-    .string({ error: what })
-    .regex(/^[^\u0000-\u001f\u007f]{1,512}$/, { error: what });
+  z.string({ error: what }).regex(/^[^\u0000-\u001f\u007f]{1,512}$/, { error: what });
 
 /** A name that is a key of the configuration, and a segment of subjects and records. */
-export const name = (what: string) => z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: what });
+export const name = (what: string) =>
+  z.string({ error: what }).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: what });

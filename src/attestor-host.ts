@@ -25,11 +25,14 @@ export interface Host {
 
 export function createHost(options: HostOptions): Host {
   const { now, issuer, environment, trustDomain, path, outbound } = options;
-  const keySets = new Map<string, HostKeySet>();
+  const keySets = new Map<string, HostKeySet[]>();
   return Object.freeze({
     now,
-    keyStatus: () => Object.fromEntries([...keySets].map(([name, keys]) => [name, keys.status()])),
-    close: () => outbound.close(),
+    keyStatus: () => Object.fromEntries([...keySets].map(([name, sets]) => [name, sets.map((keys) => keys.status())])),
+    async close() {
+      for (const keys of [...keySets.values()].flat()) keys.close();
+      await outbound.close();
+    },
     forAttestor(name: string): AttestorHost {
       const warn = (message: string) => options.warn(`attestor ${name}: ${message}`);
       return Object.freeze<AttestorHost>({
@@ -40,7 +43,7 @@ export function createHost(options: HostOptions): Host {
         warn,
         keySet(source: KeySource, { maxStale }) {
           const keys = createKeySet({ ...keyLoader(source, { outbound, path }), now, maxStale, warn });
-          keySets.set(name, keys);
+          keySets.set(name, [...(keySets.get(name) ?? []), keys]);
           return keys;
         },
         verifyJwt: (jwt, keys, expect) => verifyJwt(jwt, keys as HostKeySet, expect, now()),

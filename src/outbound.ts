@@ -43,7 +43,7 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
-export interface GetOptions {
+interface GetOptions {
   readonly signal: AbortSignal;
   /** Default 1 MiB. */
   readonly maxBytes?: number;
@@ -119,7 +119,8 @@ function request(agent: Dispatcher, url: URL, signal: AbortSignal): Promise<Disp
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
     method: 'GET',
-    headers: { accept: 'application/json' },
+    // The API server answers 406 to a client that names application/json alone.
+    headers: { accept: 'application/jwk-set+json, application/json' },
     signal,
   });
 }

@@ -18,18 +18,22 @@ export interface ApiServer {
 interface Operation {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** What to do when the API server answers 401 or 403. */
+  readonly accept: string;
+  /** What to do when the API server answers 403. */
   readonly permission: string;
 }
 
 const readKeys: Operation = {
   method: 'GET',
   path: '/openid/v1/jwks',
+  // The API server answers 406 to application/json here.
+  accept: 'application/jwk-set+json',
   permission: 'bind the ClusterRole system:service-account-issuer-discovery to the service account of this server',
 };
 const createReview: Operation = {
   method: 'POST',
   path: '/apis/authentication.k8s.io/v1/tokenreviews',
+  accept: 'application/json',
   permission:
     'allow the service account of this server to create tokenreviews.authentication.k8s.io (ClusterRole system:auth-delegator)',
 };
@@ -50,7 +54,7 @@ export async function connectApiServer(api: string): Promise<ApiServer> {
   const agent = base.protocol === 'https:' ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
 
   const call = async (operation: Operation, body: string | undefined, signal: AbortSignal) => {
-    const request: https.RequestOptions = { method: operation.method, signal, headers: { accept: 'application/json' } };
+    const request: https.RequestOptions = { method: operation.method, signal, headers: { accept: operation.accept } };
     try {
       // Anew for each call: the library reads tokens and certificates again when they have rotated.
       await config.applyToHTTPSOptions(request);
@@ -114,7 +118,7 @@ async function send(url: URL, options: https.RequestOptions, body: string | unde
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > answerLimit) throw new Unavailable('api_unreadable', 'The API server answered with more than 1 MiB.');
+    if (length > answerLimit) throw new Unavailable('api_unreadable', 'the API server answered with more than 1 MiB');
     chunks.push(chunk);
   }
   return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
@@ -135,28 +139,29 @@ function open(url: URL, options: https.RequestOptions, body: string | undefined)
 }
 
 function readAnswer({ status, body }: Answer, { method, path, permission }: Operation): unknown {
-  if (status === 401 || status === 403) {
-    throw new Unavailable('api_forbidden', `The API server answered ${status} to ${method} ${path}: ${permission}.`);
+  const asked = `${method} ${path}`;
+  if (status === 401) {
+    throw new Unavailable('api_credentials', `the API server answered 401 to ${asked}: our credentials do not hold`);
+  }
+  if (status === 403) {
+    throw new Unavailable('api_forbidden', `the API server answered 403 to ${asked}: ${permission}`);
   }
   if (status !== 200 && status !== 201) {
-    throw new Unavailable('api_failed', `The API server answered ${status} to ${method} ${path}: see its log.`);
+    throw new Unavailable('api_failed', `the API server answered ${status} to ${asked}: see its log`);
   }
   try {
     return JSON.parse(body);
   } catch {
     // The parser's message quotes the body, which may hold the token.
-    throw new Unavailable(
-      'api_unreadable',
-      `The API server's answer to ${method} ${path} is not JSON: check the address.`,
-    );
+    throw new Unavailable('api_unreadable', `the API server's answer to ${asked} is not JSON: check the address`);
   }
 }
 
 function unreachable(error: unknown, signal: AbortSignal): Unavailable {
-  if (signal.aborted) return new Unavailable('api_deadline', 'The API server did not answer before the deadline.');
+  if (signal.aborted) return new Unavailable('api_deadline', 'the API server did not answer before the deadline');
   return new Unavailable(
     'api_unreachable',
-    `The API server could not be asked${code(error)}: check its address, certificates and credentials.`,
+    `the API server could not be asked${code(error)}: check its address, certificates and credentials`,
   );
 }
 

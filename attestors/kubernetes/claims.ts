@@ -2,13 +2,13 @@
 import { Rejected } from '../../src/errors.js';
 
 /** A Kubernetes object: its name may be used again, its uid never. */
-export interface Reference {
+interface Reference {
   readonly name: string;
   readonly uid: string;
 }
 
 /** The API server leaves out the uid when it could not read the node. */
-export type NodeReference = Pick<Reference, 'name'> & { readonly uid: string | undefined };
+type NodeReference = Pick<Reference, 'name'> & { readonly uid: string | undefined };
 
 export interface ServiceAccountToken {
   readonly sub: string;

@@ -124,7 +124,7 @@ function keySource(attestorName: string, block: KubernetesOptions, server: ApiSe
   if (source !== undefined && 'jwksUri' in source) return { uri: source.jwksUri };
   if (source !== undefined && 'jwksFile' in source) return { file: source.jwksFile };
   if (server === undefined) throw new Error(`attestors.${attestorName}.keys: keys from the API server need api`);
-  return { name: `the API server of attestor ${attestorName}`, load: server.keys };
+  return { name: 'the API server', load: server.keys };
 }
 
 export const kubernetes: AttestorType<KubernetesOptions> = Object.freeze({

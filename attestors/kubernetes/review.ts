@@ -37,7 +37,7 @@ export async function reviewToken(
 ): Promise<void> {
   const answer = answerSchema.safeParse(await server.review(token, audience, signal));
   if (!answer.success)
-    throw new Unavailable('api_unreadable', "The API server's answer is not a TokenReview: check the address.");
+    throw new Unavailable('api_unreadable', "the API server's answer is not a TokenReview: check its address");
   const { status } = answer.data;
   if (status.authenticated !== true) {
     throw new Rejected(

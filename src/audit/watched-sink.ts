@@ -2,7 +2,7 @@
 import type { AuditSink } from './log.js';
 
 /** Milliseconds after which a write counts as failed. */
-export const writeDeadline = 5000;
+const writeDeadline = 5000;
 
 /** Rejects after the deadline; while the late write has still not come back, further ones are rejected at once. */
 export function watchSink(sink: AuditSink, warn: (message: string) => void): AuditSink {

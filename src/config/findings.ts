@@ -1,35 +1,33 @@
 /** What zod reports, in the words of this product. */
 import type { z } from 'zod';
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
+import { knownKeys } from './json-schema.js';
 import { type Path, valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 
 type Issue = z.core.$ZodIssue;
 type UnionIssue = z.core.$ZodIssueInvalidUnion;
 
-/** The keys that the map at a path may have. */
-export type KnownKeys = (path: Path) => readonly string[];
-
-export function findingsOf(issues: readonly Issue[], values: unknown, keysAt: KnownKeys): Finding[] {
-  return issues.flatMap((issue) => findingsOfIssue(issue, issue.path.map(segmentOf), values, keysAt));
+export function findingsOf(issues: readonly Issue[], values: unknown): Finding[] {
+  return issues.flatMap((issue) => findingsOfIssue(issue, issue.path.map(segmentOf), values));
 }
 
 /** Symbols cannot come out of a YAML file. */
 const segmentOf = (segment: PropertyKey) => (typeof segment === 'number' ? segment : String(segment));
 
-function findingsOfIssue(issue: Issue, path: Path, values: unknown, keysAt: KnownKeys): Finding[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], keysAt));
+function findingsOfIssue(issue: Issue, path: Path, values: unknown): Finding[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], values));
   if (issue.code === 'invalid_key') return [unusableName(path, issue.issues[0]?.message ?? 'another name')];
   const value = valueAt(values, path);
   if (issue.code === 'custom' && !namesWhatIsExpected(issue.message)) return [{ path, message: issue.message }];
   if (value === undefined) return [{ path, message: 'missing key', expected: issue.message }];
-  if (issue.code === 'invalid_union') return findingsOfUnion(issue, path, values, keysAt);
+  if (issue.code === 'invalid_union') return findingsOfUnion(issue, path, values);
   return [wrongValue(path, issue.message, value, issue.code === 'invalid_value' ? issue.values.map(String) : [])];
 }
 
-function unknownKey(path: Path, keysAt: KnownKeys): Finding {
+function unknownKey(path: Path, values: unknown): Finding {
   const word = String(path.at(-1));
-  const near = nearest(word, keysAt(path.slice(0, -1)));
+  const near = nearest(word, knownKeys(values, path.slice(0, -1)));
   return { path, at: 'key', message: 'unknown key', nearest: near ?? undefined };
 }
 
@@ -43,16 +41,16 @@ function wrongValue(path: Path, expected: string, value: unknown, words: readonl
 }
 
 /** A union's own text says what the forms are. Better is the fault within the form that was evidently meant. */
-function findingsOfUnion(issue: UnionIssue, path: Path, values: unknown, keysAt: KnownKeys): Finding[] {
+function findingsOfUnion(issue: UnionIssue, path: Path, values: unknown): Finding[] {
   const meant = issue.errors.filter((form) =>
     form.every(({ code, path: at }) => at.length > 0 && code !== 'unrecognized_keys'),
   );
   const [only] = meant;
   if (only !== undefined && meant.length === 1) {
-    return only.flatMap((inner) => findingsOfIssue(inner, [...path, ...inner.path.map(segmentOf)], values, keysAt));
+    return only.flatMap((inner) => findingsOfIssue(inner, [...path, ...inner.path.map(segmentOf)], values));
   }
-  const unknown = keysOf(valueAt(values, path)).filter((key) => !keysAt(path).includes(key));
-  if (unknown.length > 0) return unknown.map((key) => unknownKey([...path, key], keysAt));
+  const unknown = keysOf(valueAt(values, path)).filter((key) => !knownKeys(values, path).includes(key));
+  if (unknown.length > 0) return unknown.map((key) => unknownKey([...path, key], values));
   const words = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
   return [wrongValue(path, issue.message, valueAt(values, path), words)];
 }

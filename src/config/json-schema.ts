@@ -23,9 +23,13 @@ function withType(type: string, options: z.ZodType): JsonSchema {
   return { ...rest, properties: { type: { const: type }, ...properties }, required: ['type', ...(required ?? [])] };
 }
 
+/** Made when the first unknown key is looked at: a valid file does not pay for it. */
+let generated: JsonSchema | undefined;
+
 /** The keys that the map at the path may have, as far as they have fixed names; of a union, those of the form that it has. */
-export function knownKeys(schema: JsonSchema, values: unknown, path: Path): readonly string[] {
-  let forms = formsOf(schema, values);
+export function knownKeys(values: unknown, path: Path): readonly string[] {
+  generated ??= configurationJsonSchema();
+  let forms = formsOf(generated, values);
   path.forEach((segment, index) => {
     const value = valueAt(values, path.slice(0, index + 1));
     forms = forms.flatMap((form) => stepInto(form, segment)).flatMap((part) => formsOf(part, value));

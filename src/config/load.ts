@@ -6,12 +6,10 @@ import { checkAcross, defaultTrustDomain } from './across.js';
 import { readYaml } from './document.js';
 import { findingsOf } from './findings.js';
 import { literalHosts } from './hosts.js';
-import { configurationJsonSchema, knownKeys } from './json-schema.js';
 import { takeNotBuilt } from './not-built.js';
 import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
 import { type ConfiguredAttestor, configurationSchema, expectation, type Sections, sections } from './schema.js';
 
-export type { Problem } from './problem.js';
 export { ConfigurationError, renderProblems } from './problem.js';
 
 /** Validated, compiled and frozen. Durations are seconds; paths are absolute, except those in an attestor's options. */
@@ -42,7 +40,7 @@ export function parseConfiguration(file: string, source: string): Configuration 
   const { values } = document;
   const findings = takeNotBuilt(values);
   const parsed = configurationSchema.safeParse(values, { error: expectation });
-  if (!parsed.success) findings.push(...shapeFindings(parsed.error.issues, values));
+  if (!parsed.success) findings.push(...findingsOf(parsed.error.issues, values));
   const valid = validSections(values);
   findings.push(...checkAcross(valid));
   const policy = compile(valid, findings);
@@ -64,11 +62,6 @@ async function read(file: string): Promise<string> {
 
 function wholeFile(file: string, message: string): Problem {
   return Object.freeze({ file, line: 1, column: 1, path: '', message, expected: null, found: null, nearest: null });
-}
-
-function shapeFindings(issues: Parameters<typeof findingsOf>[0], values: unknown): Finding[] {
-  const schema = configurationJsonSchema();
-  return findingsOf(issues, values, (path) => knownKeys(schema, values, path));
 }
 
 /** What can be judged although other parts of the file are wrong. */

@@ -48,7 +48,6 @@ export function renderProblems(problems: readonly Problem[]): string {
 
 /** Control characters and those that turn the direction of text cannot forge a line, or what stands in it. */
 function printable(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
   return line.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });

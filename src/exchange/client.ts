@@ -3,8 +3,8 @@
  * so secrets and assertions are refused, and a `client_id` must be the subject that the evidence proves.
  */
 import type { Attestation } from '../../attestors/attestor.js';
-import { scrub } from '../audit/line.js';
 import { Refusal } from '../errors.js';
+import { scrub } from '../text.js';
 import type { Form } from './form.js';
 
 export interface ClaimedClient {

@@ -1,8 +1,8 @@
 /** Stage 1: the wire request is parsed once, here; from here on every grant type is the same value. */
 import type { Evidence } from '../../attestors/attestor.js';
-import { scrub } from '../audit/line.js';
 import { type Fault, Refusal } from '../errors.js';
 import type { Asked } from '../policy/facts.js';
+import { scrub } from '../text.js';
 import { type ClaimedClient, readClient } from './client.js';
 import { type Form, readForm } from './form.js';
 import { grantTypes } from './grants/index.js';

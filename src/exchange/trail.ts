@@ -1,11 +1,11 @@
 /** What a request has shown of itself so far; whatever ends it, the record is made from this. */
 import { createHash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
-import { scrub } from '../audit/line.js';
 import type { AuditRecord, RecordedFacts, RecordedRequest } from '../audit/record.js';
 import { faults, type Refusal } from '../errors.js';
 import type { Decision } from '../policy/decision.js';
 import type { Facts } from '../policy/facts.js';
+import { scrub } from '../text.js';
 import type { Form } from './form.js';
 import type { Issued } from './mint.js';
 import type { TokenRequest } from './request.js';

@@ -33,7 +33,7 @@ export interface KeySetOptions {
   readonly warn: (message: string) => void;
 }
 
-export interface KeySetStatus {
+interface KeySetStatus {
   readonly name: string;
   readonly keys: number;
   /** Since the last load that worked; null when none has. */

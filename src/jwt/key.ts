@@ -10,8 +10,6 @@ export interface VerificationKey {
   /** The only algorithm that the key is used with (RFC 8725 §3.1). */
   readonly algorithm: VerificationAlgorithm;
   readonly key: KeyObject;
-  /** Octets of each of its signatures. */
-  readonly signatureLength: number;
 }
 
 /** Bits; RFC 7518 §3.3. */
@@ -25,15 +23,14 @@ interface KeyType {
   readonly algorithm: VerificationAlgorithm;
   /** Members that make the public key. */
   readonly members: readonly string[];
-  readonly signatureLength: (key: KeyObject) => number;
 }
 
 /** By `kty`, and `crv` where the type has curves. */
 const keyTypes: ReadonlyMap<string, KeyType> = new Map<string, KeyType>([
-  ['RSA', { algorithm: 'RS256', members: ['n', 'e'], signatureLength: (key) => Math.ceil(modulusLength(key) / 8) }],
-  ['EC P-256', { algorithm: 'ES256', members: ['crv', 'x', 'y'], signatureLength: () => 64 }],
-  ['EC P-384', { algorithm: 'ES384', members: ['crv', 'x', 'y'], signatureLength: () => 96 }],
-  ['OKP Ed25519', { algorithm: 'EdDSA', members: ['crv', 'x'], signatureLength: () => 64 }],
+  ['RSA', { algorithm: 'RS256', members: ['n', 'e'] }],
+  ['EC P-256', { algorithm: 'ES256', members: ['crv', 'x', 'y'] }],
+  ['EC P-384', { algorithm: 'ES384', members: ['crv', 'x', 'y'] }],
+  ['OKP Ed25519', { algorithm: 'EdDSA', members: ['crv', 'x'] }],
 ]);
 
 /** Whether a `kid` has a form that a key of ours can have. Paths, URLs and control characters have not. */
@@ -81,7 +78,7 @@ function importKey(jwk: Member): VerificationKey | undefined {
   if (type === undefined || (alg !== undefined && alg !== type.algorithm)) return undefined;
   const key = importPublic(jwk, type);
   if (key === undefined || (kty === 'RSA' && modulusLength(key) < minModulusLength)) return undefined;
-  return Object.freeze({ kid, algorithm: type.algorithm, key, signatureLength: type.signatureLength(key) });
+  return Object.freeze({ kid, algorithm: type.algorithm, key });
 }
 
 function importPublic(jwk: Member, type: KeyType): KeyObject | undefined {

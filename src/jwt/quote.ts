@@ -1,5 +1,5 @@
 /** Values that came from outside, for the sentence of an audit record. */
-import { scrub } from '../audit/line.js';
+import { scrub } from '../text.js';
 
 /** Characters. */
 const longest = 200;

@@ -1,5 +1,5 @@
 /** What the schema cannot see: that the names in a policy exist, and that nothing in it is silently without effect. */
-import { nearest } from '../config/nearest.js';
+import { nearest } from '../nearest.js';
 import { compileGlob } from './glob.js';
 import { kindOf } from './match.js';
 import type { Resources, Rules } from './schema.js';

@@ -1,7 +1,7 @@
 /** A record of the audit log, found again and told to a person. */
 import { createReadStream } from 'node:fs';
-import { printable } from '../audit/line.js';
 import type { AuditRecord, RecordedGrant } from '../audit/record.js';
+import { printable } from '../text.js';
 import type { RuleVerdict, Verdict } from './decision.js';
 
 /** Bytes. A longer line is no record of ours and is passed over. */
@@ -18,11 +18,13 @@ const labelWidth = 12;
 export async function findRecord(file: string, decisionId: string): Promise<AuditRecord | undefined> {
   const needle = JSON.stringify(decisionId);
   for await (const lines of wholeLines(file)) {
-    for (let at = lines.indexOf(needle); at >= 0; at = lines.indexOf(needle, at + 1)) {
-      const end = lines.indexOf(lineEnd, at);
-      const start = lines.lastIndexOf(lineEnd, at) + 1;
-      const record = parseRecord(lines.toString('utf8', start, end < 0 ? lines.length : end));
+    let at = lines.indexOf(needle);
+    while (at >= 0) {
+      const found = lines.indexOf(lineEnd, at);
+      const end = found < 0 ? lines.length : found;
+      const record = parseRecord(lines.toString('utf8', lines.lastIndexOf(lineEnd, at) + 1, end));
       if (record?.decision_id === decisionId) return record;
+      at = lines.indexOf(needle, end);
     }
   }
   return undefined;

@@ -4,7 +4,7 @@ import { createTableStore } from './table-store.js';
 
 /**
  * On this machine's disk, for one or several processes at once on the same path. What resolved is on the disk.
- * @param path a folder; made with mode 0700 when missing
+ * @param path a folder on a disk of this machine (no network file system); made with mode 0700 when missing
  */
 export async function openEmbeddedStore({
   path,

@@ -17,7 +17,7 @@ export type RowKey =
   | readonly ['log-end', name: string];
 
 /** The rows inside a write: nobody else, in any process, writes at the same time. */
-export interface WritableRows {
+interface WritableRows {
   /** @returns undefined also when the row has expired */
   get(key: RowKey): Row | undefined;
   set(key: RowKey, row: Row): void;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { scrub } from '../../src/audit/line.js';
+import { scrub } from '../../src/text.js';
 
 const base64url = (value: string): string => Buffer.from(value).toString('base64url');
 const canary = 'Q0FOQVJZ'.repeat(8);

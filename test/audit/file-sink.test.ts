@@ -110,7 +110,11 @@ describe('openFileSink', () => {
   it('after a short write the next record has a line of its own', async function () {
     if (process.platform === 'win32') this.skip();
     await mkdir(dirname(path), { recursive: true });
-    const { code } = await runChild('ulimit -S -f 8 && exec "$@"', 'short-write.ts', path);
+    const { code } = await runChild(
+      'ulimit -S -f 8 && exec "$@"',
+      new URL('./children/short-write.ts', import.meta.url),
+      path,
+    );
     assert.equal(code, 0);
     const lines = (await readFile(path, 'utf8')).split('\n');
     assert.deepEqual(lines.at(-2), 'after');
@@ -119,7 +123,7 @@ describe('openFileSink', () => {
 
   it('what a strict append had resolved is in the file when the process is killed', async function () {
     if (process.platform === 'win32') this.skip();
-    const { reported } = await runChild('exec "$@"', 'crash.ts', path, 2000);
+    const { reported } = await runChild('exec "$@"', new URL('./children/crash.ts', import.meta.url), path, 2000);
     const kept = new Set(
       (await readFile(path, 'utf8')).split('\n').flatMap((line) => {
         try {
@@ -137,15 +141,14 @@ describe('openFileSink', () => {
   });
 });
 
-/** Runs a file of this folder, killed after so many lines on its standard output. */
+/** Runs a file, killed after so many lines on its standard output. */
 async function runChild(
   shell: string,
-  file: string,
+  file: URL,
   path: string,
   killAfter = Number.POSITIVE_INFINITY,
 ): Promise<{ code: number | null; reported: string[] }> {
-  const script = fileURLToPath(new URL(`children/${file}`, import.meta.url));
-  const child = spawn('bash', ['-c', shell, 'bash', process.execPath, '--import', 'tsx', script, path], {
+  const child = spawn('bash', ['-c', shell, 'bash', process.execPath, '--import', 'tsx', fileURLToPath(file), path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exit = once(child, 'exit');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { auditLine, printable, scrub } from '../../src/audit/line.js';
+import { auditLine } from '../../src/audit/line.js';
+import { printable, scrub } from '../../src/text.js';
 import { record } from './fixtures.js';
 
 const anyText = fc.oneof(

@@ -1,5 +1,6 @@
 /** What the cluster tests make in a real cluster, any that `KUBECONFIG` names, and take away again. */
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
 
 export interface TestCluster {
@@ -14,7 +15,7 @@ export interface TestCluster {
   createPod(name: string, serviceAccount: string): Promise<void>;
   /** With no grace period: it is gone when this resolves. */
   deletePod(name: string): Promise<void>;
-  /** PEM, as the kubeconfig has it. */
+  /** PEM. */
   readonly ca: string;
   close(): Promise<void>;
 }
@@ -66,7 +67,10 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
   return {
     issuer: JSON.parse(Buffer.from(probe.split('.')[1] ?? '', 'base64url').toString()).iss,
     server: cluster?.server ?? '',
-    ca: Buffer.from(cluster?.caData ?? '', 'base64').toString(),
+    ca:
+      cluster?.caFile === undefined
+        ? Buffer.from(cluster?.caData ?? '', 'base64').toString()
+        : await readFile(cluster.caFile, 'utf8'),
     namespace,
     node,
     token,

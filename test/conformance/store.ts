@@ -182,7 +182,7 @@ export function describeStore(name: string, factory: () => Promise<StoreUnderTes
         await store.put(['pin', 'a'], 'long', { expiresAt: start + 20 });
         await store.put(['pin', 'b'], 'short', { expiresAt: start + 10 });
         await store.put(['pin', 'b'], 'forever');
-        under.setNow(start + 10);
+        under.setNow(start + 15);
         for (let write = 0; write < 5; write++) await store.put(['unrelated', String(write)], '');
         assert.equal((await store.get(['pin', 'a']))?.value, 'long');
         assert.equal((await store.get(['pin', 'b']))?.value, 'forever');

@@ -61,7 +61,7 @@ describe('metadata and keys', () => {
     assert.deepEqual((await send(`${service.healthUrl}/healthz`, {})).body, { status: 'alive' });
     const { body, headers } = await send(`${service.healthUrl}/readyz`, {});
     assert.match(String(body.policy_revision), /^[0-9a-f]{32}$/);
-    assert.equal((body.keys as Record<string, { keys: number }>)['prod-eu']?.keys, 1);
+    assert.equal((body.keys as Record<string, { keys: number }[]>)['prod-eu']?.[0]?.keys, 1);
     assert.equal(headers.get('cache-control'), 'no-store');
     assert.equal((await send(`${service.healthUrl}/token`, { method: 'POST' })).status, 404);
     assert.equal((await send(`${service.url}/readyz`, {})).status, 404);

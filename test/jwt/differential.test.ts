@@ -27,7 +27,7 @@ describe('the verifier compared with jose', function () {
       } else counts.neither += 1;
     };
     for (let batch = 0; batch < total / 100; batch++) {
-      // jose verifies on other threads: many at once take a third of the time.
+      // jose verifies on other threads: many at once keep them busy.
       await Promise.all(Array.from({ length: 100 }, () => compare(mutate(random))));
     }
     console.log(`      ${JSON.stringify(counts)}\n      ${JSON.stringify(Object.fromEntries(met))}`);

@@ -27,6 +27,12 @@ describe('verifyJwt (RFC 7519 §7.2, RFC 8725)', () => {
     }
   });
 
+  it('a header that cannot be accepted causes no look-up of its key', async () => {
+    for (const change of [{ alg: 'none' }, { alg: 'HS256' }, { jku: 'https://evil.example' }, { typ: 'at+jwt' }]) {
+      assert.notEqual(await refusal(token({}, { kid: 'unknown', ...change })), 'jwt_unknown_key');
+    }
+  });
+
   it('typ is JWT in any case, or absent (RFC 7519 §5.1)', async () => {
     for (const typ of ['JWT', 'jwt', 'Jwt', undefined]) assert.equal(await refusal(token({}, { typ })), null);
     for (const typ of ['at+jwt', 'application/at+jwt', 'dpop+jwt', 'secevent+jwt', 'JOSE', '', null, 1, ['JWT']]) {

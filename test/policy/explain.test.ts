@@ -158,7 +158,7 @@ To do       Correct in the request, or in the attestor that should accept it, wh
     'a scope': [{ error: 'invalid_scope' }, /Ask for a scope that a rule grants/],
     'a dependency': [{ error: 'temporarily_unavailable' }, /Try again/],
     'our failure': [{ error: 'server_error' }, /the log of the service/],
-    'no candidate': [{ rules: [] }, /no rule is a candidate[^]*add a rule/],
+    'no candidate': [{ rules: [] }, /no rule is a candidate[\s\S]*add a rule/],
   };
   for (const [name, [changes, expected]] of Object.entries(advice)) {
     it(`says what to do about ${name}`, () => assert.match(explainRecord(refused(changes)), expected));

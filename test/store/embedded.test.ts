@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +87,17 @@ describe('the embedded store', () => {
     assert.equal(await two.claim(['pin', 'a'], 'other'), 'value');
     assert.equal(await two.put(['pin', 'b'], 'value'), true);
     await two.close();
+  });
+
+  it('sees what another process wrote a moment ago, in the same turn of its own event loop', async () => {
+    const store = await openEmbeddedStore({ path: folder });
+    const before = store.get(['revoked']);
+    const script = fileURLToPath(new URL('../support/put-process.ts', import.meta.url));
+    execFileSync(process.execPath, ['--import', 'tsx', script, folder, 'revoked', 'yes']);
+    const after = store.get(['revoked']);
+    assert.equal(await before, undefined);
+    assert.equal((await after)?.value, 'yes');
+    await store.close();
   });
 
   it('keeps what resolved, and goes on, when a process is killed in the middle of its work', async function () {

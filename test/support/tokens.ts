@@ -78,15 +78,15 @@ export function token(change: Members = {}, header: Members = {}, key: TestKey =
   return signParts(key, JSON.stringify(fullHeader), JSON.stringify({ ...claims, ...change }));
 }
 
-/** A loaded key set over the stand-in issuer's keys, or others. */
-export async function keySet(set: unknown = jwks): Promise<HostKeySet> {
-  const load = async () => set;
+/** A loaded key set over the stand-in issuer's keys. */
+async function loadKeys(): Promise<HostKeySet> {
+  const load = async () => jwks;
   const made = createKeySet({ name: 'test keys', load, now: () => now, maxStale: 3600, warn: () => {} });
   await made.ready();
   return made;
 }
 
-const ready = keySet();
+const ready = loadKeys();
 
 /** Both steps, as the service takes them. */
 export async function accept(text: string, changes: Partial<JwtExpectations> = {}, at: number = now) {

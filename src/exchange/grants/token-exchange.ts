@@ -1,7 +1,7 @@
 /** RFC 8693: `urn:ietf:params:oauth:grant-type:token-exchange`. */
 import type { Evidence } from '../../../attestors/attestor.js';
-import { scrub } from '../../audit/line.js';
 import { Refusal } from '../../errors.js';
+import { scrub } from '../../text.js';
 import type { Form } from '../form.js';
 import { accessTokenType } from '../response.js';
 import type { GrantType } from './grant-type.js';

@@ -9,7 +9,7 @@ import type { ClusterIssuer } from '../../../examples/quickstart/cluster-issuer.
 
 type Json = Readonly<Record<string, unknown>>;
 
-export interface Review {
+interface Review {
   readonly token: string;
   readonly audiences: readonly string[];
 }
@@ -53,7 +53,10 @@ export async function startFakeApi(cluster: ClusterIssuer, prefix = ''): Promise
     requests.push(`${request.method} ${request.url}`);
     authorizations.add(request.headers.authorization);
     if (handler !== undefined) return handler(response, request);
-    if (request.url === `${prefix}/openid/v1/jwks`) return send(response, 200, cluster.jwks());
+    if (request.url === `${prefix}/openid/v1/jwks`) {
+      const isAccepted = request.headers.accept === 'application/jwk-set+json';
+      return send(response, isAccepted ? 200 : 406, cluster.jwks());
+    }
     if (request.url !== `${prefix}/apis/authentication.k8s.io/v1/tokenreviews`) return send(response, 404, {});
     const body = JSON.parse(await text(request)) as { readonly spec: Review };
     send(response, 201, { ...body, status: change(honestStatus(body.spec), body.spec) });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { nearest } from '../../src/config/nearest.js';
+import { nearest } from '../src/nearest.js';
 
 describe('config/nearest', () => {
   const known = ['selectors', 'environment', 'attestor', 'podless', 'not', 'prod-eu', 'prod-us'];

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { attestorTypes } from '../../attestors/index.js';
+import { literalHosts } from '../../src/config/hosts.js';
+import { ConfigurationError, loadConfiguration, parseConfiguration } from '../../src/config/load.js';
+import { type sample, yaml } from './sample.js';
+
+const load = (changes: Partial<typeof sample> = {}, file = 'c.yaml') => parseConfiguration(file, yaml(changes));
+
+function frozenAllTheWay(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.isFrozen(value) && Object.values(value).every(frozenAllTheWay);
+}
+
+describe('config: a valid file', () => {
+  it('gets the defaults that the documentation names', () => {
+    const { listen, health, store, signing, audit, outbound, trustDomain, region } = load();
+    assert.deepEqual(
+      { listen, health, store, signing, audit, outbound, trustDomain, region },
+      {
+        listen: { host: '127.0.0.1', port: 8080 },
+        health: { host: '127.0.0.1', port: 9090 },
+        store: { type: 'embedded', path: resolve('data') },
+        signing: { algorithms: ['ES256'] },
+        audit: {
+          durability: 'strict',
+          sinks: [{ type: 'file', path: resolve('audit.jsonl') }],
+          refusalsPerSecond: 500,
+        },
+        outbound: { allow: [] },
+        trustDomain: '127.0.0.1',
+        region: undefined,
+      },
+    );
+  });
+
+  it('keeps what it says', () => {
+    const loaded = load({
+      more: `trustDomain: example.com
+region: eu-central
+listen: { host: "::", port: 0 }
+health: { host: 0.0.0.0, port: 65535 }
+store: { type: memory }
+signing: { algorithms: [RS256, EdDSA, ES256] }
+outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
+      audit: 'audit: { durability: relaxed, sinks: [{ type: stdout }], refusalsPerSecond: 1 }',
+      issuer: 'issuer: https://sts.example.com/tenant',
+    });
+    const { issuer, trustDomain, region, listen, health, store, signing, audit, outbound } = loaded;
+    assert.deepEqual(
+      { issuer, trustDomain, region, listen, health, store, signing, audit, outbound },
+      {
+        issuer: 'https://sts.example.com/tenant',
+        trustDomain: 'example.com',
+        region: 'eu-central',
+        listen: { host: '::', port: 0 },
+        health: { host: '0.0.0.0', port: 65535 },
+        store: { type: 'memory' },
+        signing: { algorithms: ['RS256', 'EdDSA', 'ES256'] },
+        audit: { durability: 'relaxed', sinks: [{ type: 'stdout' }], refusalsPerSecond: 1 },
+        outbound: { allow: ['10.0.0.0/8', 'fd00::/8'] },
+      },
+    );
+  });
+
+  it('takes paths as relative to the folder of the file, or as they are when they are absolute', () => {
+    const { file, directory, store, audit, outbound } = load(
+      {
+        more: 'store: { type: embedded, path: ./store }\noutbound: { ca: { file: ../ca.pem } }',
+        audit: 'audit: { sinks: [{ type: file, path: /log/audit.jsonl }, { type: file, path: b.jsonl }] }',
+      },
+      '/etc/counterseal/c.yaml',
+    );
+    assert.deepEqual([file, directory], ['/etc/counterseal/c.yaml', '/etc/counterseal']);
+    assert.deepEqual(store, { type: 'embedded', path: '/etc/counterseal/store' });
+    assert.deepEqual(
+      audit.sinks.map((sink) => sink.type === 'file' && sink.path),
+      ['/log/audit.jsonl', '/etc/counterseal/b.jsonl'],
+    );
+    assert.equal(outbound.ca?.file, '/etc/ca.pem');
+  });
+
+  for (const [issuer, expected] of [
+    ['http://localhost:8080', 'localhost'],
+    ['https://localhost', 'localhost'],
+    ['http://127.1.2.3', '127.1.2.3'],
+    ['http://[::1]:8080', 'localhost'],
+  ]) {
+    it(`has the trust domain ${expected} by default for ${issuer}`, () =>
+      assert.equal(load({ issuer: `issuer: "${issuer}"` }).trustDomain, expected));
+  }
+
+  it('has attestors by name, with their type and validated options', () => {
+    const { attestors } = load();
+    assert.deepEqual([...attestors.keys()], ['prod-eu']);
+    const { type, options } = attestors.get('prod-eu') ?? assert.fail();
+    assert.equal(type, attestorTypes.get('kubernetes'));
+    assert.ok(typeof options === 'object' && options !== null && !('type' in options));
+    assert.deepEqual(
+      options,
+      type.options.parse({ issuer: 'https://kubernetes.default.svc', keys: { jwksFile: 'jwks.json' } }),
+    );
+  });
+
+  it('has names that every object has as names like any other', () => {
+    const { attestors, policy } = load({
+      attestors:
+        'attestors: { constructor: { type: kubernetes, issuer: "https://k8s.example", keys: { jwksFile: x } } }',
+      rules: 'rules: { toString: { workload: { attestor: constructor }, deny: { resource: "*" } } }',
+    });
+    assert.deepEqual([...attestors.keys()], ['constructor']);
+    assert.equal(policy.ruleCount, 1);
+  });
+
+  it('is frozen', () => {
+    const configuration = load();
+    const { attestors, policy: _, literalHosts: __, ...plain } = configuration;
+    assert.ok(Object.isFrozen(configuration));
+    assert.deepEqual(
+      Object.entries(plain).filter(([, value]) => !frozenAllTheWay(value)),
+      [],
+    );
+    assert.ok(frozenAllTheWay(attestors.get('prod-eu')?.options));
+  });
+
+  it('has the addresses that attestors name literally, and not those of our issuer and of resources', () => {
+    const keys = (uri: string) => `{ type: kubernetes, issuer: "https://k8s.example", keys: { jwksUri: "${uri}" } }`;
+    const { literalHosts: hosts } = load({
+      attestors: `attestors: { a: ${keys('http://127.0.0.2:80/x')}, b: ${keys('https://[FD00::0:1]/')}, c: ${keys('https://k8s.example/')} }`,
+      resources: 'resources: { "https://10.0.0.1/": { scope: [a] } }',
+      rules: 'rules: {}',
+    });
+    assert.deepEqual([...hosts], ['127.0.0.2', 'fd00::1']);
+  });
+});
+
+describe('config: literalHosts', () => {
+  const hosts = (value: unknown) => [...literalHosts(value)];
+
+  it('writes addresses as URL does', () =>
+    assert.deepEqual(hosts(['https://0x7f.1', 'http://[0:0::1]:80/', ['HTTPS://10.0.0.1']]), [
+      '127.0.0.1',
+      '::1',
+      '10.0.0.1',
+    ]));
+
+  it('takes no name, no other scheme, no key and no text that holds a URL', () =>
+    assert.deepEqual(
+      hosts({ 'https://10.0.0.1': ['redis://10.0.0.2', 'see https://10.0.0.3', 'https://a.example', 1] }),
+      [],
+    ));
+
+  it('ends on what holds itself', () => {
+    const circle: unknown[] = ['http://10.0.0.1'];
+    circle.push(circle);
+    assert.deepEqual(hosts(circle), ['10.0.0.1']);
+  });
+});
+
+describe('config: loadConfiguration', () => {
+  let folder = '';
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'counterseal-config-'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  const problemsOf = async (file: string) => {
+    const error = await loadConfiguration(file).then(
+      () => assert.fail('it was loaded'),
+      (cause: unknown) => cause,
+    );
+    assert.ok(error instanceof ConfigurationError);
+    return error.problems.map(({ file: named, line, column, message }) => [named, line, column, message]);
+  };
+
+  it('loads a file', async () => {
+    const file = join(folder, 'valid.yaml');
+    await writeFile(file, `\ufeff${yaml()}`);
+    const { file: loaded, directory, environment } = await loadConfiguration(file);
+    assert.deepEqual([loaded, directory, environment], [file, folder, 'production']);
+  });
+
+  it('says of a file that is not there that it cannot be read', async () => {
+    const file = join(folder, 'absent.yaml');
+    assert.deepEqual(await problemsOf(file), [[file, 1, 1, 'cannot be read: ENOENT']]);
+  });
+
+  it('says of a folder that it cannot be read', async () =>
+    assert.deepEqual(await problemsOf(folder), [[folder, 1, 1, 'cannot be read: EISDIR']]));
+
+  it('says of a file in another encoding that it cannot be read', async () => {
+    const file = join(folder, 'latin1.yaml');
+    await writeFile(file, Buffer.from('region: \xe9', 'latin1'));
+    assert.deepEqual(await problemsOf(file), [[file, 1, 1, 'cannot be read: it is not UTF-8']]);
+  });
+});

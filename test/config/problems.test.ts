@@ -1,0 +1,349 @@
+import assert from 'node:assert/strict';
+import { notBuilt } from '../../src/config/not-built.js';
+import { problemsOf, type sample, yaml } from './sample.js';
+
+type Row = readonly [what: string, changes: Partial<typeof sample>, ...problems: string[]];
+
+const calendar = 'https://calendar.example/mcp';
+const kubernetes = (more: string) => ({
+  attestors: `attestors: { prod-eu: { type: kubernetes, issuer: "https://k8s.example", ${more} } }`,
+});
+const resource = (more: string) => ({
+  resources: `resources:\n  ${calendar}: { scope: [read:calendar], ${more} }`,
+});
+const rule = (workload: string, effect = `grant: { resource: "${calendar}", scope: [read:calendar] }`) => ({
+  rules: `rules:\n  agent:\n    workload: ${workload}\n    ${effect}`,
+});
+const issuerForm =
+  'an https URL without query, fragment, user and trailing slash, as URLs are normalised (http only on loopback)';
+const port = 'a port: a whole number from 0 to 65535';
+const network = 'a network such as 10.0.0.0/8 or fd00::/8';
+
+const unknownKeys: readonly Row[] = [
+  ['at the top', { more: 'enviroment: staging' }, '1:1: enviroment: unknown key (did you mean environment?)'],
+  ['that resembles none', { more: 'telemetry: {}' }, '1:1: telemetry: unknown key'],
+  ['in a section', { more: 'listen: { prot: 80 }' }, '1:11: listen.prot: unknown key (did you mean port?)'],
+  [
+    'in an entry of a list',
+    { audit: 'audit:\n  sinks:\n    - { type: file, path: x, paht: y }' },
+    '5:30: audit.sinks[0].paht: unknown key (did you mean path?)',
+  ],
+  ['of another form of a union', { more: 'store: { type: memory, path: x }' }, '1:24: store.path: unknown key'],
+  [
+    'in the options of an attestor',
+    kubernetes('keys: { jwksFile: x }, maxLifetme: 1h'),
+    '4:97: attestors.prod-eu.maxLifetme: unknown key (did you mean maxLifetime?)',
+  ],
+  [
+    'in a union of maps without a type',
+    kubernetes('keys: { jwksUrl: x }'),
+    '4:82: attestors.prod-eu.keys.jwksUrl: unknown key (did you mean jwksUri?)',
+  ],
+  [
+    'in a resource',
+    resource('lifetme: 5m'),
+    `7:59: resources["${calendar}"].lifetme: unknown key (did you mean lifetime?)`,
+  ],
+  [
+    'in a match of a rule',
+    rule('{ attestor: prod-eu, not: [{ selector: [a] }] }'),
+    '10:42: rules.agent.workload.not[0]: wrong value (expected a match that says something: selectors, environment or both, found a map)',
+    '10:44: rules.agent.workload.not[0].selector: unknown key (did you mean selectors?)',
+  ],
+  [
+    'that every object has',
+    { more: 'constructor: a\ntoString: b\nlisten: { hasOwnProperty: c }' },
+    '1:1: constructor: unknown key',
+    '2:1: toString: unknown key',
+    '3:11: listen.hasOwnProperty: unknown key',
+  ],
+  ['that YAML 1.1 would merge', { more: 'listen: { <<: { port: 1 } }' }, '1:11: listen["<<"]: unknown key'],
+];
+
+const missingKeys: readonly Row[] = [
+  ['issuer', { issuer: '' }, `1:1: issuer: missing key (expected ${issuerForm})`],
+  ['audit', { audit: '' }, '1:1: audit: missing key (expected a map with sinks)'],
+  [
+    'attestors',
+    { attestors: '', rules: 'rules: {}' },
+    '1:1: attestors: missing key (expected a map from name to attestor)',
+  ],
+  ['resources', { resources: '' }, '1:1: resources: missing key (expected a map from resource URI to resource)'],
+  ['rules', { rules: '' }, '1:1: rules: missing key (expected a map from name to rule)'],
+  [
+    'of a block: the place of the map that lacks it',
+    { audit: 'audit:\n  durability: strict' },
+    '4:3: audit.sinks: missing key (expected a list of sinks)',
+  ],
+  ['of an empty map', { audit: 'audit: {}' }, '3:8: audit.sinks: missing key (expected a list of sinks)'],
+  [
+    'type of the store',
+    { more: 'store: { path: x }' },
+    '1:8: store.type: missing key (expected one of memory, embedded)',
+  ],
+  [
+    'type of an attestor',
+    { attestors: 'attestors: { prod-eu: { issuer: "https://k8s.example" } }' },
+    '4:23: attestors.prod-eu.type: missing key (expected kubernetes)',
+  ],
+  [
+    'trustDomain off loopback',
+    { issuer: 'issuer: https://sts.example.com' },
+    '1:1: trustDomain: missing key: off loopback it is required, so that subjects do not change when the issuer moves (expected a SPIFFE trust domain such as example.com)',
+  ],
+];
+
+const wrongIssuers = [
+  'http://sts.example.com',
+  'http://127.0.0.1.example.com',
+  'http://10.0.0.1',
+  'https://sts.example.com/',
+  'https://sts.example.com/tenant/',
+  'https://sts.example.com?a=b',
+  'https://sts.example.com#a',
+  'https://user@sts.example.com',
+  'https://STS.example.com',
+  'https://sts.example.com:443',
+  'https://sts.example.com/a/../b',
+  'https://sts.example.com?',
+  'ftp://sts.example.com',
+  'sts.example.com',
+];
+
+const wrongValues: readonly Row[] = [
+  ...wrongIssuers.map(
+    (issuer): Row => [
+      `issuer ${issuer}`,
+      { issuer: `issuer: "${issuer}"`, more: 'trustDomain: example.com' },
+      `2:9: issuer: wrong value (expected ${issuerForm}, found "${issuer}")`,
+    ],
+  ),
+  [
+    'trustDomain',
+    { more: 'trustDomain: Example.com' },
+    '1:14: trustDomain: wrong value (expected a SPIFFE trust domain such as example.com: a-z, 0-9, ".", "-" and "_", found "Example.com")',
+  ],
+  [
+    'environment',
+    { environment: 'environment: "pro duction"' },
+    '2:14: environment: wrong value (expected the name of an environment, such as production, found "pro duction")',
+  ],
+  [
+    'a long one, which is cut',
+    { environment: `environment: ${'x'.repeat(200)}` },
+    `2:14: environment: wrong value (expected the name of an environment, such as production, found "${'x'.repeat(78)}…)`,
+  ],
+  [
+    'control characters and bidi controls, which are escaped',
+    { environment: 'environment: "a\\u001b[31m\\u202e\\n"' },
+    '2:14: environment: wrong value (expected the name of an environment, such as production, found "a\\u001b[31m\\u202e\\n")',
+  ],
+  ['region', { more: 'region: 12' }, '1:9: region: wrong value (expected the name of a region, found 12)'],
+  [
+    'listen.host',
+    { more: 'listen: { host: "http://x" }' },
+    '1:17: listen.host: wrong value (expected a host name or an IP address, found "http://x")',
+  ],
+  ['port as text', { more: 'health: { port: "1" }' }, `1:17: health.port: wrong value (expected ${port}, found "1")`],
+  ['port over', { more: 'listen: { port: 65536 }' }, `1:17: listen.port: wrong value (expected ${port}, found 65536)`],
+  ['port under', { more: 'listen: { port: -1 }' }, `1:17: listen.port: wrong value (expected ${port}, found -1)`],
+  ['port fraction', { more: 'listen: { port: 1.5 }' }, `1:17: listen.port: wrong value (expected ${port}, found 1.5)`],
+  [
+    'store.type',
+    { more: 'store: { type: embeded }' },
+    '1:16: store.type: wrong value (expected one of memory, embedded, found "embeded"; did you mean embedded?)',
+  ],
+  [
+    'algorithm',
+    { more: 'signing: { algorithms: [ES265, none] }' },
+    '1:25: signing.algorithms[0]: wrong value (expected one of ES256, RS256, EdDSA, found "ES265"; did you mean ES256?)',
+    '1:32: signing.algorithms[1]: wrong value (expected one of ES256, RS256, EdDSA, found "none")',
+  ],
+  [
+    'no algorithm',
+    { more: 'signing: { algorithms: [] }' },
+    '1:24: signing.algorithms: wrong value (expected a list of at least one signature algorithm, found an empty list)',
+  ],
+  [
+    'an algorithm twice',
+    { more: 'signing: { algorithms: [ES256, ES256] }' },
+    '1:24: signing.algorithms: wrong value (expected a list of signature algorithms, each once, found a list)',
+  ],
+  [
+    'no sink',
+    { audit: 'audit: { sinks: [] }' },
+    '3:17: audit.sinks: wrong value (expected a list of at least one sink, found an empty list)',
+  ],
+  [
+    'strict without a file',
+    { audit: 'audit: { sinks: [{ type: stdout }] }' },
+    '3:17: audit.sinks: durability: strict needs a file, because stdout cannot be synced to disk: add { type: file, path: ./data/audit.jsonl }, or set durability: relaxed',
+  ],
+  [
+    'durability',
+    { audit: 'audit: { durability: strikt, sinks: [{ type: stdout }] }' },
+    '3:22: audit.durability: wrong value (expected one of strict, relaxed, found "strikt"; did you mean strict?)',
+  ],
+  [
+    'refusalsPerSecond',
+    { audit: 'audit: { durability: relaxed, sinks: [{ type: stdout }], refusalsPerSecond: 0 }' },
+    '3:77: audit.refusalsPerSecond: wrong value (expected a whole number from 1, found 0)',
+  ],
+  [
+    'networks',
+    { more: 'outbound: { allow: [10.0.0.0/33, 10.0.0.0/8, fd00::/8, 10.0.0.1] }' },
+    `1:21: outbound.allow[0]: wrong value (expected ${network}, found "10.0.0.0/33")`,
+    `1:56: outbound.allow[3]: wrong value (expected ${network}, found "10.0.0.1")`,
+  ],
+  [
+    'outbound.ca',
+    { more: 'outbound: { ca: ca.pem }' },
+    '1:17: outbound.ca: wrong value (expected a map with file, found "ca.pem")',
+  ],
+  [
+    'type of an attestor',
+    { attestors: 'attestors: { prod-eu: { type: kubernets } }' },
+    '4:31: attestors.prod-eu.type: wrong value (expected kubernetes, found "kubernets"; did you mean kubernetes?)',
+  ],
+  [
+    'type of an attestor that every object has',
+    { attestors: 'attestors: { prod-eu: { type: constructor } }' },
+    '4:31: attestors.prod-eu.type: wrong value (expected kubernetes, found "constructor")',
+  ],
+  [
+    'what the options of an attestor say together',
+    kubernetes('keys: { jwksFile: x }, review: true'),
+    '4:105: attestors.prod-eu.review: review: true needs the API server: give api',
+  ],
+  [
+    'name of an attestor',
+    { attestors: 'attestors: { "prod eu": { type: kubernetes } }', rules: 'rules: {}' },
+    '4:14: attestors["prod eu"]: unusable key (expected an attestor name of letters, digits, ".", "_" and "-", found "prod eu")',
+  ],
+  [
+    'resource URI',
+    { resources: 'resources:\n  calendar: { scope: [a] }', rules: 'rules: {}' },
+    '7:3: resources.calendar: unusable key (expected an absolute URI without a fragment, such as https://calendar.example/mcp, found "calendar")',
+  ],
+  [
+    'lifetime',
+    resource('lifetime: 10 min'),
+    `7:69: resources["${calendar}"].lifetime: wrong value (expected a duration such as 90s, 10m, 25h or 30d, found "10 min")`,
+  ],
+  [
+    'an algorithm of a resource that the signer does not have',
+    resource('algorithm: EdDSA'),
+    `7:70: resources["${calendar}"].algorithm: not one of signing.algorithms: add it there, or choose one of them (expected one of ES256, found "EdDSA")`,
+  ],
+  [
+    'a rule without effect',
+    { rules: 'rules:\n  agent:\n    workload: { attestor: prod-eu }' },
+    '10:5: rules.agent: wrong value (expected exactly one of grant and deny, found a map)',
+  ],
+  [
+    'what the compiler of the policy refuses',
+    rule('{ attestor: prod-us }'),
+    '10:27: rules.agent.workload.attestor: no attestor has this name (expected one of prod-eu, found "prod-us"; did you mean prod-eu?)',
+  ],
+  [
+    'no value',
+    { environment: 'environment:', rules: 'rules: ~' },
+    '2:13: environment: wrong value (expected text, found null)',
+    '8:8: rules: wrong value (expected a map from name to rule, found null)',
+  ],
+  [
+    'a list for a map',
+    { rules: 'rules: []' },
+    '8:8: rules: wrong value (expected a map from name to rule, found an empty list)',
+  ],
+  [
+    'through an alias: the place of what it stands for, and of the alias',
+    { more: 'region: &shared [1]\nlisten: { host: *shared }' },
+    '1:17: region: wrong value (expected the name of a region, found a list)',
+    '2:17: listen.host: wrong value (expected a host name or an IP address, found a list)',
+  ],
+];
+
+/** For each key of the table, a file that has it, and the place of the key or, after `=`, of the value. */
+const notBuiltYet: Readonly<Record<string, Row>> = {
+  'listen.tls': ['', { more: 'listen: { tls: { cert: { file: x } } }' }, '1:11: listen.tls'],
+  'listen.trustedProxies': ['', { more: 'listen: { trustedProxies: [10.0.0.0/8] }' }, '1:11: listen.trustedProxies'],
+  admin: ['', { more: 'admin: { socket: x }' }, '1:1: admin'],
+  'store.type=redis': ['', { more: 'store: { type: redis, url: "redis://x" }' }, '1:16: store.type: redis'],
+  'signing.rotateEvery': ['', { more: 'signing: { rotateEvery: 30d }' }, '1:12: signing.rotateEvery'],
+  'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
+  'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
+  policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
+  clients: ['', { more: 'clients: {}' }, '1:1: clients'],
+  conditions: ['', { more: 'conditions: {}' }, '1:1: conditions'],
+  'attestors.*.type=aws': [
+    '',
+    { attestors: 'attestors: { a: { type: aws, accounts: {} } }' },
+    '4:25: attestors.a.type: aws',
+  ],
+  'attestors.*.type=azure': ['', { attestors: 'attestors: { a: { type: azure } }' }, '4:25: attestors.a.type: azure'],
+  'attestors.*.type=oidc': ['', { attestors: 'attestors: { a: { type: oidc } }' }, '4:25: attestors.a.type: oidc'],
+  'attestors.*.live': ['', kubernetes('keys: { jwksFile: x }, live: { maxAge: 30s }'), '4:97: attestors.prod-eu.live'],
+  'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
+  'attestors.*.environment.namespaceLabel': [
+    '',
+    kubernetes('keys: { jwksFile: x }, environment: { namespaceLabel: env }'),
+    '4:112: attestors.prod-eu.environment.namespaceLabel',
+  ],
+  'rules.*.conditions': ['', rule('{ attestor: prod-eu }\n    conditions: []'), '11:5: rules.agent.conditions'],
+  'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
+  'rules.*.mode': ['', rule('{ attestor: prod-eu }\n    mode: shadow'), '11:5: rules.agent.mode'],
+  'rules.*.grant.binding': [
+    '',
+    rule('{ attestor: prod-eu }', `grant: { resource: "${calendar}", scope: [read:calendar], binding: dpop }`),
+    '11:80: rules.agent.grant.binding',
+  ],
+};
+
+const check = (changes: Row[1], problems: readonly string[]) =>
+  assert.deepEqual(
+    problemsOf(yaml(changes)),
+    problems.map((problem) => `c.yaml:${problem}`),
+  );
+
+describe('config: what is wrong, and where', () => {
+  describe('an unknown key', () => {
+    for (const [what, changes, ...problems] of unknownKeys) it(what, () => check(changes, problems));
+  });
+
+  describe('a missing key', () => {
+    for (const [what, changes, ...problems] of missingKeys) it(what, () => check(changes, problems));
+  });
+
+  describe('a wrong value', () => {
+    for (const [what, changes, ...problems] of wrongValues) it(what, () => check(changes, problems));
+  });
+
+  describe('a key that is not built yet is refused, and nothing else is said of it', () => {
+    for (const { key } of notBuilt) {
+      it(key, () => {
+        const [, changes, place] = notBuiltYet[key] ?? assert.fail(`no file here has ${key}`);
+        const separator = key.includes('=') ? ' ' : ': ';
+        check(changes, [`${place}${separator}is not built yet in this version: remove it`]);
+      });
+    }
+  });
+
+  it('all of it at once, in the order of the text', () =>
+    check(
+      {
+        more: 'admin: {}\nlisten: { prot: 1 }',
+        issuer: 'issuer: https://sts.example.com/',
+        ...resource('algorithm: RS256'),
+        ...rule('{ attestor: prod-us }', `grant: { resource: "${calendar}", scope: [read:calendr] }`),
+      },
+      [
+        '1:1: admin: is not built yet in this version: remove it',
+        '2:11: listen.prot: unknown key (did you mean port?)',
+        `3:9: issuer: wrong value (expected ${issuerForm}, found "https://sts.example.com/")`,
+        `9:70: resources["${calendar}"].algorithm: not one of signing.algorithms: add it there, or choose one of them (expected one of ES256, found "RS256")`,
+        '12:27: rules.agent.workload.attestor: no attestor has this name (expected one of prod-eu, found "prod-us"; did you mean prod-eu?)',
+        '13:64: rules.agent.grant.scope[0]: the resource has no such scope (expected one of read:calendar, found "read:calendr"; did you mean read:calendar?)',
+      ],
+    ));
+});

@@ -1,0 +1,106 @@
+/** Arbitrary policies, facts and requests over a small world, in which rules often meet workloads and each other. */
+import fc from 'fast-check';
+import type { Asked, Facts } from '../../src/policy/facts.js';
+import { now, type RawPolicy } from './samples.js';
+
+const resources = ['https://one.example/', 'https://two.example/'];
+const scopes = ['admin', 'read', 'write'];
+const environments = ['production', 'staging'];
+const attestors = ['prod-eu', 'prod-us'];
+const kinds = ['k8s:ns', 'k8s:sa', 'k8s:node'];
+const selectors = kinds.flatMap((kind) => [`${kind}:a`, `${kind}:b`, `${kind}:ab`]);
+const patterns = [...selectors, 'k8s:ns:*', 'k8s:sa:a*', 'k8s:node:*b'];
+const lifetimes = ['30s', '1m', '5m', '20m'];
+
+const some = <Item>(items: readonly Item[], least = 1) =>
+  fc.uniqueArray(fc.constantFrom(...items), { minLength: least, maxLength: 2 });
+const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
+
+const match = fc
+  .record({ selectors: maybe(some(patterns)), environment: maybe(some(environments)) })
+  .filter((made) => made.selectors !== undefined || made.environment !== undefined);
+
+const workload = fc.record({
+  attestor: fc.constantFrom('prod-eu', 'prod-eu', 'prod-us'),
+  selectors: fc.option(some(patterns), { nil: undefined, freq: 3 }),
+  environment: fc.option(some(environments), { nil: undefined, freq: 1 }),
+  not: fc.option(fc.array(match, { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 1 }),
+});
+
+const grantRule = fc
+  .record({
+    workload,
+    podless: maybe(fc.boolean()),
+    grant: fc.record({
+      resource: fc.constantFrom(...resources),
+      scope: some(scopes),
+      lifetime: maybe(fc.constantFrom(...lifetimes)),
+    }),
+    crossing: fc.boolean(),
+  })
+  .map(({ workload, podless, grant, crossing }) => {
+    // The only crossing that the compiler takes: from the other environment, where the workload match admits it.
+    const other = grant.resource === resources[0] ? 'staging' : 'production';
+    const crosses = crossing && (workload.environment?.includes(other) ?? true);
+    return { workload: { ...workload, podless }, grant, crossing: crosses ? [other] : undefined };
+  });
+
+export const denyRule = fc.record({
+  workload,
+  deny: fc.record({ resource: fc.constantFrom(...resources, '*', 'https://t*') }),
+});
+
+type RawRule = { readonly workload: unknown };
+
+const names = fc.constantFrom('b', 'a', 'B', 'a-b', 'a.b', '10', '9', 'constructor', 'c', 'd');
+
+export type RawRules = Readonly<Record<string, RawRule>>;
+
+/** The first resource is in production, the second in staging; rules and their names in any order. */
+export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> = fc
+  .record({
+    lifetime: fc.constantFrom(...lifetimes),
+    rules: fc.uniqueArray(
+      fc.tuple(
+        names,
+        fc.oneof({ weight: 6, arbitrary: grantRule as fc.Arbitrary<RawRule> }, { weight: 1, arbitrary: denyRule }),
+      ),
+      { selector: ([name]) => name, maxLength: 7 },
+    ),
+  })
+  .map(({ lifetime, rules }) => ({
+    resources: {
+      [`${resources[0]}`]: { scope: scopes, lifetime },
+      [`${resources[1]}`]: { scope: scopes, environment: 'staging' },
+    },
+    rules: Object.fromEntries(rules),
+  }));
+
+export const facts: fc.Arbitrary<Facts> = fc
+  .record({
+    attestor: fc.constantFrom('prod-eu', 'prod-eu', ...attestors),
+    environment: fc.option(fc.constantFrom(...environments), { nil: null, freq: 6 }),
+    selectors: fc.uniqueArray(fc.constantFrom(...selectors), { maxLength: 5 }),
+    unknown: fc.dictionary(
+      fc.constantFrom(...kinds, 'environment'),
+      fc.constantFrom('missing' as const, 'unavailable' as const),
+      {
+        maxKeys: 1,
+        noNullPrototype: true,
+      },
+    ),
+    podless: fc.boolean(),
+    vouchesFor: fc.oneof({ weight: 4, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
+  })
+  .map(({ vouchesFor, ...workload }) => ({ now, workload: { ...workload, vouchesUntil: now + vouchesFor } }));
+
+export const asked: fc.Arbitrary<Asked> = fc.record({
+  resource: fc.option(fc.constantFrom(...resources, ...resources, 'https://none.example/'), { nil: null, freq: 2 }),
+  scope: fc.option(fc.uniqueArray(fc.constantFrom(...scopes, 'other'), { maxLength: 3 }), { nil: null }),
+});
+
+/** Another state of knowledge about the same workload: one fact less is known. */
+export const lostFact = fc.record({
+  what: fc.constantFrom(...kinds, 'environment'),
+  cause: fc.constantFrom('missing' as const, 'unavailable' as const),
+});
