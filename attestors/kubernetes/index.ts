@@ -27,7 +27,7 @@ const issuer = z
     protocol: /^https?$/,
     error: ({ input }) =>
       input === legacyIssuer
-        ? `${legacyIssuer} is the issuer of legacy secret tokens, which never expire and name no audience: give the issuer of projected tokens, as the cluster's /.well-known/openid-configuration has it`
+        ? `the issuer of projected tokens, as the cluster's /.well-known/openid-configuration has it: ${legacyIssuer} is that of legacy secret tokens, which never expire and name no audience`
         : 'the issuer of the service account tokens, as an absolute URL, as the cluster has it in --service-account-issuer',
   })
   .describe('The `iss` of the tokens, byte for byte.');

@@ -143,7 +143,7 @@ const late = () => new Unavailable('keys_late', `no answer within ${loadDeadline
 
 /** Other errors than ours may quote what an upstream sent: of these only the kind is told. */
 function describe(error: unknown): string {
-  if (error instanceof Refusal) return error.detail;
+  if (error instanceof Refusal) return error.detail.replace(/\.$/, '');
   if (!(error instanceof Error)) return 'an unknown error';
   const { code } = error as NodeJS.ErrnoException;
   return code === undefined ? error.name : `${error.name} ${code}`;

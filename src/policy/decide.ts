@@ -2,11 +2,11 @@
 import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './compile.js';
 import type { Decision, Granted, RuleVerdict } from './decision.js';
 import type { Asked, Facts } from './facts.js';
-import type { Candidate, Clause, Rank } from './match.js';
+import { type Candidate, type Clause, candidateOf, type Rank } from './match.js';
 
 /** Nothing is granted by default, a deny that holds or is unknown ends it, and grants add up within what was asked. */
 export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
-  const candidate = { facts: facts.workload, selectors: new Set(facts.workload.selectors) };
+  const candidate = candidateOf(facts.workload);
   if (asked.resource !== null) return decideTarget(policy, facts, candidate, asked.resource, asked.scope);
   const judged = (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
   const targets = grantable(judged);

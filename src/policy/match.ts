@@ -22,7 +22,15 @@ const unknownRank = {
 export interface Candidate {
   readonly facts: WorkloadFacts;
   readonly selectors: ReadonlySet<string>;
+  /** What was seen of a kind, filled as rules ask: many ask about the same few, and telling it costs more than deciding. */
+  readonly seenByKind: Map<string, string>;
 }
+
+export const candidateOf = (facts: WorkloadFacts): Candidate => ({
+  facts,
+  selectors: new Set(facts.selectors),
+  seenByKind: new Map(),
+});
 
 export interface Condition {
   readonly expected: string;
@@ -45,7 +53,6 @@ export function kindOf(selector: string): string | null {
 /** @param pattern a whole-string pattern with a literal kind */
 export function selectorCondition(pattern: string, hope: Hope): Condition {
   const kind = kindOf(pattern) ?? pattern;
-  const prefix = `${kind}:`;
   const glob = compileGlob(pattern);
   const matches = pattern.includes('*')
     ? ({ facts }: Candidate) => facts.selectors.some(glob)
@@ -60,9 +67,17 @@ export function selectorCondition(pattern: string, hope: Hope): Condition {
     seen(candidate) {
       const cause = causeOf(candidate.facts, kind);
       if (cause !== null && !matches(candidate)) return `unknown (${cause})`;
-      return candidate.facts.selectors.filter((selector) => selector.startsWith(prefix)).join(', ') || 'none';
+      return seenOfKind(candidate, kind);
     },
   };
+}
+
+function seenOfKind({ facts, seenByKind }: Candidate, kind: string): string {
+  const known = seenByKind.get(kind);
+  if (known !== undefined) return known;
+  const seen = facts.selectors.filter((selector) => selector.startsWith(`${kind}:`)).join(', ') || 'none';
+  seenByKind.set(kind, seen);
+  return seen;
 }
 
 export function environmentCondition(allowed: readonly string[], hope: Hope): Condition {

@@ -248,7 +248,7 @@ const wrongValues: readonly Row[] = [
   [
     'no value',
     { environment: 'environment:', rules: 'rules: ~' },
-    '2:13: environment: wrong value (expected text, found null)',
+    '2:13: environment: wrong value (expected the name of an environment, such as production, found null)',
     '8:8: rules: wrong value (expected a map from name to rule, found null)',
   ],
   [

@@ -22,7 +22,10 @@ const match = fc
 
 const workload = fc.record({
   attestor: fc.constantFrom('prod-eu', 'prod-eu', 'prod-us'),
-  selectors: fc.option(some(patterns), { nil: undefined, freq: 3 }),
+  selectors: fc.option(fc.uniqueArray(fc.constantFrom(...patterns), { minLength: 1, maxLength: 2 }), {
+    nil: undefined,
+    freq: 1,
+  }),
   environment: fc.option(some(environments), { nil: undefined, freq: 1 }),
   not: fc.option(fc.array(match, { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 1 }),
 });
@@ -89,8 +92,8 @@ export const facts: fc.Arbitrary<Facts> = fc
         noNullPrototype: true,
       },
     ),
-    podless: fc.boolean(),
-    vouchesFor: fc.oneof({ weight: 4, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
+    podless: fc.nat(5).map((die) => die === 0),
+    vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
   .map(({ vouchesFor, ...workload }) => ({ now, workload: { ...workload, vouchesUntil: now + vouchesFor } }));
 

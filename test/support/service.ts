@@ -17,12 +17,12 @@ export const payroll = 'https://payroll.example';
 export const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
 
-export const attestors = `
+const attestors = `
   prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }`;
-export const resources = `
+const resources = `
   ${calendar}: { scope: [read:calendar, write:events], lifetime: 10m }
   ${payroll}: { scope: [read:salaries] }`;
-export const rules = `
+const rules = `
   calendar-agent:
     workload: { attestor: prod-eu, selectors: ["k8s:ns:agents", "k8s:sa:calendar-agent"] }
     grant: { resource: "${calendar}", scope: [read:calendar, write:events] }
