@@ -1,10 +1,14 @@
 /** `npm start`: a stand-in cluster, the real service, one exchange that is permitted and one that is refused. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { ConfigurationError, loadConfiguration, renderProblems } from '../../src/config/load.js';
-import { explainRecord, findRecord } from '../../src/policy/explain.js';
-import { type Service, serve } from '../../src/server.js';
+import type { Service } from '../../src/server.js';
 import { createClusterIssuer } from './cluster-issuer.js';
+
+// Making the cluster's RSA key takes long; the service's modules load meanwhile.
+const clusterMade = createClusterIssuer({ issuer: 'https://kubernetes.default.svc' });
+const { ConfigurationError, loadConfiguration, renderProblems } = await import('../../src/config/load.js');
+const { explainRecord, findRecord } = await import('../../src/policy/explain.js');
+const { serve } = await import('../../src/server.js');
 
 // Compiled, this file lies in build/examples/quickstart; the configuration stays where people edit it.
 const folder = fileURLToPath(new URL('../../../examples/quickstart/', import.meta.url));
@@ -17,7 +21,7 @@ const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
 
 async function main(): Promise<void> {
   await mkdir(`${folder}data`, { recursive: true, mode: 0o700 });
-  const cluster = await createClusterIssuer({ issuer: 'https://kubernetes.default.svc' });
+  const cluster = await clusterMade;
   await writeFile(`${folder}data/cluster-jwks.json`, JSON.stringify(cluster.jwks()));
   const configuration = await loadConfiguration(`${folder}counterseal.yaml`);
   const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn });

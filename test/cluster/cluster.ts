@@ -12,6 +12,8 @@ export interface TestCluster {
   /** A token from the TokenRequest API. @param audience left out: the API server's own */
   token(options: { serviceAccount: string; pod?: string; audience?: string }): Promise<string>;
   createServiceAccount(name: string): Promise<void>;
+  /** What a service account of ours needs: TokenReviews, by a role of exactly that. */
+  allowReviews(serviceAccount: string): Promise<void>;
   createPod(name: string, serviceAccount: string): Promise<void>;
   /** With no grace period: it is gone when this resolves. */
   deletePod(name: string): Promise<void>;
@@ -27,6 +29,8 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
   const rbac = config.makeApiClient(RbacAuthorizationV1Api);
   const suffix = randomBytes(4).toString('hex');
   const namespace = `counterseal-test-${suffix}`;
+  const reviewer = `${namespace}-reviewer`;
+  const undo: (() => Promise<unknown>)[] = [];
   const labels = { 'app.kubernetes.io/part-of': 'counterseal-test' };
   await core.createNamespace({ body: { metadata: { name: namespace, labels } } });
 
@@ -75,6 +79,21 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
     node,
     token,
     createServiceAccount,
+    async allowReviews(serviceAccount) {
+      const rules = [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }];
+      await rbac.createClusterRole({ body: { metadata: { name: reviewer, labels }, rules } });
+      await rbac.createClusterRoleBinding({
+        body: {
+          metadata: { name: reviewer, labels },
+          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: reviewer },
+          subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace }],
+        },
+      });
+      undo.push(
+        () => rbac.deleteClusterRoleBinding({ name: reviewer }),
+        () => rbac.deleteClusterRole({ name: reviewer }),
+      );
+    },
     async createPod(name, serviceAccountName) {
       const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }];
       const spec = { serviceAccountName, nodeName: node, containers, automountServiceAccountToken: false };
@@ -84,6 +103,7 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
       await core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 });
     },
     async close() {
+      for (const step of undo) await step();
       await rbac.deleteClusterRoleBinding({ name: namespace });
       if (existing === undefined) await core.deleteNode({ name: node });
       await core.deleteNamespace({ name: namespace });

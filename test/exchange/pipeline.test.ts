@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
+import { auditLine } from '../../src/audit/line.js';
 import type { AuditRecord } from '../../src/audit/record.js';
 import { Refusal, Unavailable } from '../../src/errors.js';
 import { createPipeline, type Rooms } from '../../src/exchange/pipeline.js';
 import type { WireRequest } from '../../src/exchange/wire.js';
 import { compilePolicy } from '../../src/policy/compile.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
+import { keep } from '../support/records.js';
 import { calendar, grantType, jwtType, startService } from '../support/service.js';
 
 const now = 1_800_000_000;
@@ -53,7 +55,11 @@ function rooms(changes: Partial<Rooms> = {}) {
     },
     attest: async () => attestation,
     policy,
-    audit: { append: async (record) => void records.push(record), admit: () => true, close: async () => {} },
+    audit: {
+      append: async (record) => void records.push(keep(auditLine(record), policy)),
+      admit: () => true,
+      close: async () => {},
+    },
     deployment: { environment: 'production', region: null, policyRevision: policy.revision },
     now: () => now * 1000,
     warn: (message) => void warnings.push(message),
