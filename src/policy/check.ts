@@ -72,7 +72,7 @@ function checkEffect(input: PolicyInput, rule: Rule): PolicyProblem[] {
 }
 
 function checkGrant({ resources }: PolicyInput, grant: Grant): PolicyProblem[] {
-  const resource = own(resources, grant.resource);
+  const resource = resources[grant.resource];
   if (resource === undefined) {
     return [unknownName(['grant', 'resource'], 'no resource has this URI', grant.resource, Object.keys(resources))];
   }
@@ -85,7 +85,7 @@ function checkGrant({ resources }: PolicyInput, grant: Grant): PolicyProblem[] {
 
 /** A crossing that cannot let anyone in was meant otherwise, most likely the other way round. */
 function checkCrossing(input: PolicyInput, rule: Rule, grant: Grant): PolicyProblem[] {
-  const resource = own(input.resources, grant.resource);
+  const resource = input.resources[grant.resource];
   if (resource === undefined) return [];
   const home = resource.environment ?? input.environment;
   const admitted = rule.workload.environment;
@@ -112,11 +112,6 @@ function checkDeny({ resources }: PolicyInput, pattern: string): PolicyProblem[]
   const known = Object.keys(resources);
   if (known.some(compileGlob(pattern))) return [];
   return [unknownName(['deny', 'resource'], 'no resource matches this', pattern, known)];
-}
-
-/** An object from a file is read by its own keys only. */
-export function own<Value>(from: Readonly<Record<string, Value>>, key: string): Value | undefined {
-  return Object.hasOwn(from, key) ? from[key] : undefined;
 }
 
 const listed = 12;

@@ -1,6 +1,6 @@
 /** Turns the resources and rules of a configuration into what `decide` reads: checked, indexed, sorted, frozen. */
 import type { SigningAlgorithm } from '../signing/signer.js';
-import { checkPolicy, own, type PolicyInput, type PolicyProblem } from './check.js';
+import { checkPolicy, type PolicyInput, type PolicyProblem } from './check.js';
 import type { RuleVerdict } from './decision.js';
 import { compileGlob } from './glob.js';
 import {
@@ -132,7 +132,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule): CompiledRule
 
 /** A grant stays within the resource's environment, but for workloads of those that `crossing` lists. */
 function grantClauses(input: PolicyInput, rule: Rule, grant: NonNullable<Rule['grant']>): Clause[] {
-  const home = own(input.resources, grant.resource)?.environment ?? input.environment;
+  const home = input.resources[grant.resource]?.environment ?? input.environment;
   return [
     ...(rule.workload.podless === true ? [] : [named('workload.podless', boundToPod)]),
     ...workloadClauses(rule, 'holds'),

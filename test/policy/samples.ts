@@ -10,6 +10,7 @@ export const selectorKinds = ['k8s:ns', 'k8s:sa', 'k8s:node', 'k8s:pod-label'];
 export const attestors = new Map([
   ['prod-eu', { selectorKinds }],
   ['prod-us', { selectorKinds }],
+  ['prod-ap', { selectorKinds }],
 ]);
 
 /** As the configuration file has them, before the schema. */

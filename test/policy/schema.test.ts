@@ -97,7 +97,7 @@ describe('policy/schema rules', () => {
     ['podless: false on a deny', { workload: { ...workload, podless: false }, deny }, 'workload podless', /grant only/],
     ['an empty crossing', { workload, grant, crossing: [] }, 'crossing', /at least one environment/],
     ['no workload', { grant }, 'workload', /a workload/],
-    ['a workload without attestor', { workload: {}, grant }, 'workload attestor', /string/],
+    ['a workload without attestor', { workload: {}, grant }, 'workload attestor', /the name of an attestor/],
     [
       'empty selectors',
       { workload: { ...workload, selectors: [] }, grant },
