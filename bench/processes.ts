@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-export const serviceCore = 0;
+const serviceCore = 0;
 const generatorCore = 1;
 
 /** False: nothing is pinned, and the numbers say less. */
@@ -93,7 +93,7 @@ export function endAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-export interface CpuTime {
+interface CpuTime {
   /** Seconds of all threads, user and system. */
   readonly all: number;
   /** Seconds of the thread that runs JavaScript. */

@@ -17,12 +17,12 @@ interface Profile {
 }
 
 /** Microseconds of the monotonic clock. */
-export interface Window {
+interface Window {
   readonly from: number;
   readonly to: number;
 }
 
-export interface Spent {
+interface Spent {
   readonly what: string;
   /** Microseconds of CPU for one exchange. */
   readonly micros: number;

@@ -23,14 +23,14 @@ export interface Round {
   readonly peer: { readonly many: Measured; readonly one: Measured };
 }
 
-export interface Standing {
+interface Standing {
   /** MiB, the most that was ever resident. */
   readonly peakMemory: number;
   /** Milliseconds from the start of node to the first token, for each start. */
   readonly firstToken: readonly number[];
 }
 
-export interface Machine {
+interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memory: string;
@@ -41,7 +41,7 @@ export interface Machine {
   readonly fileSystem: string;
 }
 
-export interface Results {
+interface Results {
   readonly machine: Machine;
   readonly rounds: readonly Round[];
   readonly ours: Standing;
