@@ -137,6 +137,16 @@ export interface Attestor {
   close(): Promise<void>;
 }
 
+/** What a block of the configuration comes to, told before anything is opened. Paths are within the block. */
+export interface AttestorPlan {
+  /** The routes that the attestor will accept. */
+  readonly accepts: readonly Route[];
+  /** What is wrong with the options only because of our defaults. */
+  readonly faults: readonly { readonly path: readonly string[]; readonly message: string }[];
+  /** Files without which `create` fails. */
+  readonly files: readonly { readonly path: readonly string[]; readonly file: string }[];
+}
+
 /** One entry of `attestors/index.ts`. */
 export interface AttestorType<Options = unknown> {
   /** The `type` of the configuration. */
@@ -145,6 +155,8 @@ export interface AttestorType<Options = unknown> {
   readonly selectorKinds: readonly string[];
   /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */
   readonly options: z.ZodType<Options>;
+  /** The same for `check` and for `create`. @param issuer our issuer identifier: the default audience of evidence */
+  plan(options: Options, issuer: string): AttestorPlan;
   create(name: string, options: Options, host: AttestorHost): Promise<Attestor>;
 }
 
@@ -153,8 +165,14 @@ export interface AttestorType<Options = unknown> {
  * every part but the last, so that no value can pass for another kind.
  */
 export function selector(...parts: readonly [string, string, ...string[]]): string {
-  const last = parts.length - 1;
-  return parts
-    .map((part, index) => (index === last ? part : part.replaceAll('%', '%25').replaceAll(':', '%3A')))
-    .join(':');
+  const [kind, name, ...values] = parts;
+  const last = values.pop();
+  if (last === undefined) return `${encodePart(kind)}:${name}`;
+  let text = `${encodePart(kind)}:${encodePart(name)}:`;
+  for (const value of values) text += `${encodePart(value)}:`;
+  return text + last;
+}
+
+function encodePart(part: string): string {
+  return part.includes('%') || part.includes(':') ? part.replaceAll('%', '%25').replaceAll(':', '%3A') : part;
 }

@@ -1,4 +1,5 @@
-/** Koa wiring: reads the body, finds the route, writes the answer. No decisions. */
+/** Which path is served by what. No decisions. */
+import type { RequestListener } from 'node:http';
 import Koa, { type Context } from 'koa';
 import { alive, type HealthRoom, readiness } from './endpoints/health.js';
 import {
@@ -7,8 +8,8 @@ import {
   metadataPaths,
   openidConfiguration,
 } from './endpoints/metadata.js';
+import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
-import { maxBodyBytes } from './exchange/wire.js';
 import type { Signer } from './signing/signer.js';
 
 type Handler = (ctx: Context) => Promise<void> | void;
@@ -23,11 +24,10 @@ export interface PublicRooms extends MetadataRoom {
   readonly warn: Warn;
 }
 
-export function createPublicApp(rooms: PublicRooms): Koa {
+export function createPublicListener(rooms: PublicRooms): RequestListener {
   const issuerPath = new URL(rooms.issuer).pathname.replace(/\/$/, '');
   const { oauth, openid } = metadataPaths(issuerPath);
   const routes = new Map<string, Handler>([
-    [`${issuerPath}/token`, tokenHandler(rooms.pipeline)],
     [`${issuerPath}/jwks`, cached('application/jwk-set+json', () => ({ keys: rooms.signer.publicKeys() }))],
     ...oauth.map((path): [string, Handler] => [
       path,
@@ -35,12 +35,22 @@ export function createPublicApp(rooms: PublicRooms): Koa {
     ]),
     ...openid.map((path): [string, Handler] => [path, cached('application/json', () => openidConfiguration(rooms))]),
   ]);
-  return createApp(routes, rooms.warn);
+  const tokenPath = `${issuerPath}/token`;
+  const answerToken = createTokenListener(rooms.pipeline);
+  const answerOther = createKoa(routes, rooms.warn);
+  return (req, res) => (pathOf(req.url) === tokenPath ? answerToken(req, res) : answerOther(req, res));
 }
 
-export function createHealthApp(room: HealthRoom, warn: Warn): Koa {
+/** Also of the absolute form of a request (RFC 9112 §3.2.2), which a server has to accept. */
+function pathOf(url = ''): string {
+  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]+/i, '');
+  const query = target.indexOf('?');
+  return query < 0 ? target : target.slice(0, query);
+}
+
+export function createHealthListener(room: HealthRoom, warn: Warn): RequestListener {
   const json = (value: () => unknown): Handler => get('application/json', 'no-store', value);
-  return createApp(
+  return createKoa(
     new Map<string, Handler>([
       ['/healthz', json(alive)],
       ['/readyz', json(() => readiness(room))],
@@ -49,15 +59,15 @@ export function createHealthApp(room: HealthRoom, warn: Warn): Koa {
   );
 }
 
-function createApp(routes: ReadonlyMap<string, Handler>, warn: Warn): Koa {
+function createKoa(routes: ReadonlyMap<string, Handler>, warn: Warn): RequestListener {
   const app = new Koa();
   app.on('error', (error: NodeJS.ErrnoException) => {
     // A client that hangs up, or that speaks no HTTP, is no fault of ours.
     if (!/^(EPIPE|ECONNRESET|HPE_.*)$/.test(error.code ?? '')) warn(`listener: ${error.stack ?? error.message}`);
   });
   app.use(async (ctx) => {
-    const handler = routes.get(ctx.path);
     try {
+      const handler = routes.get(pathOf(ctx.req.url));
       if (handler === undefined) answer(ctx, 404, { error: 'not_found' });
       else await handler(ctx);
     } catch (error) {
@@ -66,47 +76,8 @@ function createApp(routes: ReadonlyMap<string, Handler>, warn: Warn): Koa {
       answer(ctx, 500, { error: 'server_error' });
     }
   });
-  return app;
-}
-
-function tokenHandler(pipeline: Pipeline): Handler {
-  return async (ctx) => {
-    const { headers, socket } = ctx.req;
-    const {
-      status,
-      headers: fields,
-      body,
-    } = await pipeline({
-      method: ctx.method,
-      query: ctx.querystring,
-      contentType: headers['content-type'],
-      contentEncoding: headers['content-encoding'],
-      authorization: headers.authorization,
-      body: await readBytes(ctx),
-      address: socket.remoteAddress ?? 'unknown',
-    });
-    ctx.status = status;
-    ctx.set(fields);
-    ctx.body = body;
-  };
-}
-
-/** The body, or `too_large` as soon as it is known to be. */
-function readBytes(ctx: Context): Promise<Buffer | 'too_large'> {
-  const { req } = ctx;
-  if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.resolve('too_large');
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    req.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > maxBodyBytes) resolve('too_large');
-      else chunks.push(chunk);
-    });
-    req.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
-    req.on('error', reject);
-    req.on('close', () => reject(new Error('the client closed the connection before the body was complete')));
-  });
+  const callback = app.callback();
+  return (req, res) => void callback(req, res);
 }
 
 const cached = (type: string, value: () => unknown): Handler => get(type, `public, max-age=${cacheable}`, value);

@@ -24,6 +24,18 @@ export const faults = Object.freeze({
     'RFC 6749 §3.2, appendix B',
   ),
   body_too_large: entry('invalid_request', 413, 'The request body is over 64 KiB.', 'RFC 9110 §15.5.14'),
+  body_incomplete: entry(
+    'invalid_request',
+    400,
+    'The request body ended before it was complete, or came too slowly.',
+    'RFC 9110 §8.6',
+  ),
+  header_repeated: entry(
+    'invalid_request',
+    400,
+    'Send the headers Authorization and Content-Type once each.',
+    'RFC 9110 §5.3',
+  ),
   query_not_allowed: entry(
     'invalid_request',
     400,
@@ -125,6 +137,12 @@ export const faults = Object.freeze({
     'temporarily_unavailable',
     503,
     'A service that is needed for the decision did not answer. Try again later.',
+    'RFC 6749 §4.1.2.1',
+  ),
+  overloaded: entry(
+    'temporarily_unavailable',
+    503,
+    'Too many requests are being received at once. Try again later.',
     'RFC 6749 §4.1.2.1',
   ),
   audit_unavailable: entry(

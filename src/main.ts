@@ -1,16 +1,16 @@
 /** The command line: the only reader of argv. */
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { printable } from './text.js';
 
 const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
 
-/** One line, whatever an error message may hold. */
+// Whoever collected our messages may be gone: that is no reason to stop serving.
+process.stderr.on('error', () => {});
+
+/** Lines that a terminal shows as they are, whatever an error message may hold. */
 function warn(message: string): void {
-  const printable = message.replace(
-    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => JSON.stringify(character).slice(1, -1),
-  );
-  process.stderr.write(`counterseal: ${printable}\n`);
+  process.stderr.write(`counterseal: ${message.split('\n').map(printable).join('\n')}\n`);
 }
 
 function fail(message: string): never {

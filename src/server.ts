@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import type { Attestor } from '../attestors/attestor.js';
-import { createHealthApp, createPublicApp } from './app.js';
+import { createHealthListener, createPublicListener } from './app.js';
 import { createHost, type Host } from './attestor-host.js';
 import { createAuditLog } from './audit/audit-log.js';
 import { openFileSink } from './audit/file-sink.js';
@@ -18,6 +18,9 @@ import { createLocalSigner } from './signing/local.js';
 import { openEmbeddedStore } from './store/embedded.js';
 import { createMemoryStore } from './store/memory.js';
 import type { Store } from './store/store.js';
+
+/** Beyond it, connections are closed as they come: memory stays bounded whatever the number of clients. */
+const maxConnections = 4_096;
 
 /** Milliseconds that in-flight requests get to finish after `close()`. */
 const drainTime = 10_000;
@@ -76,14 +79,14 @@ async function open(
   };
   const { now, warn } = around;
   const pipeline = createPipeline({ issuer, signer, attest, policy, audit, deployment, now, warn });
-  const health = createHealthApp(
+  const health = createHealthListener(
     { policyRevision: policy.revision, keys: host.keyStatus, suppressed: audit.suppressed },
     warn,
   );
-  const app = createPublicApp({ issuer, signer, pipeline, warn });
-  const healthServer = await listen(health.callback(), configuration.health);
+  const listener = createPublicListener({ issuer, signer, pipeline, warn });
+  const healthServer = await listen(health, configuration.health);
   closers.push(() => drain(healthServer));
-  const server = await listen(app.callback(), configuration.listen);
+  const server = await listen(listener, configuration.listen);
   closers.push(() => drain(server));
   return Object.freeze({ publicUrl: urlOf(server), healthUrl: urlOf(healthServer), close });
 }
@@ -135,6 +138,7 @@ function listen(handler: RequestListener, at: { readonly host: string; readonly 
   // A slow sender is cut off: headers in 10 s, the whole request in 15 s, looked at once a second.
   const limits = { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 1_000 };
   const server = createServer({ ...limits, keepAliveTimeout: 65_000 }, handler);
+  server.maxConnections = maxConnections;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => resolve(server));

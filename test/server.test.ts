@@ -74,6 +74,29 @@ describe('service', () => {
     await service.close();
   });
 
+  it('holds at most 16 MiB of unfinished bodies: beyond it the answer is 503, and it serves again afterwards', async function () {
+    this.timeout(30_000);
+    const service = await startService();
+    const { hostname, port } = new URL(service.url);
+    const head =
+      'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 64000\r\n\r\n';
+    const answers: string[] = [];
+    const sockets = Array.from({ length: 300 }, () => {
+      const socket = connect(Number(port), hostname, () => socket.write(`${head}a=${'x'.repeat(63_000)}`));
+      return socket.on('error', () => {}).on('data', (chunk) => answers.push(String(chunk)));
+    });
+    while (answers.length === 0) await sleep(50);
+    assert.match(answers[0] ?? '', /^HTTP\/1\.1 503 [\s\S]*temporarily_unavailable/);
+    for (const socket of sockets) socket.destroy();
+    let status = 503;
+    while (status === 503) {
+      status = (await service.exchange()).status;
+      await sleep(50);
+    }
+    assert.equal(status, 200);
+    await service.close();
+  });
+
   it('goes on serving health while nothing is configured to be granted: an empty policy issues nothing', async () => {
     const service = await startService({ rules: '{}' });
     const answer = await service.exchange();

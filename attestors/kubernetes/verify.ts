@@ -8,6 +8,7 @@ import {
   type AttestorHost,
   type JwtExpectations,
   type KeySet,
+  type Route,
   selector,
   type UnknownCause,
   type UnverifiedJwt,
@@ -19,6 +20,7 @@ import { reviewToken } from './review.js';
 
 export interface KubernetesParts {
   readonly name: string;
+  readonly accepts: readonly Route[];
   readonly expect: JwtExpectations;
   readonly environment: string;
   readonly keys: KeySet;
@@ -28,14 +30,13 @@ export interface KubernetesParts {
   readonly close: () => void;
 }
 
-const tokenType = 'urn:ietf:params:oauth:token-type:jwt';
+export const tokenType = 'urn:ietf:params:oauth:token-type:jwt';
 
 export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
-  const { name, expect, keys, reviewer, host } = parts;
-  const route = Object.freeze({ tokenType, issuer: expect.issuer, audience: expect.audience });
+  const { name, accepts, expect, keys, reviewer, host } = parts;
   return Object.freeze<Attestor>({
     name,
-    accepts: Object.freeze([route]),
+    accepts,
     async attest(evidence, call) {
       if (evidence.jwt === undefined)
         throw new Rejected('not_a_jwt', 'A service account token is a JWT; this is none.');
@@ -84,16 +85,15 @@ function attestation({ name, environment, reviewer, host }: KubernetesParts, che
   });
 }
 
+/** In the order of their kinds, which is sorted. */
 function selectors({ namespace, serviceAccount, pod, node }: ServiceAccountToken): readonly string[] {
-  const list = [
-    selector('k8s', 'ns', namespace),
-    selector('k8s', 'sa', serviceAccount.name),
-    selector('k8s', 'sa-uid', serviceAccount.uid),
-  ];
-  if (pod !== undefined) list.push(selector('k8s', 'pod', pod.name), selector('k8s', 'pod-uid', pod.uid));
-  if (node !== undefined) list.push(selector('k8s', 'node', node.name));
+  const list: string[] = [];
   if (node?.uid !== undefined) list.push(selector('k8s', 'node-uid', node.uid));
-  return Object.freeze(list.sort());
+  if (node !== undefined) list.push(selector('k8s', 'node', node.name));
+  list.push(selector('k8s', 'ns', namespace));
+  if (pod !== undefined) list.push(selector('k8s', 'pod-uid', pod.uid), selector('k8s', 'pod', pod.name));
+  list.push(selector('k8s', 'sa-uid', serviceAccount.uid), selector('k8s', 'sa', serviceAccount.name));
+  return Object.freeze(list);
 }
 
 const nothingUnknown = Object.freeze({});

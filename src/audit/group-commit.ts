@@ -2,6 +2,11 @@
 import { type LineKeeper, logClosed, mostWaiting, sinkFailed, sinksTooSlow } from './keeper.js';
 import type { AuditSink } from './log.js';
 
+/** Milliseconds for which lines are gathered while they keep coming. */
+const longestGathering = 2;
+/** Turns of the event loop without a new line, after which no more is expected: a signature takes one of its own. */
+const quietTurns = 2;
+
 interface Batch {
   lines: string;
   readonly kept: Promise<void>;
@@ -23,13 +28,14 @@ export function createGroupCommit(sinks: readonly AuditSink[]): LineKeeper {
     if ((gathering?.lines.length ?? 0) + line.length > mostWaiting) return Promise.reject(sinksTooSlow());
     gathering ??= createBatch();
     gathering.lines += line;
-    writing ??= nextTurn().then(writeAll);
+    writing ??= writeAll();
     return gathering.kept;
   }
 
   async function writeAll(): Promise<void> {
     while (gathering !== undefined) {
       const batch = gathering;
+      await gather(batch);
       gathering = undefined;
       await writeBatch(sinks, batch);
     }
@@ -53,7 +59,16 @@ async function writeBatch(sinks: readonly AuditSink[], batch: Batch): Promise<vo
   }
 }
 
-/** A write costs far more than a turn, so the requests that are answered in this turn go together. */
+/** A synced write costs as much as an exchange, so lines share one as long as more of them keep coming. */
+async function gather(batch: Batch): Promise<void> {
+  const began = performance.now();
+  for (let quiet = 0; quiet < quietTurns && performance.now() - began < longestGathering; ) {
+    const { length } = batch.lines;
+    await nextTurn();
+    quiet = batch.lines.length > length ? 0 : quiet + 1;
+  }
+}
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

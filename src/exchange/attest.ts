@@ -2,14 +2,12 @@
  * Stage 2: evidence goes to the one attestor whose route it carries, and comes back verified or not at all. The host, not
  * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
  */
-import type { Attestation, AttestCall, Attestor, Clock, Evidence, UnverifiedJwt } from '../../attestors/attestor.js';
+import type { Attestation, Attestor, Clock, Evidence, UnverifiedJwt } from '../../attestors/attestor.js';
 import { Refusal, Rejected, Unavailable } from '../errors.js';
 import { decodeJwt, looksLikeJwt } from '../jwt/decode.js';
 import { quoteClaim } from '../jwt/quote.js';
 import type { Store } from '../store/store.js';
-
-/** Milliseconds that an attestor may take, its dependencies included. */
-const deadline = 5_000;
+import { createAttestInTime } from './attestor-deadline.js';
 
 export interface AttestRoom {
   readonly attestors: readonly Attestor[];
@@ -26,6 +24,7 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 /** @throws Error when two attestors have one route */
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
+  const attestInTime = createAttestInTime();
   return async (received, requestId) => {
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
@@ -39,7 +38,7 @@ export function createAttest(room: AttestRoom): Attest {
     if (jwt === undefined) throw new Rejected('not_a_jwt', 'The subject_token does not have the form of a JWT.');
     const evidence: Evidence = Object.freeze({ ...received, jwt });
     const attestor = route(byIssuer, jwt);
-    const attestation = await withDeadline(attestor, (call) => attestor.attest(evidence, call));
+    const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
     if (attestation.singleUse) await claimEvidence(room.store, attestation, requestId);
     return attestation;
@@ -90,29 +89,6 @@ function route(byIssuer: ReadonlyMap<string, ReadonlyMap<string, Attestor>>, jwt
     throw new Rejected('audience_ambiguous', `aud ${quoteClaim(aud)} names the audiences of ${found.size} attestors.`);
   }
   return attestor;
-}
-
-/** The signal exists only once it is asked for: verification without I/O pays for a timer and nothing else. */
-async function withDeadline(attestor: Attestor, run: (call: AttestCall) => Promise<Attestation>): Promise<Attestation> {
-  let controller: AbortController | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      controller?.abort();
-      reject(new Unavailable('attestor_deadline', `Attestor ${attestor.name} did not answer within ${deadline} ms.`));
-    }, deadline);
-  });
-  const call: AttestCall = {
-    signal() {
-      controller ??= new AbortController();
-      return controller.signal;
-    },
-  };
-  try {
-    return await Promise.race([run(call), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A plug-in that breaks its contract is our fault, not the evidence's: 500, and never a token. */

@@ -4,6 +4,8 @@ import type { Facts } from '../policy/facts.js';
 
 export function gatherFacts(attestation: Attestation, now: number): Facts {
   const { attestor, environment, selectors, unknownSelectors, vouchesUntil } = attestation;
+  // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
+  const { podless } = attestation.facts;
   const unknown: Readonly<Record<string, UnknownCause>> =
     environment === null ? { ...unknownSelectors, environment: 'missing' } : unknownSelectors;
   return Object.freeze({
@@ -13,7 +15,7 @@ export function gatherFacts(attestation: Attestation, now: number): Facts {
       environment,
       selectors,
       unknown,
-      podless: attestation.facts.podless?.value === true,
+      podless: podless !== undefined && podless.value !== false,
       vouchesUntil,
     }),
   });

@@ -6,7 +6,7 @@ import { scrub } from '../text.js';
 import { type ClaimedClient, readClient } from './client.js';
 import { type Form, readForm } from './form.js';
 import { grantTypes } from './grants/index.js';
-import type { WireRequest } from './wire.js';
+import type { WireBody, WireRequest } from './wire.js';
 
 export interface TokenRequest {
   readonly grantType: string;
@@ -26,13 +26,23 @@ const formType = /^application\/x-www-form-urlencoded[ \t]*(?:;[ \t]*charset[ \t
 /** Method, query, media type and size (RFC 6749 §3.2). */
 export function readBody(wire: WireRequest): Form {
   if (wire.method !== 'POST') throw new Refusal('method_not_allowed', 'method_not_allowed', 'The method is not POST.');
+  if (wire.repeatedHeader) {
+    throw new Refusal('header_repeated', 'header_repeated', 'Authorization or Content-Type came more than once.');
+  }
   if (wire.query !== '') throw new Refusal('query_not_allowed', 'query_not_allowed', 'The request has a query.');
   if (wire.contentEncoding !== undefined || wire.contentType === undefined || !formType.test(wire.contentType)) {
     throw new Refusal('body_not_form', 'content_type', `Content-Type is ${quote(wire.contentType ?? 'absent')}.`);
   }
-  if (wire.body === 'too_large') throw new Refusal('body_too_large', 'body_too_large', 'The body is over 64 KiB.');
-  return readForm(wire.body);
+  const { body } = wire;
+  if (typeof body === 'string') throw bodyFaults[body]();
+  return readForm(body);
 }
+
+const bodyFaults: Readonly<Record<Exclude<WireBody, Buffer>, () => Refusal>> = {
+  too_large: () => new Refusal('body_too_large', 'body_too_large', 'The body is over 64 KiB.'),
+  incomplete: () => new Refusal('body_incomplete', 'body_incomplete', 'The body was cut off, or came too slowly.'),
+  too_many: () => new Refusal('overloaded', 'overloaded', 'Too many unfinished bodies are held at once.'),
+};
 
 export function readRequest(form: Form, authorization: string | undefined): TokenRequest {
   const name = form.values.get('grant_type');
@@ -68,7 +78,7 @@ function readTarget(form: Form): string | null {
 const targetMalformed = (reason: string, detail: string) => new Refusal('target_malformed', reason, detail);
 
 function isAbsoluteUri(text: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9+.-]*:[^#\s\\"<>^`{|}]+$/.test(text) && URL.canParse(text);
+  return /^[A-Za-z][A-Za-z0-9+.-]*:[^#\s\\"<>^`{|}]+$/.test(text);
 }
 
 /** RFC 6749 §3.3: `scope-token *( SP scope-token )`. */

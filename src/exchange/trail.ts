@@ -1,5 +1,5 @@
 /** What a request has shown of itself so far; whatever ends it, the record is made from this. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { AuditRecord, RecordedFacts, RecordedRequest } from '../audit/record.js';
 import { faults, type Refusal } from '../errors.js';
@@ -44,7 +44,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     subject: attestation?.subject ?? null,
     instance: attestation?.instance ?? null,
     assurance: attestation?.assurance ?? null,
-    evidence_sha256: request === undefined ? null : createHash('sha256').update(request.evidence.token).digest('hex'),
+    evidence_sha256: request === undefined ? null : hash('sha256', request.evidence.token),
     evidence_id: attestation?.evidenceId ?? null,
     selectors: attestation?.selectors ?? null,
     facts: recordedFacts(trail.facts),

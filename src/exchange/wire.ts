@@ -3,6 +3,9 @@
 /** The largest body that is read, in bytes. */
 export const maxBodyBytes = 65_536;
 
+/** Or why there is none: over the limit; cut off or too slow; too many unfinished ones at once. */
+export type WireBody = Buffer | 'too_large' | 'incomplete' | 'too_many';
+
 export interface WireRequest {
   readonly method: string;
   /** Without the question mark; empty when there is none. */
@@ -10,7 +13,9 @@ export interface WireRequest {
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
   readonly authorization: string | undefined;
-  readonly body: Buffer | 'too_large';
+  /** Whether Authorization or Content-Type came more than once. */
+  readonly repeatedHeader: boolean;
+  readonly body: WireBody;
   /** The peer's address, for the record and for budgets. */
   readonly address: string;
 }

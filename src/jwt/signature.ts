@@ -12,5 +12,5 @@ const digests: Readonly<Record<VerificationAlgorithm, 'sha256' | 'sha384' | null
 /** False, and no error, for bytes of any kind and length that are not the signature. */
 export function signatureHolds(key: VerificationKey, signingInput: string, signature: Buffer): boolean {
   const options = { key: key.key, dsaEncoding: 'ieee-p1363' } as const;
-  return verify(digests[key.algorithm], Buffer.from(signingInput), options, signature);
+  return verify(digests[key.algorithm], Buffer.from(signingInput, 'latin1'), options, signature);
 }

@@ -18,19 +18,23 @@ const unknownRank = {
   fails: { missing: 2, unavailable: 1 },
 } as const;
 
-/** The workload of one decision, its selectors indexed once. */
+/** The workload of one decision, its selectors indexed once by their kind. */
 export interface Candidate {
   readonly facts: WorkloadFacts;
-  readonly selectors: ReadonlySet<string>;
-  /** What was seen of a kind, filled as rules ask: many ask about the same few, and telling it costs more than deciding. */
-  readonly seenByKind: Map<string, string>;
+  readonly byKind: ReadonlyMap<string, readonly string[]>;
 }
 
-export const candidateOf = (facts: WorkloadFacts): Candidate => ({
-  facts,
-  selectors: new Set(facts.selectors),
-  seenByKind: new Map(),
-});
+export function candidateOf(facts: WorkloadFacts): Candidate {
+  const byKind = new Map<string, string[]>();
+  for (const selector of facts.selectors) {
+    const kind = kindOf(selector);
+    if (kind === null) continue;
+    const others = byKind.get(kind);
+    if (others === undefined) byKind.set(kind, [selector]);
+    else others.push(selector);
+  }
+  return { facts, byKind };
+}
 
 export interface Condition {
   readonly expected: string;
@@ -54,9 +58,7 @@ export function kindOf(selector: string): string | null {
 export function selectorCondition(pattern: string, hope: Hope): Condition {
   const kind = kindOf(pattern) ?? pattern;
   const glob = compileGlob(pattern);
-  const matches = pattern.includes('*')
-    ? ({ facts }: Candidate) => facts.selectors.some(glob)
-    : ({ selectors }: Candidate) => selectors.has(pattern);
+  const matches = ({ byKind }: Candidate) => byKind.get(kind)?.some(glob) ?? false;
   return {
     expected: pattern,
     rank(candidate) {
@@ -67,17 +69,9 @@ export function selectorCondition(pattern: string, hope: Hope): Condition {
     seen(candidate) {
       const cause = causeOf(candidate.facts, kind);
       if (cause !== null && !matches(candidate)) return `unknown (${cause})`;
-      return seenOfKind(candidate, kind);
+      return candidate.byKind.get(kind)?.join(', ') ?? 'none';
     },
   };
-}
-
-function seenOfKind({ facts, seenByKind }: Candidate, kind: string): string {
-  const known = seenByKind.get(kind);
-  if (known !== undefined) return known;
-  const seen = facts.selectors.filter((selector) => selector.startsWith(`${kind}:`)).join(', ') || 'none';
-  seenByKind.set(kind, seen);
-  return seen;
 }
 
 export function environmentCondition(allowed: readonly string[], hope: Hope): Condition {

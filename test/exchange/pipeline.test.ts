@@ -75,6 +75,7 @@ const wire = (changes: Record<string, string> = {}): WireRequest => ({
   contentType: 'application/x-www-form-urlencoded',
   contentEncoding: undefined,
   authorization: undefined,
+  repeatedHeader: false,
   body: Buffer.from(new URLSearchParams({ ...form, ...changes }).toString()),
   address: '192.0.2.1',
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { accessTokenType } from '../../src/exchange/response.js';
 import {
   type Answer,
@@ -272,6 +273,46 @@ describe('token endpoint', () => {
       };
       assert.equal((await send(`${service.url}/token`, init)).status, 200);
     });
+  });
+
+  /** What comes back for these bytes until the connection is closed. */
+  function raw(bytes: string, hangUp = false): Promise<string> {
+    const { hostname, port } = new URL(service.url);
+    return new Promise((resolve) => {
+      let text = '';
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(bytes, () => (hangUp ? socket.destroy() : undefined));
+      });
+      socket.setEncoding('latin1').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      socket.on('error', () => {}).on('close', () => resolve(text));
+    });
+  }
+
+  for (const header of ['Authorization: Basic YTo=', 'Content-Type: application/x-www-form-urlencoded']) {
+    it(`refuses two headers of one name: ${header.split(':')[0]}`, async () => {
+      const head = `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n`;
+      const twice = header.startsWith('Content') ? `${header}\r\n` : `${header}\r\n${header}\r\n`;
+      const answer = await raw(`${head}${twice}Content-Length: 1\r\nConnection: close\r\n\r\na`);
+      assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*"invalid_request"/);
+      assert.equal((await service.lastRecord()).reason, 'header_repeated');
+    });
+  }
+
+  it('takes the absolute form of a request, and gives 404 for one that no URL parser reads', async () => {
+    const get = (target: string) => raw(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    assert.match(await get('http://x/token'), /^HTTP\/1\.1 405 /);
+    assert.match(await get('http://[/token'), /^HTTP\/1\.1 (405|404) [\s\S]*application\/json/);
+    assert.match(await get('http://[/jwks'), /^HTTP\/1\.1 (200|404) [\s\S]*application\/j/);
+    assert.match(await get('http://[/nothing'), /^HTTP\/1\.1 404 [\s\S]*application\/json/);
+    assert.deepEqual(service.warnings, []);
+  });
+
+  it('records a request whose body is cut off', async () => {
+    const head = 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+    await raw(`${head}Content-Length: 100\r\n\r\nsubject_token=`, true);
+    while ((await service.lastRecord()).reason !== 'body_incomplete') await sleep(20);
   });
 
   it('answers 404 elsewhere, as JSON that is not stored', async () => {
