@@ -16,6 +16,11 @@ export const duration = () =>
 export const text = (what: string) =>
   z.string({ error: what }).regex(/^[^\u0000-\u001f\u007f]{1,512}$/, { error: what });
 
+/** @param hostname as `URL.hostname` has it: lower case, an IPv6 address in brackets */
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
 /** A name that is a key of the configuration, and a segment of subjects and records. */
 export const name = (what: string) =>
   z.string({ error: what }).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: what });

@@ -6,6 +6,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Unavailable } from '../../src/errors.js';
+import { isLoopback } from '../options.js';
 
 export interface ApiServer {
   /** The JWK Set that verifies service account tokens, not validated. @throws Unavailable */
@@ -96,6 +97,9 @@ function baseUrl(server: string, api: string): URL {
     throw new Error('in-cluster needs KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, which every pod has');
   }
   if (base === undefined || !/^https?:$/.test(base.protocol)) throw new Error(`${api} has no usable server address`);
+  if (base.protocol === 'http:' && !isLoopback(base.hostname)) {
+    throw new Error(`${api} has a server address with http, which is for loopback only: write it with https`);
+  }
   return base;
 }
 

@@ -1,9 +1,9 @@
 /** Kubernetes service account tokens, as the kubelet projects them into pods. The trust model is in README.md. */
 import { z } from 'zod';
-import type { AttestorHost, AttestorType, KeySource } from '../attestor.js';
-import { duration, name, text } from '../options.js';
+import type { AttestorHost, AttestorPlan, AttestorType, KeySource } from '../attestor.js';
+import { duration, isLoopback, name, text } from '../options.js';
 import { type ApiServer, connectApiServer } from './api.js';
-import { createKubernetesAttestor } from './verify.js';
+import { createKubernetesAttestor, tokenType } from './verify.js';
 
 const legacyIssuer = 'kubernetes/serviceaccount';
 const defaultMaxStale = '1h';
@@ -36,11 +36,18 @@ const maxStale = duration()
   .prefault(defaultMaxStale)
   .describe('How long keys are used after the last time that they could be loaded.');
 
+/** As the way out calls it: over http on loopback only. */
+const jwksUri = z
+  .url({ protocol: /^https?$/, error: 'the URL of a JWK Set' })
+  .refine((uri) => !/^http:/i.test(uri) || !URL.canParse(uri) || isLoopback(new URL(uri).hostname), {
+    error: 'the URL of a JWK Set with https (http only on loopback)',
+  });
+
 const keys = z
   .union(
     [
       z.strictObject({ from: z.literal('api'), maxStale }),
-      z.strictObject({ jwksUri: z.url({ protocol: /^https?$/, error: 'the URL of a JWK Set' }), maxStale }),
+      z.strictObject({ jwksUri, maxStale }),
       z.strictObject({ jwksFile: text('the path of a JWK Set'), maxStale }),
     ],
     { error: 'one of { from: api }, { jwksUri: URL } and { jwksFile: FILE }, with maxStale if wanted' },
@@ -88,17 +95,35 @@ function audienceFault(audience: string, clusterIssuer: string): string | undefi
   return `tokens for ${audience} are made for another service, most often the API server, so they are no evidence: choose an audience that is only ours, and project the tokens for it`;
 }
 
-async function create(attestorName: string, block: KubernetesOptions, host: AttestorHost) {
-  const audience = block.audience ?? host.issuer;
+const audienceOf = (block: KubernetesOptions, ourIssuer: string) => block.audience ?? ourIssuer;
+
+function plan(block: KubernetesOptions, ourIssuer: string): AttestorPlan {
+  const audience = audienceOf(block, ourIssuer);
   const fault = audienceFault(audience, block.issuer);
-  if (fault !== undefined) throw new Error(`attestors.${attestorName}.audience: ${fault}`);
+  const kubeconfig = typeof block.api === 'object' ? [block.api.kubeconfig] : [];
+  return {
+    accepts: Object.freeze([Object.freeze({ tokenType, issuer: block.issuer, audience })]),
+    faults: fault === undefined ? [] : [{ path: ['audience'], message: fault }],
+    files: kubeconfig.map((file) => ({ path: ['api', 'kubeconfig'], file })),
+  };
+}
+
+async function create(attestorName: string, block: KubernetesOptions, host: AttestorHost) {
+  const { accepts, faults } = plan(block, host.issuer);
+  for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
   const server = await connect(attestorName, block, host);
   const limits = { maxStale: block.keys?.maxStale ?? maxStale.parse(undefined) };
   const keySet = host.keySet(keySource(attestorName, block, server), limits);
   await keySet.ready();
   return createKubernetesAttestor({
     name: attestorName,
-    expect: { issuer: block.issuer, audience, otherAudiences: block.otherAudiences, maxLifetime: block.maxLifetime },
+    accepts,
+    expect: {
+      issuer: block.issuer,
+      audience: audienceOf(block, host.issuer),
+      otherAudiences: block.otherAudiences,
+      maxLifetime: block.maxLifetime,
+    },
     environment: block.environment ?? host.environment,
     keys: keySet,
     reviewer: block.review ? server : undefined,
@@ -139,5 +164,6 @@ export const kubernetes: AttestorType<KubernetesOptions> = Object.freeze({
     'k8s:node-uid',
   ]),
   options,
+  plan,
   create,
 });

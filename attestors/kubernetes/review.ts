@@ -26,7 +26,7 @@ const extraPrefix = 'authentication.kubernetes.io/';
 
 /**
  * @throws Rejected when the API server does not accept the token for the audience (its pod is gone), or disagrees
- * @throws Unavailable when the API server cannot be asked, or what it says cannot be read
+ * @throws Unavailable when the API server cannot be asked, or what it says cannot be read or contradicts itself
  */
 export async function reviewToken(
   server: ApiServer,
@@ -43,6 +43,12 @@ export async function reviewToken(
     throw new Rejected(
       'review_refused',
       `The API server does not accept the token; its reason: ${quote(status.error, token)}.`,
+    );
+  }
+  if (status.error !== undefined && status.error !== '') {
+    throw new Unavailable(
+      'review_failed',
+      `The API server accepts the token and reports an error at once: ${quote(status.error, token)}; see its log.`,
     );
   }
   if (!status.audiences?.includes(audience))

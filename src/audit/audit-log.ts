@@ -7,7 +7,7 @@ import { watchSink } from './watched-sink.js';
 import { createWriteBehind } from './write-behind.js';
 
 export interface AuditLogOptions {
-  /** `strict`: an append resolves when every sink has kept the line. `relaxed`: at once; written within 100 ms. */
+  /** `strict`: an append resolves when every sink has kept the line. `relaxed`: at once, and written within 100 ms. */
   readonly durability: 'strict' | 'relaxed';
   readonly sinks: readonly AuditSink[];
   /** Without verified evidence, of each address. */

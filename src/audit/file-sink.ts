@@ -26,7 +26,8 @@ const lineEnd = 0x0a;
 
 /**
  * Opens the file (mode 0600; a missing folder is made with 0700). The caller makes one write at a time. A file that was
- * moved or removed, as logrotate does, is opened anew within a second.
+ * moved, as logrotate does, is opened anew within a second, and until then still gets what is written; one that was
+ * removed is opened anew before the next write, because nobody could read what it got.
  * @throws Error that names the path and what to do about it; so do `write` and `close`
  */
 export async function openFileSink(options: FileSinkOptions): Promise<AuditSink> {
@@ -35,8 +36,9 @@ export async function openFileSink(options: FileSinkOptions): Promise<AuditSink>
   let lookedAt = now();
 
   async function followRotation(): Promise<void> {
-    if (now() - lookedAt < lookEvery) return;
-    if (!(await isAt(path, file))) {
+    const { nlink } = await file.handle.stat();
+    if (nlink > 0 && now() - lookedAt < lookEvery) return;
+    if (nlink === 0 || !(await isAt(path, file))) {
       const old = file;
       file = await openForAppend(path, sync);
       await old.handle.close();

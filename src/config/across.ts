@@ -1,11 +1,22 @@
 /** What can only be said of two sections together. */
-import { isLoopback } from './hosts.js';
+import { isIPv4 } from 'node:net';
+import type { Route } from '../../attestors/attestor.js';
+import { isLoopback } from '../../attestors/options.js';
+import { valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { Sections } from './schema.js';
 
-/** @param valid the sections that are valid in themselves; a check whose sections are not all there is left out */
-export function checkAcross(valid: Partial<Sections>): Finding[] {
-  return [...checkTrustDomain(valid), ...checkAlgorithms(valid)];
+/**
+ * @param valid the sections that are valid in themselves; a check whose sections are not all there is left out
+ * @param values as the file has them, without defaults
+ */
+export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[] {
+  return [
+    ...checkTrustDomain(valid),
+    ...checkPorts(valid, values),
+    ...checkAttestors(valid),
+    ...checkAlgorithms(valid),
+  ];
 }
 
 /** Only for an issuer on loopback. */
@@ -25,6 +36,41 @@ function checkTrustDomain(valid: Partial<Sections>): Finding[] {
     },
   ];
 }
+
+/** A default is nothing that can be pointed at: the port that stands in the file is. */
+function checkPorts({ listen, health }: Partial<Sections>, values: unknown): Finding[] {
+  if (listen === undefined || health === undefined || listen.port !== health.port || listen.port === 0) return [];
+  if (!overlap(listen.host, health.host)) return [];
+  const section = valueAt(values, ['health', 'port']) === undefined ? 'listen' : 'health';
+  const message = 'listen and health cannot both have this port: give each its own';
+  return [{ path: [section, 'port'], message, found: renderFound(listen.port) }];
+}
+
+function overlap(one: string, other: string): boolean {
+  if (one === other || one === '::' || other === '::') return true;
+  return (one === '0.0.0.0' || other === '0.0.0.0') && isIPv4(one) && isIPv4(other);
+}
+
+/** Evidence goes to the one attestor that has its route. */
+function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): Finding[] {
+  if (issuer === undefined) return [];
+  const findings: Finding[] = [];
+  const owners = new Map<string, string>();
+  for (const [name, { type, options }] of Object.entries(attestors)) {
+    const { accepts, faults } = type.plan(options, issuer);
+    for (const { path, message } of faults) findings.push({ path: ['attestors', name, ...path], message });
+    for (const route of accepts) {
+      const key = JSON.stringify([route.tokenType, route.issuer, route.audience]);
+      const owner = owners.get(key);
+      if (owner === undefined) owners.set(key, name);
+      else findings.push({ path: ['attestors', name], message: sameRoute(owner, route) });
+    }
+  }
+  return findings;
+}
+
+const sameRoute = (owner: string, { issuer, audience }: Route) =>
+  `attestors.${owner} accepts issuer ${issuer} with audience ${audience} as well: give each an audience of its own, and ask for that audience in the workloads’ projected tokens`;
 
 function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
   if (resources === undefined || signing === undefined) return [];

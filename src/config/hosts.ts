@@ -1,11 +1,6 @@
 /** Hosts as they stand in URLs of the configuration. */
 import { isIP } from 'node:net';
 
-/** @param hostname as `URL.hostname` has it: lower case, an IPv6 address in brackets */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
 /**
  * The IP addresses that stand as the host of an http or https URL in any value, in the form that `URL` gives them, IPv6
  * without brackets. An operator who writes an address means it: these may be called although they are private.

@@ -1,12 +1,16 @@
 /** Reads the configuration file, and gives a service all of it or nothing. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type { AttestorType } from '../../attestors/attestor.js';
+import { attestorTypes } from '../../attestors/index.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
 import { readYaml } from './document.js';
+import { checkFiles, unreadable } from './files.js';
 import { findingsOf } from './findings.js';
 import { literalHosts } from './hosts.js';
 import { takeNotBuilt } from './not-built.js';
+import { valueAt } from './path.js';
 import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
 import { type ConfiguredAttestor, configurationSchema, expectation, type Sections, sections } from './schema.js';
 
@@ -28,7 +32,10 @@ export interface Configuration extends Omit<Sections, 'attestors' | 'resources' 
 
 /** @throws ConfigurationError with every problem of the file */
 export async function loadConfiguration(file: string): Promise<Configuration> {
-  return parseConfiguration(file, await read(file));
+  const { configuration, locate } = parse(file, await read(file));
+  const findings = await checkFiles(configuration);
+  if (findings.length > 0) throw new ConfigurationError(findings.map(locate));
+  return configuration;
 }
 
 /**
@@ -36,26 +43,31 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
  * @throws ConfigurationError with every problem of the text
  */
 export function parseConfiguration(file: string, source: string): Configuration {
+  return parse(file, source).configuration;
+}
+
+function parse(file: string, source: string) {
   const document = readYaml(file, source);
   const { values } = document;
   const findings = takeNotBuilt(values);
   const parsed = configurationSchema.safeParse(values, { error: expectation });
   if (!parsed.success) findings.push(...findingsOf(parsed.error.issues, values));
   const valid = validSections(values);
-  findings.push(...checkAcross(valid));
-  const policy = compile(valid, findings);
+  findings.push(...checkAcross(valid, values));
+  const policy = compile(valid, values, findings);
   if (findings.length > 0 || !parsed.success || policy === undefined) {
     throw new ConfigurationError(findings.map(document.locate));
   }
   const { attestors } = values as { attestors: unknown };
-  return configurationOf(resolve(file), parsed.data, policy, literalHosts(attestors));
+  const configuration = configurationOf(resolve(file), parsed.data, policy, literalHosts(attestors));
+  return { configuration, locate: document.locate };
 }
 
 async function read(file: string): Promise<string> {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
   } catch (cause) {
-    const why = cause instanceof TypeError ? 'it is not UTF-8' : ((cause as NodeJS.ErrnoException).code ?? 'unknown');
+    const why = cause instanceof TypeError ? 'it is not UTF-8: save it as UTF-8' : unreadable(cause);
     throw new ConfigurationError([wholeFile(file, `cannot be read: ${why}`)]);
   }
 }
@@ -74,14 +86,31 @@ function validSections(values: unknown): Partial<Sections> {
   return Object.fromEntries(valid) as Partial<Sections>;
 }
 
+/** Rules need of an attestor only its type, so other faults of one hide none of theirs; undefined when one has no type. */
+function typesByName(values: unknown, findings: readonly Finding[]): Map<string, AttestorType> | undefined {
+  const blocks = valueAt(values, ['attestors']);
+  if (typeof blocks !== 'object' || blocks === null || Array.isArray(blocks)) return undefined;
+  const types = new Map<string, AttestorType>();
+  // What is not built was taken out of the values: its name is there in the findings only.
+  const unbuilt = findings.flatMap(({ path: [section, name] }) =>
+    section === 'attestors' && name ? [String(name)] : [],
+  );
+  for (const name of new Set([...Object.keys(blocks), ...unbuilt])) {
+    const type = attestorTypes.get(String(valueAt(blocks, [name, 'type'])));
+    if (type === undefined) return undefined;
+    types.set(name, type);
+  }
+  return types;
+}
+
 /** @param findings gets what the policy says that cannot be meant */
-function compile(valid: Partial<Sections>, findings: Finding[]): Policy | undefined {
-  const { attestors, environment, resources, rules } = valid;
-  const isWhole = attestors !== undefined && resources !== undefined && rules !== undefined;
-  if (!isWhole || environment === undefined || findings.some(({ path }) => path[0] === 'attestors')) return undefined;
-  const kinds = new Map(Object.entries(attestors).map(([name, { type }]) => [name, type]));
+function compile(valid: Partial<Sections>, values: unknown, findings: Finding[]): Policy | undefined {
+  const { environment, resources, rules } = valid;
+  const attestors = typesByName(values, findings);
+  if (attestors === undefined || environment === undefined || resources === undefined || rules === undefined)
+    return undefined;
   try {
-    return compilePolicy({ resources, rules, attestors: kinds, environment });
+    return compilePolicy({ resources, rules, attestors, environment });
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     for (const problem of error.problems) {

@@ -6,10 +6,9 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
-import { name, text } from '../../attestors/options.js';
+import { isLoopback, name, text } from '../../attestors/options.js';
 import { resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
-import { isLoopback } from './hosts.js';
 
 /** A strict map that says what was expected; an unknown key keeps its own message. */
 const object = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>

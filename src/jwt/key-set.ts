@@ -64,12 +64,14 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
   let unknownLoadAt = Number.NEGATIVE_INFINITY;
   let flight: Promise<void> | undefined;
 
-  const isStale = () => now() - loadedAt > maxStale;
+  /** Seconds since then. A clock that was put back tells nothing: any limit counts as reached. */
+  const since = (at: number) => (now() < at ? Number.POSITIVE_INFINITY : now() - at);
+  const isStale = () => since(loadedAt) > maxStale;
 
   /** Joins the load that is under way, or begins one unless the last one failed just now. Never rejects. */
   function load(): Promise<void> {
     if (flight !== undefined) return flight;
-    if (closing.signal.aborted || (failure !== null && now() - failure.at < backOff)) return Promise.resolve();
+    if (closing.signal.aborted || (failure !== null && since(failure.at) < backOff)) return Promise.resolve();
     flight = loadOnce().finally(() => {
       flight = undefined;
     });
@@ -104,8 +106,8 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
   async function loadForUnknown(kid: string): Promise<void> {
     if (flight === undefined && failure === null) {
       const soughtAt = unknown.get(kid);
-      if (soughtAt !== undefined && now() - soughtAt < unknownFor) return;
-      if (now() - unknownLoadAt < coolDown) return;
+      if (soughtAt !== undefined && since(soughtAt) < unknownFor) return;
+      if (since(unknownLoadAt) < coolDown) return;
       unknownLoadAt = now();
     }
     await load();
@@ -124,7 +126,7 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
     },
     close: () => closing.abort(),
     find(kid) {
-      const age = now() - loadedAt;
+      const age = since(loadedAt);
       const key = keys.get(kid);
       if (key === undefined || age > maxStale) return findAfterLoad(kid);
       if (age > refreshAfter) void load();
@@ -133,7 +135,7 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
     status: () => ({
       name,
       keys: keys.size,
-      ageSeconds: loadedAt === Number.NEGATIVE_INFINITY ? null : Math.floor(now() - loadedAt),
+      ageSeconds: loadedAt === Number.NEGATIVE_INFINITY ? null : Math.max(0, Math.floor(now() - loadedAt)),
       lastError: failure?.message ?? null,
     }),
   });

@@ -58,7 +58,11 @@ function checkWorkload(input: PolicyInput, { workload }: Rule): PolicyProblem[] 
 
 function checkSelector(path: PolicyProblem['path'], selector: string, kinds: readonly string[]): PolicyProblem[] {
   const kind = kindOf(selector);
-  if (kind !== null && kinds.includes(kind)) return [];
+  if (kind !== null && kinds.includes(kind)) {
+    if (selector.length > kind.length + 1) return [];
+    const message = 'a selector without a value matches no workload';
+    return [{ path, message, expected: `${kind}: and a value, or * for any`, found: selector }];
+  }
   if (kind === null || kind.includes('*')) {
     const message = 'a selector starts with a kind that is written out, and a ":"';
     return [{ path, message, expected: kinds.map((known) => `${known}:…`).join(', '), found: selector }];

@@ -13,7 +13,19 @@ export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
   const [target] = targets;
   if (target !== undefined && targets.size === 1) return decideTarget(policy, facts, candidate, target, asked.scope);
   const detail = `No target was named, and ${targets.size === 0 ? 'no rule grants one' : `${targets.size} could be granted: name one`}.`;
-  return refusal('target_refused', 'no_target', detail, verdictsOf(judged));
+  const told = mostTelling(judged);
+  const left = judged.length - told.length;
+  const more = left === 0 ? '' : ` ${left} of ${judged.length} rules are left out here.`;
+  return refusal('target_refused', 'no_target', detail + more, verdictsOf(told));
+}
+
+/** Without a target every rule of the attestor is a candidate: so many are told, those that fail only in what room is left. */
+const mostTold = 50;
+
+function mostTelling(judged: readonly Judged[]): readonly Judged[] {
+  if (judged.length <= mostTold) return judged;
+  const told = new Set(judged.toSorted((a, b) => Number(a.rank === 0) - Number(b.rank === 0)).slice(0, mostTold));
+  return judged.filter((each) => told.has(each));
 }
 
 /**

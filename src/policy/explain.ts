@@ -13,9 +13,25 @@ const labelWidth = 12;
 /**
  * The record with this id, or undefined. Reads the file of JSON lines from its start in bounded memory; a line that is
  * torn or is no record is passed over.
- * @throws Error of `node:fs` when the file cannot be read
+ * @throws Error that names the file and what to do about it, when it cannot be read
  */
 export async function findRecord(file: string, decisionId: string): Promise<AuditRecord | undefined> {
+  try {
+    return await searchRecord(file, decisionId);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const remedy = remedies[code] ?? 'see that it is a file that can be read';
+    throw new Error(`cannot read the audit file ${file} (${code}): ${remedy}`, { cause: error });
+  }
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist: name the path of a file sink in audit.sinks, or an older file that was rotated',
+  EACCES: 'run this as the user of the service, or as another who may read the file',
+  EISDIR: 'this is a folder: name a file in it',
+};
+
+async function searchRecord(file: string, decisionId: string): Promise<AuditRecord | undefined> {
   const needle = JSON.stringify(decisionId);
   for await (const lines of wholeLines(file)) {
     let at = lines.indexOf(needle);

@@ -1,6 +1,7 @@
 import { chmod, mkdir, open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { refuseDamaged } from './lmdb-file.js';
 import { hasExpired, type Row, type RowKey, storeIsClosed, sweptByWrite, type Table } from './table.js';
 
 /**
@@ -77,6 +78,7 @@ async function openDatabase(path: string): Promise<Database> {
     await (await openFile(file, 'a', 0o600)).close();
     await chmod(file, 0o600);
   }
+  await refuseDamaged(join(path, 'data.mdb'));
   return open<Row | typeof indexValue, LmdbKey>({
     path,
     noSubdir: false,

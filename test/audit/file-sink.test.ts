@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import {
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { mock } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createAuditLog } from '../../src/audit/audit-log.js';
 import { openFileSink } from '../../src/audit/file-sink.js';
@@ -49,23 +62,64 @@ describe('openFileSink', () => {
     assert.equal(await readFile(path, 'utf8'), '{"decision_id":"d-0"}\n{"decis\n{"decision_id":"d-1"}\n');
   });
 
-  for (const change of ['moved', 'removed']) {
-    it(`opens the file anew within a second when it was ${change}`, async () => {
-      let time = 0;
-      const sink = await openFileSink({ path, sync: true, now: () => time });
-      await sink.write('a\n');
-      if (change === 'moved') await rename(path, `${path}.1`);
-      else await rm(path);
-      time = 999;
-      await sink.write('b\n');
-      assert.ok(!existsSync(path));
-      time = 1000;
-      await sink.write('c\n');
+  it('opens the file anew within a second when it was moved, and until then writes to the one that was', async () => {
+    let time = 0;
+    const sink = await openFileSink({ path, sync: true, now: () => time });
+    await sink.write('a\n');
+    await rename(path, `${path}.1`);
+    time = 999;
+    await sink.write('b\n');
+    assert.ok(!existsSync(path));
+    time = 1000;
+    await sink.write('c\n');
+    await sink.close();
+    assert.equal(await readFile(path, 'utf8'), 'c\n');
+    assert.equal(await readFile(`${path}.1`, 'utf8'), 'a\nb\n');
+  });
+
+  it('opens the file anew before the next write when it was removed', async () => {
+    const sink = await openFileSink({ path, sync: true, now: () => 0 });
+    for (const line of ['a\n', 'b\n']) {
+      await sink.write(line);
+      assert.equal(await readFile(path, 'utf8'), line);
+      await rm(line === 'a\n' ? path : dirname(path), { recursive: true });
+    }
+    await sink.write('c\n');
+    await sink.close();
+    assert.equal(await readFile(path, 'utf8'), 'c\n');
+  });
+
+  for (const sync of [true, false]) {
+    it(`sync ${sync}: a write ${sync ? 'resolves when its bytes are on disk (O_DSYNC)' : 'waits for no disk'}`, async function () {
+      if (process.platform !== 'linux') this.skip();
+      const sink = await openFileSink({ path, sync });
+      const flags = await flagsOf(path);
+      assert.equal(flags.length, 1);
+      assert.equal(((flags[0] ?? 0) & constants.O_DSYNC) !== 0, sync);
       await sink.close();
-      assert.equal(await readFile(path, 'utf8'), 'c\n');
-      if (change === 'moved') assert.equal(await readFile(`${path}.1`, 'utf8'), 'a\nb\n');
     });
   }
+
+  it('syncs the folder of a file that it made, and of no other', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const synced: string[] = [];
+    const prototype = await fileHandlePrototype();
+    const { sync } = prototype;
+    mock.method(prototype, 'sync', async function (this: FileHandle) {
+      synced.push(await readlink(`/proc/self/fd/${this.fd}`));
+      await sync.call(this);
+    });
+    try {
+      for (const line of ['a\n', 'b\n']) {
+        const sink = await openFileSink({ path, sync: true });
+        await sink.write(line);
+        await sink.close();
+      }
+    } finally {
+      mock.restoreAll();
+    }
+    assert.deepEqual(synced, [dirname(path)]);
+  });
 
   it('follows a rotation again when the first attempt failed', async () => {
     let time = 0;
@@ -140,6 +194,24 @@ describe('openFileSink', () => {
     );
   });
 });
+
+/** With which the kernel says that this process has the file open. */
+async function flagsOf(path: string): Promise<number[]> {
+  const flags: number[] = [];
+  for (const fd of await readdir('/proc/self/fd')) {
+    const target = await readlink(`/proc/self/fd/${fd}`).catch(() => undefined);
+    if (target !== path) continue;
+    const info = await readFile(`/proc/self/fdinfo/${fd}`, 'utf8');
+    flags.push(Number.parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? '', 8));
+  }
+  return flags;
+}
+
+async function fileHandlePrototype(): Promise<FileHandle> {
+  const handle = await open(tmpdir(), 'r');
+  await handle.close();
+  return Object.getPrototypeOf(handle);
+}
 
 /** Runs a file, killed after so many lines on its standard output. */
 async function runChild(

@@ -126,7 +126,7 @@ outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
   });
 
   it('has the addresses that attestors name literally, and not those of our issuer and of resources', () => {
-    const keys = (uri: string) => `{ type: kubernetes, issuer: "https://k8s.example", keys: { jwksUri: "${uri}" } }`;
+    const keys = (uri: string) => `{ type: kubernetes, issuer: "${uri}", keys: { jwksUri: "${uri}" } }`;
     const { literalHosts: hosts } = load({
       attestors: `attestors: { a: ${keys('http://127.0.0.2:80/x')}, b: ${keys('https://[FD00::0:1]/')}, c: ${keys('https://k8s.example/')} }`,
       resources: 'resources: { "https://10.0.0.1/": { scope: [a] } }',
@@ -184,15 +184,35 @@ describe('config: loadConfiguration', () => {
 
   it('says of a file that is not there that it cannot be read', async () => {
     const file = join(folder, 'absent.yaml');
-    assert.deepEqual(await problemsOf(file), [[file, 1, 1, 'cannot be read: ENOENT']]);
+    assert.deepEqual(await problemsOf(file), [
+      [file, 1, 1, 'cannot be read: there is no such file (ENOENT): check its path'],
+    ]);
   });
 
   it('says of a folder that it cannot be read', async () =>
-    assert.deepEqual(await problemsOf(folder), [[folder, 1, 1, 'cannot be read: EISDIR']]));
+    assert.deepEqual(await problemsOf(folder), [
+      [folder, 1, 1, 'cannot be read: it is a folder (EISDIR): name the file in it'],
+    ]));
+
+  it('says of files that it names, and that are not there, which key names them', async () => {
+    const file = join(folder, 'names.yaml');
+    const attestors = `attestors:
+  prod-eu: { type: kubernetes, issuer: "https://k8s.example", api: { kubeconfig: none.yaml } }`;
+    await writeFile(file, yaml({ more: 'outbound: { ca: { file: none.pem } }', attestors }));
+    const absent = (name: string) =>
+      `${join(folder, name)} cannot be read: there is no such file (ENOENT): check its path`;
+    assert.deepEqual(await problemsOf(file), [
+      [file, 1, 25, absent('none.pem')],
+      [file, 6, 82, absent('none.yaml')],
+    ]);
+    await writeFile(join(folder, 'none.pem'), '');
+    await writeFile(join(folder, 'none.yaml'), '');
+    await loadConfiguration(file);
+  });
 
   it('says of a file in another encoding that it cannot be read', async () => {
     const file = join(folder, 'latin1.yaml');
     await writeFile(file, Buffer.from('region: \xe9', 'latin1'));
-    assert.deepEqual(await problemsOf(file), [[file, 1, 1, 'cannot be read: it is not UTF-8']]);
+    assert.deepEqual(await problemsOf(file), [[file, 1, 1, 'cannot be read: it is not UTF-8: save it as UTF-8']]);
   });
 });

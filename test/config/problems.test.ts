@@ -17,6 +17,7 @@ const rule = (workload: string, effect = `grant: { resource: "${calendar}", scop
 const issuerForm =
   'an https URL without query, fragment, user and trailing slash, as URLs are normalised (http only on loopback)';
 const port = 'a port: a whole number from 0 to 65535';
+const samePort = 'listen and health cannot both have this port: give each its own';
 const network = 'a network such as 10.0.0.0/8 or fd00::/8';
 
 const unknownKeys: readonly Row[] = [
@@ -246,6 +247,45 @@ const wrongValues: readonly Row[] = [
     '10:27: rules.agent.workload.attestor: no attestor has this name (expected one of prod-eu, found "prod-us"; did you mean prod-eu?)',
   ],
   [
+    'attestors that accept the same tokens, one by our issuer as the default audience',
+    {
+      attestors: `attestors:
+  prod-eu: { type: kubernetes, issuer: "https://k8s.example", keys: { jwksFile: x } }
+  prod-us: { type: kubernetes, issuer: "https://k8s.example", keys: { jwksFile: x }, audience: "http://127.0.0.1:8080" }`,
+    },
+    '6:12: attestors.prod-us: attestors.prod-eu accepts issuer https://k8s.example with audience http://127.0.0.1:8080 as well: give each an audience of its own, and ask for that audience in the workloads’ projected tokens',
+  ],
+  [
+    'an attestor whose default audience, our issuer, is the one of the API server',
+    {
+      attestors: 'attestors: { prod-eu: { type: kubernetes, issuer: "http://127.0.0.1:8080", keys: { jwksFile: x } } }',
+    },
+    '4:23: attestors.prod-eu.audience: tokens for http://127.0.0.1:8080 are made for another service, most often the API server, so they are no evidence: choose an audience that is only ours, and project the tokens for it',
+  ],
+  [
+    'keys over http off loopback',
+    kubernetes('keys: { jwksUri: "http://k8s.example/jwks" }'),
+    '4:91: attestors.prod-eu.keys.jwksUri: wrong value (expected the URL of a JWK Set with https (http only on loopback), found "http://k8s.example/jwks")',
+  ],
+  ['health port as listen port', { more: 'health: { port: 8080 }' }, `1:17: health.port: ${samePort} (found 8080)`],
+  ['listen port as health port', { more: 'listen: { port: 9090 }' }, `1:17: listen.port: ${samePort} (found 9090)`],
+  [
+    'listen port as health port on every address',
+    { more: 'listen: { port: 1, host: "::" }\nhealth: { port: 1 }' },
+    `2:17: health.port: ${samePort} (found 1)`,
+  ],
+  [
+    'a selector without a value',
+    rule('{ attestor: prod-eu, selectors: ["k8s:ns:"] }', 'deny: { resource: "*" }'),
+    '10:48: rules.agent.workload.selectors[0]: a selector without a value matches no workload (expected k8s:ns: and a value, or * for any, found "k8s:ns:")',
+  ],
+  [
+    'the policy, although an attestor is wrong as well',
+    { ...kubernetes('keys: { jwksFile: x }, maxLifetime: 1'), ...rule('{ attestor: prod-us }') },
+    '4:110: attestors.prod-eu.maxLifetime: wrong value (expected a duration such as 90s, 10m, 25h or 30d, found 1)',
+    '9:27: rules.agent.workload.attestor: no attestor has this name (expected one of prod-eu, found "prod-us"; did you mean prod-eu?)',
+  ],
+  [
     'no value',
     { environment: 'environment:', rules: 'rules: ~' },
     '2:13: environment: wrong value (expected the name of an environment, such as production, found null)',
@@ -263,6 +303,17 @@ const wrongValues: readonly Row[] = [
     '2:17: listen.host: wrong value (expected a host name or an IP address, found a list)',
   ],
 ];
+
+describe('config: equal ports', () => {
+  for (const more of [
+    'listen: { port: 0 }\nhealth: { port: 0 }',
+    'listen: { port: 1, host: 127.0.0.2 }\nhealth: { port: 1 }',
+    'listen: { port: 1, host: 0.0.0.0 }\nhealth: { port: 1, host: "::1" }',
+  ]) {
+    it(`are fine where the addresses differ, or any port is taken: ${more.replace('\n', ', ')}`, () =>
+      assert.deepEqual(problemsOf(yaml({ more })), []));
+  }
+});
 
 /** For each key of the table, a file that has it, and the place of the key or, after `=`, of the value. */
 const notBuiltYet: Readonly<Record<string, Row>> = {

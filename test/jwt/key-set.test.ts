@@ -253,6 +253,38 @@ describe('key set', () => {
     assert.deepEqual(state.warnings, []);
   });
 
+  describe('when the clock was put back by a day', () => {
+    const day = 86_400;
+
+    it('tries a source again that failed before', async () => {
+      const { set, state } = make();
+      state.source = failing;
+      await set.ready();
+      state.source = async () => jwks;
+      state.time -= day;
+      assert.equal(await outcome(set, known), known);
+    });
+
+    it('uses no keys whose age it cannot tell', async () => {
+      const { set, state } = make();
+      await set.ready();
+      state.source = failing;
+      state.time -= day;
+      assert.equal(await outcome(set, known), 'keys_unavailable');
+      assert.equal(set.status().ageSeconds, 0);
+    });
+
+    it('looks for unknown kids again', async () => {
+      const { set, state } = make();
+      await set.ready();
+      assert.equal(await outcome(set, 'other'), 'jwt_unknown_key');
+      state.time -= day;
+      await set.ready();
+      state.source = async () => ({ keys: [{ ...keys.ES256.jwk, kid: 'other' }] });
+      assert.equal(await outcome(set, 'other'), 'other');
+    });
+  });
+
   it('status tells keys, age and the last error', async () => {
     const { set, state } = make();
     const name = 'file keys.json';

@@ -18,4 +18,13 @@ describe('quoteClaim', () => {
     assert.match(quoteClaim(text), /^"\[token\]/);
     assert.ok(!quoteClaim([`Bearer ${text}`]).includes(text.slice(0, 20)));
   });
+  it('leaves out a token that was wrapped, at any depth', () => {
+    const wrapped = (
+      token()
+        .slice(0, 400)
+        .match(/.{1,40}/g) ?? []
+    ).join('\r\n');
+    assert.equal(quoteClaim(wrapped), '"[token]"');
+    assert.equal(quoteClaim([wrapped, 1, { a: wrapped }]), '["[token]",1,{"a":"[token]"}]');
+  });
 });

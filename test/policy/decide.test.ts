@@ -122,6 +122,46 @@ describe('policy/decide', () => {
   });
 });
 
+describe('policy/decide without a target, of an attestor with many rules', () => {
+  const rulesOf = (count: number, holding: number): Record<string, unknown> =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => {
+        const selectors = [index % (count / holding) === 0 ? 'k8s:ns:agents' : 'k8s:ns:other'];
+        const grant = { resource: `https://r${index}.example/`, scope: ['read'] };
+        return [`rule-${index}`, { workload: { attestor: 'prod-eu', selectors }, grant }];
+      }),
+    );
+  const decideAmong = (count: number, holding: number): Decision => {
+    const rules = rulesOf(count, holding);
+    const resources = Object.keys(rules).map((_, index) => [`https://r${index}.example/`, { scope: ['read'] }]);
+    return decide(compile({ resources: Object.fromEntries(resources), rules }), factsOf(), {
+      resource: null,
+      scope: null,
+    });
+  };
+
+  it('tells 50 of them, first those that do not fail, in the order of their names, and how many it left out', () => {
+    const { rules, detail } = decideAmong(5000, 20);
+    assert.equal(rules.length, 50);
+    assert.equal(rules.filter(({ verdict }) => verdict === 'holds').length, 20);
+    const names = rules.map(({ rule }) => rule);
+    assert.deepEqual(names, names.toSorted());
+    assert.equal(
+      detail,
+      'No target was named, and 20 could be granted: name one. 4950 of 5000 rules are left out here.',
+    );
+    assert.equal(decideAmong(200, 100).rules.length, 50);
+  });
+
+  it('tells all when there are no more than 50', () => {
+    const { rules, detail } = decideAmong(50, 2);
+    assert.equal(rules.length, 50);
+    assert.equal(detail, 'No target was named, and 2 could be granted: name one.');
+  });
+
+  it('decides the same again', () => assert.deepEqual(decideAmong(5000, 20), decideAmong(5000, 20)));
+});
+
 describe('policy/decide properties', function () {
   this.timeout(60_000);
 

@@ -207,7 +207,11 @@ describe('findRecord', () => {
     assert.equal(await findRecord(file, 'd-1'), undefined);
   });
 
-  it('rejects when the file cannot be read', async () => {
-    await assert.rejects(findRecord(join(folder, 'none'), 'd-1'), { code: 'ENOENT' });
+  it('names the file and the remedy when it cannot be read', async () => {
+    const none = join(folder, 'none');
+    await assert.rejects(findRecord(none, 'd-1'), {
+      message: `cannot read the audit file ${none} (ENOENT): it does not exist: name the path of a file sink in audit.sinks, or an older file that was rotated`,
+    });
+    await assert.rejects(findRecord(folder, 'd-1'), /\(EISDIR\): this is a folder: name a file in it$/);
   });
 });

@@ -110,6 +110,20 @@ describe('kubernetes API server', () => {
     it('refuses a context that names no cluster', () =>
       assert.rejects(connect('{ clusters: [], users: [], contexts: [], current-context: x }'), /no current context/));
 
+    it('refuses a server address with http off loopback, over which our credentials would go', async () => {
+      const text = (server: string) =>
+        `{ clusters: [{ name: c, cluster: { server: "${server}" } }], users: [], contexts: [{ name: x, context: { cluster: c, user: u } }], current-context: x }`;
+      for (const server of ['http://k8s.example', 'http://10.0.0.1:6443', 'http://127.0.0.1.example.com']) {
+        await assert.rejects(
+          connect(text(server)),
+          /kubeconfig has a server address with http, .*: write it with https/,
+        );
+      }
+      for (const server of ['https://k8s.example', 'http://127.0.0.1:6443', 'http://[::1]:6443']) {
+        (await connect(text(server))).close();
+      }
+    });
+
     it('refuses in-cluster outside a cluster', function () {
       if (process.env.KUBERNETES_SERVICE_HOST !== undefined) this.skip();
       return assert.rejects(connectApiServer('in-cluster'), /KUBERNETES_SERVICE_HOST/);

@@ -64,6 +64,12 @@ describe('kubernetes options', () => {
         'keys.jwksUri',
         /the URL of/,
       ],
+      [
+        'a key set over http off loopback',
+        { issuer, keys: { jwksUri: 'http://cluster.example/jwks' } },
+        'keys.jwksUri',
+        /http only on loopback/,
+      ],
       ['a duration without a unit', { issuer, keys, maxLifetime: '3600' }, 'maxLifetime', /a duration/],
       ['an empty audience', { issuer, keys, audience: '' }, 'audience', /audience/],
       ['live facts, which are not built', { issuer, keys, live: { maxAge: '30s' } }, '', /live/],
@@ -72,7 +78,7 @@ describe('kubernetes options', () => {
         'an environment by label, which is not built',
         { issuer, keys, environment: { namespaceLabel: 'env' } },
         'environment',
-        /expected string/,
+        /the name of an environment/,
       ],
     ];
   for (const [what, block, path, message] of refusals) {
@@ -86,6 +92,11 @@ describe('kubernetes options', () => {
       assert.match(error.issues[0]?.message ?? '', message);
     });
   }
+
+  it('accepts a key set over http on loopback', () => {
+    kubernetes.options.parse({ issuer, keys: { jwksUri: 'http://127.0.0.1:8001/openid/v1/jwks' } });
+    kubernetes.options.parse({ issuer, keys: { jwksUri: 'http://[::1]/openid/v1/jwks' } });
+  });
 
   it('refuses to start when our own issuer, as the default audience, is the cluster issuer', async () => {
     const { host } = createTestHost(() => 0);

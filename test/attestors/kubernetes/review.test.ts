@@ -181,6 +181,11 @@ describe('kubernetes attestor with review', () => {
         /TokenReview/,
         (response) => send(response, 201, { status: { authenticated: 'true' } }),
       ],
+      'authenticated is true, and there is an error (OpenBao, CVE-2026-46405)': [
+        'review_failed',
+        /webhook is down/,
+        (response) => send(response, 201, { status: { authenticated: true, error: 'webhook is down' } }),
+      ],
       'the answer is huge': [
         'api_unreadable',
         /1 MiB/,

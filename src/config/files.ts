@@ -1,0 +1,44 @@
+/** The files that a configuration names, and that have to be there when the service starts. */
+import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Configuration } from './load.js';
+import type { Path } from './path.js';
+import type { Finding } from './problem.js';
+
+/** @param configuration is valid in itself */
+export async function checkFiles(configuration: Configuration): Promise<Finding[]> {
+  const { directory, issuer, attestors, outbound } = configuration;
+  const named: { readonly path: Path; readonly file: string }[] = [];
+  if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
+  for (const [name, { type, options }] of attestors) {
+    for (const { path, file } of type.plan(options, issuer).files) {
+      named.push({ path: ['attestors', name, ...path], file: resolve(directory, file) });
+    }
+  }
+  const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));
+  return findings.flat();
+}
+
+async function checkFile(path: Path, file: string): Promise<Finding[]> {
+  try {
+    const handle = await open(file, 'r');
+    const isFolder = (await handle.stat()).isDirectory();
+    await handle.close();
+    return isFolder ? [{ path, message: `${file} cannot be read: ${remedies.EISDIR}` }] : [];
+  } catch (cause) {
+    return [{ path, message: `${file} cannot be read: ${unreadable(cause)}` }];
+  }
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file (ENOENT): check its path',
+  ENOTDIR: 'a part of its path is no folder (ENOTDIR): check its path',
+  EISDIR: 'it is a folder (EISDIR): name the file in it',
+  EACCES: 'this user may not (EACCES): give it the right to read the file',
+};
+
+/** Why a file cannot be read, and what to do. */
+export function unreadable(cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  return remedies[code] ?? `${code}: check its path and rights`;
+}

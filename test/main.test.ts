@@ -1,0 +1,157 @@
+/** The command line, as a process of its own. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ClusterIssuer, createClusterIssuer } from '../examples/quickstart/cluster-issuer.js';
+import type { AuditRecord } from '../src/audit/record.js';
+import { calendar, clusterUrl, grantType, issuer, jwtType, postForm } from './support/service.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Run {
+  readonly child: ChildProcess;
+  stdout: string;
+  stderr: string;
+  /** The exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+function start(...args: readonly string[]): Run {
+  const child = spawn(process.execPath, ['--import=tsx', join(root, 'src/main.ts'), ...args], { cwd: root });
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  const run: Run = { child, stdout: '', stderr: '', ended };
+  child.stdout.on('data', (chunk) => {
+    run.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    run.stderr += chunk;
+  });
+  return run;
+}
+
+async function finish(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const run = start(...args);
+  return { code: await run.ended, stdout: run.stdout, stderr: run.stderr };
+}
+
+async function said(run: Run, pattern: RegExp): Promise<string> {
+  for (;;) {
+    const found = pattern.exec(run.stderr)?.[1];
+    if (found !== undefined) return found;
+    const ended = await Promise.race([run.ended.then(() => true), new Promise((resolve) => setTimeout(resolve, 20))]);
+    assert.ok(ended !== true, `ended without saying ${pattern}: ${run.stderr}`);
+  }
+}
+
+describe('the command line', function () {
+  this.timeout(30_000);
+  let folder = '';
+  let config = '';
+  let cluster: ClusterIssuer;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'counterseal-main-'));
+    config = join(folder, 'counterseal.yaml');
+    cluster = await createClusterIssuer({ issuer: clusterUrl });
+    await writeFile(join(folder, 'jwks.json'), JSON.stringify(cluster.jwks()));
+    await writeFile(
+      config,
+      `issuer: ${issuer}
+trustDomain: example.com
+environment: production
+listen: { port: 0 }
+health: { port: 0 }
+store: { type: embedded, path: store }
+audit: { sinks: [{ type: file, path: audit.jsonl }] }
+attestors:
+  prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }
+resources:
+  ${calendar}: { scope: [read:calendar] }
+rules:
+  calendar-agent:
+    workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"] }
+    grant: { resource: "${calendar}", scope: [read:calendar] }
+`,
+    );
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('serves until SIGTERM: exit 0, with the record on disk, which explain then tells', async () => {
+    const run = start('serve', '--config', config);
+    try {
+      const url = await said(run, /listening on (\S+), health on /);
+      const subject_token = await cluster.mint({
+        namespace: 'agents',
+        serviceAccount: 'calendar-agent',
+        audience: issuer,
+      });
+      const form = { grant_type: grantType, subject_token_type: jwtType, subject_token, resource: calendar };
+      const answer = await postForm(`${url}/token`, form);
+      assert.equal(answer.status, 200);
+      assert.equal(typeof answer.body.access_token, 'string');
+      run.child.kill('SIGTERM');
+      assert.equal(await run.ended, 0);
+    } finally {
+      run.child.kill('SIGKILL');
+    }
+    assert.equal(run.stdout, '');
+    assert.match(run.stderr, /^counterseal: stopping: no new connections/m);
+    const audit = join(folder, 'audit.jsonl');
+    const lines = (await readFile(audit, 'utf8')).split('\n');
+    assert.equal(lines.length, 2);
+    const record = JSON.parse(lines[0] ?? '') as AuditRecord;
+    assert.equal(record.outcome, 'permitted');
+
+    const found = await finish('policy', 'explain', '--audit', audit, record.decision_id);
+    assert.deepEqual([found.code, found.stderr], [0, '']);
+    assert.match(found.stdout, /^PERMITTED {2}granted\n/);
+    const missing = await finish('policy', 'explain', '--audit', audit, 'd-0');
+    assert.deepEqual([missing.code, missing.stdout], [1, '']);
+    assert.match(missing.stderr, /audit\.jsonl holds no record with decision_id "d-0": look in the older files/);
+  });
+
+  it('explain on a file that is not there: exit 1 and the remedy', async () => {
+    const { code, stdout, stderr } = await finish('policy', 'explain', '--audit', join(folder, 'none'), 'd-1');
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^counterseal: cannot read the audit file \S+none \(ENOENT\): it does not exist: name/);
+  });
+
+  it('check: exit 0 for a valid configuration', async () => {
+    const { code, stdout, stderr } = await finish('check', '--config', config);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /counterseal\.yaml: valid; 1 attestors, 1 rules, policy [0-9a-f]{32}\n$/);
+  });
+
+  for (const command of ['check', 'serve']) {
+    it(`${command}: exit 1 with file:line:column on stderr for an invalid configuration`, async () => {
+      const invalid = join(folder, 'invalid.yaml');
+      await writeFile(invalid, (await readFile(config, 'utf8')).replace('environment: production', 'enviroment: x'));
+      const { code, stdout, stderr } = await finish(command, '--config', invalid);
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, /invalid\.yaml:3:1: .*enviroment/);
+    });
+  }
+
+  it('--help names the commands, --version the version of package.json', async () => {
+    const help = await finish('--help');
+    assert.deepEqual([help.code, help.stderr], [0, '']);
+    for (const command of ['serve', 'check', 'policy']) assert.match(help.stdout, new RegExp(`^ {2}${command} `, 'm'));
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    assert.deepEqual(await finish('--version'), { code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  for (const [what, ...args] of [
+    ['an unknown command', 'sevre', '--config', 'x'],
+    ['an unknown option', 'check', '--confg', 'x'],
+    ['no --config', 'check'],
+  ]) {
+    it(`${what}: exit 1, told on stderr`, async () => {
+      const { code, stdout, stderr } = await finish(...args);
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, /^error: /);
+    });
+  }
+});
