@@ -165,12 +165,8 @@ export interface AttestorType<Options = unknown> {
  * every part but the last, so that no value can pass for another kind.
  */
 export function selector(...parts: readonly [string, string, ...string[]]): string {
-  const [kind, name, ...values] = parts;
-  const last = values.pop();
-  if (last === undefined) return `${encodePart(kind)}:${name}`;
-  let text = `${encodePart(kind)}:${encodePart(name)}:`;
-  for (const value of values) text += `${encodePart(value)}:`;
-  return text + last;
+  const last = parts.length - 1;
+  return parts.map((part, index) => (index === last ? part : encodePart(part))).join(':');
 }
 
 function encodePart(part: string): string {

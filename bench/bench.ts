@@ -20,7 +20,7 @@ import { type Material, prepareMaterial } from './workload.js';
 
 const manyConnections = 32;
 /** Seconds. V8 goes on optimizing until some 15,000 exchanges are done. */
-const usualWarmUp = 10;
+const usualWarmUp = 30;
 
 interface Plan {
   readonly rounds: number;

@@ -2,8 +2,8 @@
 import { type LineKeeper, logClosed, mostWaiting, sinkFailed, sinksTooSlow } from './keeper.js';
 import type { AuditSink } from './log.js';
 
-/** Milliseconds for which lines are gathered while they keep coming. */
-const longestGathering = 2;
+/** Milliseconds for which lines are gathered while they keep coming: a synced write costs as much as several exchanges. */
+const longestGathering = 4;
 /** Turns of the event loop without a new line, after which no more is expected: a signature takes one of its own. */
 const quietTurns = 2;
 
@@ -59,7 +59,7 @@ async function writeBatch(sinks: readonly AuditSink[], batch: Batch): Promise<vo
   }
 }
 
-/** A synced write costs as much as an exchange, so lines share one as long as more of them keep coming. */
+/** Lines share a write as long as more of them keep coming. */
 async function gather(batch: Batch): Promise<void> {
   const began = performance.now();
   for (let quiet = 0; quiet < quietTurns && performance.now() - began < longestGathering; ) {

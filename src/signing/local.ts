@@ -1,8 +1,8 @@
 import { sign as cryptoSign } from 'node:crypto';
 import { promisify } from 'node:util';
+import { createBatch } from '../batch.js';
 import { Unavailable } from '../errors.js';
 import type { Store } from '../store/store.js';
-import { createBatch } from './batch.js';
 import { type LocalKey, loadOrMakeKey } from './local-key.js';
 import type { Signer, SigningAlgorithm } from './signer.js';
 

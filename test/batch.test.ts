@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { createBatch } from '../../src/signing/batch.js';
+import { createBatch } from '../src/batch.js';
 
 const turn = () => new Promise(setImmediate);
 
