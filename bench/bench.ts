@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: (a) the crypto limit, (b) our service and (c) oidc-provider with the same exchange, in turns in one
- * run. Fails when an answer is wrong, never because of a number.
+ * `npm run bench`: (a) the crypto limit, (b) our service, (c) oidc-provider with the same exchange and (d) the bare job, in
+ * turns in one run. Fails when an answer is wrong, never because of a number.
  *
  *   --rounds N   default 5            --seconds N   of each measurement, default 5
  *   --quick      one round of 1 s     --json FILE   the numbers as well
@@ -10,16 +10,24 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Contender, type Contenders, createContenders, timeStarts } from './contenders.js';
+import { type Contender, createContenders, timeStarts } from './contenders.js';
 import type { CryptoOptions, CryptoResult } from './crypto-limit.js';
 import type { LoadOptions, LoadResult } from './load.js';
 import { askBesideService, askOnServiceCore, cpuTime, endAll, fileOf, peakMemory, type Server } from './processes.js';
 import { findProfile, monotonicMicros, summarizeProfile } from './profile.js';
-import { describeMachine, type Measured, type Round, renderProfile, renderResults } from './report.js';
+import {
+  describeMachine,
+  type Measured,
+  type Round,
+  renderProfile,
+  renderResults,
+  type ServiceName,
+  type Standing,
+} from './report.js';
 import { type Material, prepareMaterial } from './workload.js';
 
 const manyConnections = 32;
-/** Seconds. V8 goes on optimizing until some 15,000 exchanges are done. */
+/** Seconds. V8 goes on optimizing until some 40,000 exchanges are done. */
 const usualWarmUp = 30;
 
 interface Plan {
@@ -49,40 +57,43 @@ async function measure(server: Server, { clientId }: Contender, { exchangesFile 
   });
 }
 
-async function compare({ ours, peer }: Contenders, material: Material, { rounds, seconds, warmUp, starts }: Plan) {
+async function compare(contenders: readonly Contender[], material: Material, plan: Plan) {
+  const { rounds, seconds, warmUp, starts } = plan;
   progress('starts');
-  const firstTokens = [await timeStarts(ours, material, starts), await timeStarts(peer, material, starts)] as const;
-  const [oursServer, peerServer] = [await ours.start(), await peer.start()];
-  const loadOurs = (connections: number, duration: number) =>
-    measure(oursServer, ours, material, { connections, seconds: duration });
-  const loadPeer = (connections: number, duration: number) =>
-    measure(peerServer, peer, material, { connections, seconds: duration });
+  const firstTokens = await inTurns(contenders, (contender) => timeStarts(contender, material, starts));
+  const servers = await inTurns(contenders, (contender) => contender.start());
+  const load = (contender: Contender, connections: number, duration: number) =>
+    measure(servers[contender.name], contender, material, { connections, seconds: duration });
   progress('warm-up');
-  await loadOurs(manyConnections, warmUp);
-  await loadPeer(manyConnections, warmUp);
+  await inTurns(contenders, (contender) => load(contender, manyConnections, warmUp));
   const results: Round[] = [];
   for (let round = 1; round <= rounds; round++) {
     progress(`round ${round} of ${rounds}`);
     const options: CryptoOptions = { ...material, seconds };
     const { operations, cpuSeconds } = await askOnServiceCore<CryptoResult>('crypto-limit.js', options);
-    results.push({
-      limit: operations / cpuSeconds,
-      ours: { many: await loadOurs(manyConnections, seconds), one: await loadOurs(1, seconds / 2) },
-      peer: { many: await loadPeer(manyConnections, seconds), one: await loadPeer(1, seconds / 2) },
-    });
+    const services = await inTurns(contenders, async (contender) => ({
+      many: await load(contender, manyConnections, seconds),
+      one: await load(contender, 1, seconds / 2),
+    }));
+    results.push({ limit: operations / cpuSeconds, services });
   }
-  const memory = [peakMemory(oursServer.pid), peakMemory(peerServer.pid)] as const;
-  await oursServer.stop();
-  await peerServer.stop();
-  return {
-    rounds: results,
-    ours: { peakMemory: memory[0], firstToken: firstTokens[0] },
-    peer: { peakMemory: memory[1], firstToken: firstTokens[1] },
-  };
+  const standings = await inTurns(contenders, async ({ name }): Promise<Standing> => {
+    const memory = peakMemory(servers[name].pid);
+    await servers[name].stop();
+    return { peakMemory: memory, firstToken: firstTokens[name] };
+  });
+  return { rounds: results, standings };
+}
+
+/** One after the other: never two under load at a time. */
+async function inTurns<Result>(contenders: readonly Contender[], each: (contender: Contender) => Promise<Result>) {
+  const results: [ServiceName, Result][] = [];
+  for (const contender of contenders) results.push([contender.name, await each(contender)]);
+  return Object.fromEntries(results) as Record<ServiceName, Result>;
 }
 
 async function profile(
-  { ours }: Contenders,
+  ours: Contender,
   material: Material,
   folder: string,
   { seconds, warmUp }: Plan,
@@ -129,8 +140,9 @@ async function main(): Promise<void> {
   });
   const material = prepareMaterial(folder);
   const contenders = createContenders(folder, material);
-  if (profiling) {
-    process.stdout.write(`${await profile(contenders, material, folder, plan)}\n`);
+  const [ours] = contenders;
+  if (profiling && ours !== undefined) {
+    process.stdout.write(`${await profile(ours, material, folder, plan)}\n`);
     return;
   }
   const results = { machine: describeMachine(folder), ...(await compare(contenders, material, plan)) };

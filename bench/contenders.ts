@@ -1,43 +1,44 @@
-/** The two services under test: how each is started, and whether what it issues is right. */
+/** The services under test: how each is started, and whether what it issues is right. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { fileOf, type Server, startServer } from './processes.js';
+import type { ServiceName } from './report.js';
 import { writeConfiguration } from './server-counterseal.js';
 import { formOf, issuer, type Material, oidcClient, readExchanges } from './workload.js';
 
 export interface Contender {
-  readonly name: string;
+  readonly name: ServiceName;
   /** Sent as `client_id`, where one is needed. */
   readonly clientId: string | null;
   /** Starts it with fresh state. */
-  start(nodeOptions?: readonly string[]): Promise<Server>;
+  start(options?: readonly string[]): Promise<Server>;
 }
 
-export interface Contenders {
-  readonly ours: Contender;
-  readonly peer: Contender;
-}
-
-export function createContenders(folder: string, material: Material): Contenders {
+export function createContenders(folder: string, material: Material): readonly Contender[] {
   let starts = 0;
-  return Object.freeze({
-    ours: {
+  return Object.freeze<Contender[]>([
+    {
       name: 'counterseal',
       clientId: null,
-      start: (nodeOptions = []) => {
+      start: (options = []) => {
         const own = join(folder, `counterseal-${starts++}`);
         mkdirSync(own);
         const configuration = writeConfiguration(own, material);
-        return startServer([...nodeOptions, fileOf('../src/main.js'), 'serve', '--config', configuration]);
+        return startServer([...options, fileOf('../src/main.js'), 'serve', '--config', configuration]);
       },
     },
-    peer: {
+    {
       name: 'oidc-provider',
       clientId: oidcClient,
-      start: (nodeOptions = []) => startServer([...nodeOptions, fileOf('server-oidc-provider.js'), material.jwksFile]),
+      start: (options = []) => startServer([...options, fileOf('server-oidc-provider.js'), material.jwksFile]),
     },
-  });
+    {
+      name: 'bare job',
+      clientId: null,
+      start: (options = []) => startServer([...options, fileOf('server-bare.js'), material.jwksFile]),
+    },
+  ]);
 }
 
 /** @returns for each start, milliseconds from the start of node until the first token was there */

@@ -40,9 +40,12 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** Of every service: under load, V8 otherwise lets the space of young objects grow by what is no gain here. */
+export const nodeOptions: readonly string[] = ['--max-semi-space-size=4'];
+
 /** Resolves when the server says `listening on URL`. */
 export async function startServer(args: readonly string[]): Promise<Server> {
-  const child = start(serviceCore, args);
+  const child = start(serviceCore, [...nodeOptions, ...args]);
   const exited = once(child, 'exit');
   let said = '';
   const url = await new Promise<string>((resolve, reject) => {

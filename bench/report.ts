@@ -1,8 +1,12 @@
 /** What was measured, as a table for people. */
 import { readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
-import { canPin } from './processes.js';
+import { canPin, nodeOptions } from './processes.js';
 import type { ProfileSummary } from './profile.js';
+
+/** In the order of the columns. */
+export const serviceNames = ['counterseal', 'oidc-provider', 'bare job'] as const;
+export type ServiceName = (typeof serviceNames)[number];
 
 export interface Measured {
   /** Exchanges in one second of CPU time of the whole server, all threads, user and system. */
@@ -19,11 +23,11 @@ export interface Measured {
 export interface Round {
   /** Operations in a second of CPU time: (a). */
   readonly limit: number;
-  readonly ours: { readonly many: Measured; readonly one: Measured };
-  readonly peer: { readonly many: Measured; readonly one: Measured };
+  /** By the service's name: at many connections, and at one. */
+  readonly services: Readonly<Record<ServiceName, { readonly many: Measured; readonly one: Measured }>>;
 }
 
-interface Standing {
+export interface Standing {
   /** MiB, the most that was ever resident. */
   readonly peakMemory: number;
   /** Milliseconds from the start of node to the first token, for each start. */
@@ -44,8 +48,7 @@ interface Machine {
 interface Results {
   readonly machine: Machine;
   readonly rounds: readonly Round[];
-  readonly ours: Standing;
-  readonly peer: Standing;
+  readonly standings: Readonly<Record<ServiceName, Standing>>;
 }
 
 const fileSystems: Readonly<Record<number, string>> = {
@@ -78,36 +81,34 @@ const median = (values: readonly number[]): number => {
 const spread = (values: readonly number[], digits = 0) =>
   `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
 
-export function renderResults({ machine, rounds, ours, peer }: Results): string {
-  const sides = [
-    { of: (round: Round) => round.ours, standing: ours },
-    { of: (round: Round) => round.peer, standing: peer },
-  ];
-  const row = (what: string, limit: string, cell: (side: (typeof sides)[number]) => string) => [
+export function renderResults({ machine, rounds, standings }: Results): string {
+  const row = (what: string, limit: string, cell: (name: ServiceName) => string) => [
     what,
     limit,
-    ...sides.map(cell),
+    ...serviceNames.map(cell),
   ];
   const over = (value: (round: Round) => number, digits?: number) => spread(rounds.map(value), digits);
   const rows = [
-    ['', '(a) crypto limit', '(b) counterseal', '(c) oidc-provider'],
+    ['', '(a) crypto limit', '(b) counterseal', '(c) oidc-provider', '(d) the bare job'],
     row(
       'exchanges per CPU-second',
       over(({ limit }) => limit),
-      ({ of }) => over((round) => of(round).many.perCpuSecond),
+      (name) => over(({ services }) => services[name].many.perCpuSecond),
     ),
-    row('of (a), round by round', '1', ({ of }) => over((round) => of(round).many.perCpuSecond / round.limit, 2)),
-    row('× (c), round by round', '', ({ of }) =>
-      over((round) => of(round).many.perCpuSecond / round.peer.many.perCpuSecond, 2),
+    row('of (a), round by round', '1', (name) =>
+      over(({ limit, services }) => services[name].many.perCpuSecond / limit, 2),
     ),
-    row('exchanges per second, c = 32', '', ({ of }) => over((round) => of(round).many.exchangesPerSecond)),
-    row('p50 ms, c = 32', '', ({ of }) => over((round) => of(round).many.p50, 2)),
-    row('p99 ms, c = 32', '', ({ of }) => over((round) => of(round).many.p99, 2)),
-    row('p50 ms, c = 1', '', ({ of }) => over((round) => of(round).one.p50, 2)),
-    row('p99 ms, c = 1', '', ({ of }) => over((round) => of(round).one.p99, 2)),
-    row('JavaScript thread, of CPU time', '', ({ of }) => over((round) => of(round).many.mainThreadShare, 2)),
-    row('peak RSS, MiB', '', ({ standing }) => standing.peakMemory.toFixed(0)),
-    row('start of node to first token, ms', '', ({ standing }) => spread(standing.firstToken)),
+    row('× (c), round by round', '', (name) =>
+      over(({ services }) => services[name].many.perCpuSecond / services['oidc-provider'].many.perCpuSecond, 2),
+    ),
+    row('exchanges per second, c = 32', '', (name) => over(({ services }) => services[name].many.exchangesPerSecond)),
+    row('p50 ms, c = 32', '', (name) => over(({ services }) => services[name].many.p50, 2)),
+    row('p99 ms, c = 32', '', (name) => over(({ services }) => services[name].many.p99, 2)),
+    row('p50 ms, c = 1', '', (name) => over(({ services }) => services[name].one.p50, 2)),
+    row('p99 ms, c = 1', '', (name) => over(({ services }) => services[name].one.p99, 2)),
+    row('JavaScript thread, of CPU time', '', (name) => over(({ services }) => services[name].many.mainThreadShare, 2)),
+    row('peak RSS, MiB', '', (name) => standings[name].peakMemory.toFixed(0)),
+    row('start of node to first token, ms', '', (name) => spread(standings[name].firstToken)),
   ];
   return [renderTable(rows), '', ...footnotes(machine, rounds)].join('\n');
 }
@@ -121,11 +122,13 @@ function renderTable(rows: readonly (readonly string[])[]): string {
 
 function footnotes(machine: Machine, rounds: readonly Round[]): string[] {
   const { cpu, cores, memory, kernel, node, pinned, fileSystem } = machine;
-  const busiest = Math.max(...rounds.flatMap(({ ours, peer }) => [ours.many.generatorBusy, peer.many.generatorBusy]));
+  const busiest = Math.max(
+    ...rounds.flatMap(({ services }) => serviceNames.map((name) => services[name].many.generatorBusy)),
+  );
   return [
     `${cpu}, ${cores} cores, ${memory}; ${kernel}; Node ${node}; audit and store on ${fileSystem}.`,
     pinned
-      ? 'Server pinned to core 0, load generator to core 1; first token on core 0 too.'
+      ? `Server pinned to core 0, load generator to core 1; first token on core 0 too. Node's options: ${nodeOptions.join(' ')}.`
       : 'NOT PINNED: taskset (util-linux) or a second core is missing, so server and load generator share cores.',
     `Median (least–most) of ${rounds.length} interleaved rounds. The load generator was at most ${Math.round(busiest * 100)} % busy.`,
     `Load average ${readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')}: other work on the machine makes all of this slower.`,

@@ -8,7 +8,8 @@ import {
   verify,
 } from 'node:crypto';
 import { promisify } from 'node:util';
-import { calculateJwkThumbprint, type JWK } from 'jose';
+import type { JWK } from 'jose';
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 import type { Store } from '../store/store.js';
 import type { SigningAlgorithm } from './signer.js';
 
