@@ -10,7 +10,7 @@ import { createAuditLog } from './audit/audit-log.js';
 import { openFileSink } from './audit/file-sink.js';
 import type { AuditSink } from './audit/log.js';
 import { createStdoutSink } from './audit/stdout-sink.js';
-import type { Configuration } from './config/load.js';
+import type { Configuration } from './config/configuration.js';
 import { createAttest } from './exchange/attest.js';
 import { createPipeline } from './exchange/pipeline.js';
 import { createOutbound } from './outbound.js';

@@ -1,7 +1,7 @@
 /** The files that a configuration names, and that have to be there when the service starts. */
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Configuration } from './load.js';
+import type { Configuration } from './configuration.js';
 import type { Path } from './path.js';
 import type { Finding } from './problem.js';
 

@@ -5,6 +5,7 @@ import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
+import type { Configuration } from './configuration.js';
 import { readYaml } from './document.js';
 import { checkFiles, unreadable } from './files.js';
 import { findingsOf } from './findings.js';
@@ -12,23 +13,9 @@ import { literalHosts } from './hosts.js';
 import { takeNotBuilt } from './not-built.js';
 import { valueAt } from './path.js';
 import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
-import { type ConfiguredAttestor, configurationSchema, expectation, type Sections, sections } from './schema.js';
+import { configurationSchema, expectation, type Sections, sections } from './schema.js';
 
 export { ConfigurationError, renderProblems } from './problem.js';
-
-/** Validated, compiled and frozen. Durations are seconds; paths are absolute, except those in an attestor's options. */
-export interface Configuration extends Omit<Sections, 'attestors' | 'resources' | 'rules' | 'trustDomain'> {
-  /** Absolute. */
-  readonly file: string;
-  /** Of the file, absolute: what relative paths are relative to. */
-  readonly directory: string;
-  readonly trustDomain: string;
-  /** By name. Options as the type validated them; paths in them go through `host.path`. */
-  readonly attestors: ReadonlyMap<string, ConfiguredAttestor>;
-  readonly policy: Policy;
-  /** Addresses that the attestors' URLs have as hosts, as `URL` writes them, IPv6 without brackets. */
-  readonly literalHosts: ReadonlySet<string>;
-}
 
 /** @throws ConfigurationError with every problem of the file */
 export async function loadConfiguration(file: string): Promise<Configuration> {
