@@ -1,6 +1,6 @@
-/** The files that a configuration names, and that have to be there when the service starts. */
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
+/** The files that a configuration names: those that have to be there when the service starts, and those that it writes. */
+import { open, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Configuration } from './configuration.js';
 import type { Path } from './path.js';
 import type { Finding } from './problem.js';
@@ -16,15 +16,32 @@ export async function checkFiles(configuration: Configuration): Promise<Finding[
     }
   }
   const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));
-  return findings.flat();
+  return [...findings.flat(), ...checkWritten(configuration)];
+}
+
+/** Two that write into one file destroy what the other wrote. */
+function checkWritten({ audit, store }: Configuration): Finding[] {
+  const writers = new Map<string, string>();
+  if (store.type === 'embedded') {
+    for (const name of ['data.mdb', 'lock.mdb']) writers.set(join(store.path, name), 'the store');
+  }
+  return audit.sinks.flatMap((sink, index): Finding[] => {
+    if (sink.type !== 'file') return [];
+    const writer = writers.get(sink.path);
+    writers.set(sink.path, `audit.sinks[${index}]`);
+    if (writer === undefined) return [];
+    return [{ path: ['audit', 'sinks', index, 'path'], message: `${writer} writes this file: name another` }];
+  });
 }
 
 async function checkFile(path: Path, file: string): Promise<Finding[]> {
   try {
-    const handle = await open(file, 'r');
-    const isFolder = (await handle.stat()).isDirectory();
-    await handle.close();
-    return isFolder ? [{ path, message: `${file} cannot be read: ${remedies.EISDIR}` }] : [];
+    // First, because opening a pipe waits for its writer.
+    const there = await stat(file);
+    if (there.isDirectory()) return [{ path, message: `${file} cannot be read: ${remedies.EISDIR}` }];
+    if (!there.isFile()) return [{ path, message: `${file} is no file: name a regular one` }];
+    await (await open(file, 'r')).close();
+    return [];
   } catch (cause) {
     return [{ path, message: `${file} cannot be read: ${unreadable(cause)}` }];
   }

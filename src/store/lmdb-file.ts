@@ -40,10 +40,17 @@ async function damageOf(file: string): Promise<string | null> {
     if (pageSize < 512 || !isMeta(first) || !isMeta(second)) return 'it does not begin as an LMDB database does';
     const newest = second.readBigUInt64LE(152) > first.readBigUInt64LE(152) ? second : first;
     const pages = BigInt(Math.floor(size / pageSize));
-    const isThere = (page: bigint) => page === noPage || page < pages;
     const [freeRoot, root, last] = [88, 136, 144].map((at) => newest.readBigUInt64LE(at)) as [bigint, bigint, bigint];
-    if (isThere(freeRoot) && isThere(root) && last < pages + BigInt(maxUnwritten)) return null;
-    return `it has ${pages} pages of ${last + 1n}`;
+    const isThere = (page: bigint) => page === noPage || page < pages;
+    if (!isThere(freeRoot) || !isThere(root) || last >= pages + BigInt(maxUnwritten)) {
+      return `it has ${pages} pages of ${last + 1n}`;
+    }
+    for (const page of [freeRoot, root]) {
+      if (page === noPage) continue;
+      const { buffer } = await handle.read(Buffer.alloc(pageSize), 0, pageSize, Number(page) * pageSize);
+      if (!isTreePage(buffer, page)) return `page ${page}, the root of a tree, is none`;
+    }
+    return null;
   } finally {
     await handle.close();
   }
@@ -53,3 +60,24 @@ const noPage = 0xffff_ffff_ffff_ffffn;
 
 const isMeta = (page: Buffer): boolean =>
   page.readUInt32LE(24) === magic && (page.readUInt32LE(28) & 0xffff) === dataVersion;
+
+/**
+ * A page of a tree begins with its own number, its kind, and where the places of its nodes end and its nodes begin; all
+ * places count from the end of the header.
+ */
+function isTreePage(page: Buffer, number: bigint): boolean {
+  const [flags, lower, upper] = [18, 20, 22].map((at) => page.readUInt16LE(at)) as [number, number, number];
+  const room = page.length - headerBytes;
+  const isTree = (flags & branchOrLeaf) !== 0 && (flags & ~knownFlags) === 0;
+  if (page.readBigUInt64LE(0) !== number || !isTree || lower > upper || upper > room) return false;
+  for (let at = 0; at < lower; at += 2) {
+    const node = page.readUInt16LE(headerBytes + at);
+    if (node < upper || node >= room) return false;
+  }
+  return true;
+}
+
+const headerBytes = 24;
+const branchOrLeaf = 0x03;
+/** Branch, leaf, and that the page was written to and not yet committed. */
+const knownFlags = branchOrLeaf | 0x10;

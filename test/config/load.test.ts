@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -208,6 +209,28 @@ describe('config: loadConfiguration', () => {
     await writeFile(join(folder, 'none.pem'), '');
     await writeFile(join(folder, 'none.yaml'), '');
     await loadConfiguration(file);
+  });
+
+  it('says of a pipe that it is no file, and does not wait for it', async () => {
+    const [file, pipe] = [join(folder, 'piped.yaml'), join(folder, 'pipe')];
+    execFileSync('mkfifo', [pipe]);
+    await writeFile(file, yaml({ more: 'outbound: { ca: { file: pipe } }' }));
+    assert.deepEqual(await problemsOf(file), [[file, 1, 25, `${pipe} is no file: name a regular one`]]);
+  });
+
+  it('refuses a file that two would write', async () => {
+    const file = join(folder, 'written.yaml');
+    const audit = `audit:
+  sinks:
+    - { type: file, path: ./audit.jsonl }
+    - { type: file, path: audit.jsonl }
+    - { type: file, path: store/data.mdb }`;
+    await writeFile(file, yaml({ more: 'store: { type: embedded, path: ./store }', audit }));
+    const problems = await problemsOf(file);
+    assert.deepEqual(
+      problems.map(([, , , message]) => message),
+      ['audit.sinks[0] writes this file: name another', 'the store writes this file: name another'],
+    );
   });
 
   it('says of a file in another encoding that it cannot be read', async () => {

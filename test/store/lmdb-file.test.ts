@@ -31,6 +31,11 @@ describe('the file of the embedded store', () => {
     'cut to 4096 bytes': () => truncate(file, 4096),
     'cut to 8192 bytes': () => truncate(file, 8192),
     'without its second meta': async () => writeFile(file, (await readFile(file)).fill(0, 4096, 8192)),
+    'garbage behind its metas': async () => {
+      const bytes = await readFile(file);
+      await writeFile(file, Buffer.concat([bytes.subarray(0, 8192), randomBytes(bytes.length - 8192)]));
+    },
+    'zeros behind its metas': async () => writeFile(file, (await readFile(file)).fill(0, 8192)),
     'of another version': async () => writeFile(file, (await readFile(file)).fill(9, 28, 32)),
   };
   for (const [what, damage] of Object.entries(damages)) {
@@ -53,7 +58,7 @@ describe('the file of the embedded store', () => {
   it('is taken when it is empty, new, or written', async () => {
     await writeFile(file, '');
     await refuseDamaged(file);
-    for (const rows of [0, 1, 100]) {
+    for (const rows of [0, 1, 100, 1000]) {
       await fill(rows);
       await refuseDamaged(file);
     }

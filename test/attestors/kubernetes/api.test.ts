@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectApiServer } from '../../../attestors/kubernetes/api.js';
@@ -75,6 +76,34 @@ describe('kubernetes API server', () => {
     for (let calls = 0; calls < 3; calls += 1) await server.keys(signal);
     assert.ok(api.requests.length > 3);
     server.close();
+  });
+
+  it('that breaks a kept connection within an answer is unreachable, and asked no more', async () => {
+    const asked: Socket[] = [];
+    const keys = 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"keys":[]}';
+    const breaking = createServer((socket) =>
+      socket
+        .on('error', () => {})
+        .on('data', () => {
+          if (asked.push(socket) === 1) socket.write(keys);
+          else
+            socket.write('HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"ke', () =>
+              setTimeout(() => socket.resetAndDestroy(), 20),
+            );
+        }),
+    );
+    await new Promise<void>((resolve) => breaking.listen(0, '127.0.0.1', resolve));
+    const { port } = breaking.address() as AddressInfo;
+    await writeFile(api.kubeconfig, (await readFile(api.kubeconfig, 'utf8')).replace(/:[0-9]+\/k8s/, `:${port}/k8s`));
+    const server = await connectApiServer(api.kubeconfig);
+    assert.deepEqual(await server.keys(signal), { keys: [] });
+    await refused(server.keys(signal), 'api_unreachable');
+    // What would be a second attempt has its time.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(asked.length, 2);
+    assert.equal(asked[0], asked[1]);
+    server.close();
+    await new Promise((resolve) => breaking.close(resolve));
   });
 
   it('is not asked a third time', async () => {
