@@ -120,6 +120,13 @@ export interface AttestorHost {
   path(relative: string): string;
   /** One line for operators; never with token bytes. */
   warn(message: string): void;
+  /**
+   * Says that a workload is gone, or is not trusted any more: tokens that were issued to it until now stop being active.
+   * Never rejects: the host tries again until its store has it. @param reason a stable code, such as `pod_deleted`
+   */
+  ended(instance: string, reason: string): void;
+  /** Instances of this attestor that hold tokens which have not expired, those of an earlier run included. */
+  instances(): readonly string[];
 }
 
 /** Given with each call of `attest`. */
@@ -128,12 +135,25 @@ export interface AttestCall {
   signal(): AbortSignal;
 }
 
+/** What an attestor keeps of its platform, so that an exchange need not ask: for `/readyz` and the metrics. */
+export interface Watched {
+  /** Such as `pods`. */
+  readonly kind: string;
+  /** False: what depends on it is unknown at present. */
+  readonly known: boolean;
+  /** Seconds since it was known to be complete; null: never yet. */
+  readonly age: number | null;
+  readonly objects: number;
+}
+
 export interface Attestor {
   /** Its key in the configuration. */
   readonly name: string;
   readonly accepts: readonly Route[];
   /** @throws Rejected (the evidence's fault), Unavailable (a dependency's) */
   attest(evidence: Evidence, call: AttestCall): Promise<Attestation>;
+  /** Left out by attestors that keep nothing. */
+  watched?(): readonly Watched[];
   close(): Promise<void>;
 }
 

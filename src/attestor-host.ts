@@ -47,6 +47,8 @@ export function createHost(options: HostOptions): Host {
           return keys;
         },
         verifyJwt: (jwt, keys, expect) => verifyJwt(jwt, keys as HostKeySet, expect, now()),
+        ended: () => {},
+        instances: () => [],
         spiffeId: (...segments) => `spiffe://${trustDomain}/${segments.map(spiffeSegment).join('/')}`,
       });
     },
