@@ -1,7 +1,13 @@
 /** What the cluster tests make in a real cluster, any that `KUBECONFIG` names, and take away again. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
+import {
+  CoreV1Api,
+  KubeConfig,
+  RbacAuthorizationV1Api,
+  type V1ObjectMeta,
+  type V1PodSpec,
+} from '@kubernetes/client-node';
 
 export interface TestCluster {
   readonly issuer: string;
@@ -14,12 +20,20 @@ export interface TestCluster {
   createServiceAccount(name: string): Promise<void>;
   /** What a service account of ours needs: TokenReviews, by a role of exactly that. */
   allowReviews(serviceAccount: string): Promise<void>;
-  createPod(name: string, serviceAccount: string): Promise<void>;
+  /** @param more of its specification; @returns the pod's uid */
+  createPod(name: string, serviceAccount: string, more?: PodParts): Promise<string>;
   /** With no grace period: it is gone when this resolves. */
   deletePod(name: string): Promise<void>;
+  /** For what a test wants to change. */
+  readonly core: CoreV1Api;
   /** PEM. */
   readonly ca: string;
   close(): Promise<void>;
+}
+
+export interface PodParts {
+  readonly metadata?: V1ObjectMeta;
+  readonly spec?: Partial<V1PodSpec>;
 }
 
 export async function useCluster(kubeconfig: string): Promise<TestCluster> {
@@ -77,6 +91,7 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
         : await readFile(cluster.caFile, 'utf8'),
     namespace,
     node,
+    core,
     token,
     createServiceAccount,
     async allowReviews(serviceAccount) {
@@ -94,10 +109,18 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
         () => rbac.deleteClusterRole({ name: reviewer }),
       );
     },
-    async createPod(name, serviceAccountName) {
+    async createPod(name, serviceAccountName, more = {}) {
       const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }];
-      const spec = { serviceAccountName, nodeName: node, containers, automountServiceAccountToken: false };
-      await core.createNamespacedPod({ namespace, body: { metadata: { name, labels }, spec } });
+      const spec = {
+        serviceAccountName,
+        nodeName: node,
+        containers,
+        automountServiceAccountToken: false,
+        ...more.spec,
+      };
+      const metadata = { name, ...more.metadata, labels: { ...labels, ...more.metadata?.labels } };
+      const { metadata: made } = await core.createNamespacedPod({ namespace, body: { metadata, spec } });
+      return made?.uid ?? '';
     },
     async deletePod(name) {
       await core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 });
