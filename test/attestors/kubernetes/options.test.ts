@@ -84,7 +84,7 @@ describe('kubernetes options', () => {
       [
         'an environment for no namespace',
         { issuer, keys, environment: { namespaces: {} } },
-        'environment',
+        'environment.namespaces',
         /namespaces/,
       ],
       ['pins, which are not built', { issuer, keys, pin: 'none' }, '', /pin/],
