@@ -11,6 +11,7 @@ import {
 import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
 import type { Signer } from './signing/signer.js';
+import { createMetrics } from './telemetry/metrics.js';
 
 type Handler = (ctx: Context) => Promise<void> | void;
 type Warn = (message: string) => void;
@@ -49,11 +50,13 @@ function pathOf(url = ''): string {
 }
 
 export function createHealthListener(room: HealthRoom, warn: Warn): RequestListener {
-  const json = (value: () => unknown): Handler => get('application/json', 'no-store', value);
+  const json = (value: () => unknown): Handler => get('application/json', 'no-store', () => JSON.stringify(value()));
+  const metrics = createMetrics(room);
   return createKoa(
     new Map<string, Handler>([
       ['/healthz', json(alive)],
       ['/readyz', json(() => readiness(room))],
+      ['/metrics', get(metrics.contentType, 'no-store', metrics.text)],
     ]),
     warn,
   );
@@ -80,17 +83,19 @@ function createKoa(routes: ReadonlyMap<string, Handler>, warn: Warn): RequestLis
   return (req, res) => void callback(req, res);
 }
 
-const cached = (type: string, value: () => unknown): Handler => get(type, `public, max-age=${cacheable}`, value);
+const cached = (type: string, value: () => unknown): Handler =>
+  get(type, `public, max-age=${cacheable}`, () => JSON.stringify(value()));
 
-function get(type: string, cacheControl: string, value: () => unknown): Handler {
-  return (ctx) => {
+function get(type: string, cacheControl: string, text: () => string | Promise<string>): Handler {
+  return async (ctx) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       ctx.set('Allow', 'GET, HEAD');
       answer(ctx, 405, { error: 'method_not_allowed' });
       return;
     }
+    const body = await text();
     ctx.status = 200;
-    ctx.body = JSON.stringify(value());
+    ctx.body = body;
     ctx.set({ 'Content-Type': type, 'Cache-Control': cacheControl });
   };
 }

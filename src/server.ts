@@ -80,7 +80,12 @@ async function open(
   const { now, warn } = around;
   const pipeline = createPipeline({ issuer, signer, attest, policy, audit, deployment, now, warn });
   const health = createHealthListener(
-    { policyRevision: policy.revision, keys: host.keyStatus, suppressed: audit.suppressed },
+    {
+      policyRevision: policy.revision,
+      keys: host.keyStatus,
+      suppressed: audit.suppressed,
+      watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),
+    },
     warn,
   );
   const listener = createPublicListener({ issuer, signer, pipeline, warn });
