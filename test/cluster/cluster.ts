@@ -1,6 +1,7 @@
 /** What the cluster tests make in a real cluster, any that `KUBECONFIG` names, and take away again. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { Agent, type RequestOptions, request } from 'node:https';
 import {
   CoreV1Api,
   KubeConfig,
@@ -22,6 +23,8 @@ export interface TestCluster {
   allowReviews(serviceAccount: string): Promise<void>;
   /** @param more of its specification; @returns the pod's uid */
   createPod(name: string, serviceAccount: string, more?: PodParts): Promise<string>;
+  /** `agent-0` and so on, fast. */
+  createPods(count: number, serviceAccount: string): Promise<void>;
   /** With no grace period: it is gone when this resolves. */
   deletePod(name: string): Promise<void>;
   /** For what a test wants to change. */
@@ -122,6 +125,20 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
       const { metadata: made } = await core.createNamespacedPod({ namespace, body: { metadata, spec } });
       return made?.uid ?? '';
     },
+    async createPods(count, serviceAccountName) {
+      const connection = await connect(config);
+      const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }];
+      const spec = { serviceAccountName, nodeName: node, containers, automountServiceAccountToken: false };
+      let next = 0;
+      const one = async () => {
+        for (let index = next++; index < count; index = next++) {
+          const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: `agent-${index}`, labels }, spec };
+          await connection.post(`/api/v1/namespaces/${namespace}/pods`, body);
+        }
+      };
+      await Promise.all(Array.from({ length: 16 }, one));
+      connection.close();
+    },
     async deletePod(name) {
       await core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 });
     },
@@ -131,5 +148,25 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
       if (existing === undefined) await core.deleteNode({ name: node });
       await core.deleteNamespace({ name: namespace });
     },
+  };
+}
+
+/** The library's client opens a connection for each call. */
+async function connect(config: KubeConfig) {
+  const agent = new Agent({ keepAlive: true });
+  const options: RequestOptions = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  await config.applyToHTTPSOptions(options);
+  return {
+    post: (path: string, body: unknown) =>
+      new Promise<void>((resolve, reject) => {
+        const url = new URL(path, config.getCurrentCluster()?.server);
+        request(url, { ...options, agent }, (response) => {
+          response.resume().on('end', resolve);
+          if (response.statusCode !== 201) reject(new Error(`${path}: ${response.statusCode}`));
+        })
+          .on('error', reject)
+          .end(JSON.stringify(body));
+      }),
+    close: () => agent.destroy(),
   };
 }
