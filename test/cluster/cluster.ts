@@ -8,6 +8,7 @@ import {
   RbacAuthorizationV1Api,
   type V1ObjectMeta,
   type V1PodSpec,
+  type V1PolicyRule,
 } from '@kubernetes/client-node';
 
 export interface TestCluster {
@@ -17,10 +18,10 @@ export interface TestCluster {
   /** The pod's node. */
   readonly node: string;
   /** A token from the TokenRequest API. @param audience left out: the API server's own */
-  token(options: { serviceAccount: string; pod?: string; audience?: string }): Promise<string>;
+  token(options: { serviceAccount: string; pod?: string; audience?: string; seconds?: number }): Promise<string>;
   createServiceAccount(name: string): Promise<void>;
-  /** What a service account of ours needs: TokenReviews, by a role of exactly that. */
-  allowReviews(serviceAccount: string): Promise<void>;
+  /** Binds a cluster role of exactly these rules. */
+  allow(serviceAccount: string, rules: readonly V1PolicyRule[]): Promise<void>;
   /** @param more of its specification; @returns the pod's uid */
   createPod(name: string, serviceAccount: string, more?: PodParts): Promise<string>;
   /** `agent-0` and so on, fast. */
@@ -46,7 +47,6 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
   const rbac = config.makeApiClient(RbacAuthorizationV1Api);
   const suffix = randomBytes(4).toString('hex');
   const namespace = `counterseal-test-${suffix}`;
-  const reviewer = `${namespace}-reviewer`;
   const undo: (() => Promise<unknown>)[] = [];
   const labels = { 'app.kubernetes.io/part-of': 'counterseal-test' };
   await core.createNamespace({ body: { metadata: { name: namespace, labels } } });
@@ -69,13 +69,13 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
     },
   });
 
-  const token: TestCluster['token'] = async ({ serviceAccount, pod, audience }) => {
+  const token: TestCluster['token'] = async ({ serviceAccount, pod, audience, seconds = 600 }) => {
     const boundObjectRef = pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod } };
     const audiences = audience === undefined ? [] : [audience];
     const { status } = await core.createNamespacedServiceAccountToken({
       name: serviceAccount,
       namespace,
-      body: { spec: { audiences, expirationSeconds: 600, ...boundObjectRef } },
+      body: { spec: { audiences, expirationSeconds: seconds, ...boundObjectRef } },
     });
     return status?.token ?? '';
   };
@@ -97,19 +97,19 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
     core,
     token,
     createServiceAccount,
-    async allowReviews(serviceAccount) {
-      const rules = [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }];
-      await rbac.createClusterRole({ body: { metadata: { name: reviewer, labels }, rules } });
+    async allow(serviceAccount, rules) {
+      const role = `${namespace}-${serviceAccount}`;
+      await rbac.createClusterRole({ body: { metadata: { name: role, labels }, rules: [...rules] } });
       await rbac.createClusterRoleBinding({
         body: {
-          metadata: { name: reviewer, labels },
-          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: reviewer },
+          metadata: { name: role, labels },
+          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
           subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace }],
         },
       });
       undo.push(
-        () => rbac.deleteClusterRoleBinding({ name: reviewer }),
-        () => rbac.deleteClusterRole({ name: reviewer }),
+        () => rbac.deleteClusterRoleBinding({ name: role }),
+        () => rbac.deleteClusterRole({ name: role }),
       );
     },
     async createPod(name, serviceAccountName, more = {}) {
