@@ -325,7 +325,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
   policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
-  clients: ['', { more: 'clients: {}' }, '1:1: clients'],
   conditions: ['', { more: 'conditions: {}' }, '1:1: conditions'],
   'attestors.*.type=aws': [
     '',

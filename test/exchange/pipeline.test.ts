@@ -55,6 +55,7 @@ function rooms(changes: Partial<Rooms> = {}) {
     },
     attest: async () => attestation,
     policy,
+    revocation: { note: () => undefined },
     audit: {
       append: async (record) => void records.push(keep(auditLine(record), policy)),
       admit: () => true,
