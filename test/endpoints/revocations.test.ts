@@ -1,5 +1,7 @@
 /** The cascade as resource servers see it: `/introspect` and `GET /revocations` after an instance has ended. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   accessToken,
   callerToken,
@@ -72,7 +74,9 @@ describe('revocation of a deleted pod', () => {
   prod-us: { type: kubernetes, issuer: "https://kubernetes.default.svc", keys: { jwksFile: jwks.json } }`;
     const more = clients.replace('prod-eu', 'prod-us');
     const { folder, cluster } = service;
-    service = await startWithClients({ folder, cluster, attestors, more, rules: '{}', now: () => now });
+    // Another policy: its records are decided again with it, those before with theirs.
+    const prepare = () => rm(join(folder, 'audit.jsonl'));
+    service = await startWithClients({ folder, cluster, attestors, more, rules: '{}', prepare, now: () => now });
     assert.deepEqual(await active(token), { active: false });
   });
 
