@@ -70,7 +70,7 @@ const store = z
     }),
   ])
   .prefault({ type: 'embedded' })
-  .describe('Where signing keys and claims are kept.');
+  .describe('Where signing keys, claims and revocations are kept.');
 
 const signing = object('a map with algorithms', {
   algorithms: z
