@@ -92,9 +92,7 @@ export async function openRevocation({ log, now, warn }: RevocationRoom): Promis
 
   function learnEnded(entry: EndedEntry): void {
     const { key, before, reason } = entry;
-    const known = endings.latest(key);
     endings.learn(entry);
-    if (known !== undefined && known.before >= before) return;
     const taken = ledger.take(key, before);
     hold(key, Object.freeze({ before, reason }), taken);
     // What we issued after that end and before we heard of it was issued on trust that was gone.

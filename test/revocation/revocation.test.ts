@@ -102,6 +102,16 @@ describe('revocation: one process', () => {
     });
   }
 
+  it('race: a request from before an end gets no token on what later ones have had covered', async () => {
+    await room.note(issue());
+    now = start + 0.5;
+    room.ended('prod-eu', 'pod:1', 'node_not_ready');
+    now = start + 2;
+    await room.note(issue({ issuedAt: now }));
+    const late = issue({ attestedAt: start + 0.2, issuedAt: now });
+    await assert.rejects(async () => room.note(late), refusal(Rejected, 'instance_ended'));
+  });
+
   it('race: an instance ends while its entry is being written: no token', async () => {
     let release = () => {};
     watched.hold = new Promise((resolve) => {
