@@ -15,7 +15,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'signing.masterKey' },
   { key: 'signing.type', block: true },
   { key: 'policy' },
-  { key: 'clients' },
   { key: 'conditions' },
   { key: 'attestors.*.type=aws', block: true },
   { key: 'attestors.*.type=azure', block: true },

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
 import { isLoopback, name, text } from '../../attestors/options.js';
-import { resourcesSchema, rulesSchema } from '../policy/schema.js';
+import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
 
 /** A strict map that says what was expected; an unknown key keeps its own message. */
@@ -70,7 +70,7 @@ const store = z
     }),
   ])
   .prefault({ type: 'embedded' })
-  .describe('Where signing keys and claims are kept.');
+  .describe('Where signing keys, claims and revocations are kept.');
 
 const signing = object('a map with algorithms', {
   algorithms: z
@@ -169,6 +169,7 @@ export const sections = {
   outbound,
   attestors,
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
+  clients: clientsSchema.prefault({}).describe('Who may introspect tokens, by name: resource servers, as a rule.'),
   rules: rulesSchema.describe('Who gets what, by name. Nothing is granted but what stands here.'),
 };
 
