@@ -85,7 +85,19 @@ export type KeySource =
 export interface KeySet {
   /** Loads the keys once at start; a failure is reported as a warning, and `verifyJwt` says *unavailable* until it works. */
   ready(): Promise<void>;
+  status(): KeySetStatus;
   close(): void;
+}
+
+export interface KeySetStatus {
+  /** Of the source, such as the file as it was named. */
+  readonly name: string;
+  /** How many are usable. */
+  readonly keys: number;
+  /** Since the last load that worked; null when none has. */
+  readonly ageSeconds: number | null;
+  /** Of the last load; null when it worked. Holds nothing that an upstream sent. */
+  readonly lastError: string | null;
 }
 
 export interface JwtExpectations {
