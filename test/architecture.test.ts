@@ -90,7 +90,8 @@ const roomOf = (file: string) =>
 
 /** Each room, and the rooms that it may import from. */
 const may: Readonly<Record<string, readonly string[]>> = {
-  main: ['config', 'server', 'policy'],
+  main: ['config', 'doctor', 'server', 'policy'],
+  doctor: ['attestor-host', 'attestors', 'config', 'outbound'],
   server: ['app', 'attestor-host', 'attestors', 'audit', 'config', 'exchange', 'outbound', 'signing', 'store'],
   app: ['endpoints', 'exchange', 'signing'],
   'attestor-host': ['attestors', 'jwt', 'outbound'],
