@@ -80,6 +80,20 @@ async function* reach({ options: { api }, host }: Examined): AsyncGenerator<Find
   return undefined;
 }
 
+/**
+ * The issuer of a cluster of which nothing is known yet.
+ * @param where `in-cluster`, or the absolute path of a kubeconfig file
+ * @throws Fault, Unavailable
+ */
+export async function discoverIssuer(where: string, signal: AbortSignal): Promise<string> {
+  const connection = await open(where);
+  try {
+    return await clusterIssuer(connection, signal);
+  } finally {
+    connection.close();
+  }
+}
+
 async function open(where: string): Promise<Connection> {
   try {
     return await connect(where);

@@ -1,9 +1,9 @@
 /** `counterseal cluster add`: the block of a Kubernetes attestor, printed only when everything that it needs works. */
 import { resolve } from 'node:path';
 import { stringify } from 'yaml';
-import { connect } from '../../attestors/kubernetes/connection.js';
+import { discoverIssuer } from '../../attestors/kubernetes/doctor.js';
 import { kubernetes } from '../../attestors/kubernetes/index.js';
-import { clusterIssuer } from '../../attestors/kubernetes/self.js';
+import { attempt } from '../../attestors/kubernetes/step.js';
 import { name as attestorName } from '../../attestors/options.js';
 import { checkAttestors } from '../config/across.js';
 import type { Configuration } from '../config/configuration.js';
@@ -38,7 +38,7 @@ export async function addCluster(
   configuration: Configuration | undefined,
   tell: (line: string) => void,
 ): Promise<string> {
-  const block = await blockOf(options);
+  const block = await blockOf(options, tell);
   const attestor = validate(name, block, configuration);
   await examine(name, attestor, roomFor(block, configuration), tell);
   for (const note of notesOn(block)) tell(`note: ${note}`);
@@ -46,12 +46,12 @@ export async function addCluster(
 }
 
 /** Only what differs from the defaults. */
-async function blockOf(options: ClusterOptions): Promise<Block> {
+async function blockOf(options: ClusterOptions, tell: (line: string) => void): Promise<Block> {
   const { audience } = options;
   const common = audience === undefined ? {} : { audience };
   const api = apiOf(options);
   if (api !== undefined) {
-    return { type: 'kubernetes', issuer: await discoverIssuer(api), ...common, api, review: true };
+    return { type: 'kubernetes', issuer: await issuerOf(api, tell), ...common, api, review: true };
   }
   const { issuer, jwksUri, jwksFile } = options;
   if (issuer === undefined || (jwksUri === undefined) === (jwksFile === undefined)) throw new Error(whichCluster);
@@ -71,13 +71,15 @@ function apiOf({ kubeconfig, inCluster, issuer, jwksUri, jwksFile }: ClusterOpti
   return kubeconfig === undefined ? 'in-cluster' : { kubeconfig: resolve(kubeconfig) };
 }
 
-async function discoverIssuer(api: Api): Promise<string> {
-  const connection = await connect(api === 'in-cluster' ? api : api.kubeconfig);
-  try {
-    return await clusterIssuer(connection, AbortSignal.timeout(10_000));
-  } finally {
-    connection.close();
-  }
+async function issuerOf(api: Api, tell: (line: string) => void): Promise<string> {
+  let issuer = '';
+  const finding = await attempt('discovery', async (signal) => {
+    issuer = await discoverIssuer(api === 'in-cluster' ? api : api.kubeconfig, signal);
+    return issuer;
+  });
+  if (finding.outcome === 'ok') return issuer;
+  for (const line of renderFinding(finding)) tell(line);
+  throw new Error('the issuer of the cluster is not known: mend what failed, and add the cluster then');
 }
 
 /** @throws Error with all that is wrong with the block by itself, and beside the attestors that there are */
