@@ -125,12 +125,14 @@ const loadKeys =
     await keySet.ready();
     const { keys, name, lastError } = keySet.status();
     keySet.close();
-    if (lastError !== null) throw new Fault(`no keys from ${name}: ${lastError}`, keysFix(source, cluster));
+    if (lastError !== null) throw new Fault(`no keys from ${name}: ${lastError}`, keysFix(source, host, cluster));
     return `${keys} usable ${keys === 1 ? 'key' : 'keys'} from ${name}`;
   };
 
-function keysFix(source: KeySource, cluster: Cluster | undefined): string {
-  if ('file' in source) return `write the cluster's keys there: kubectl get --raw /openid/v1/jwks > ${source.file}`;
+function keysFix(source: KeySource, host: AttestorHost, cluster: Cluster | undefined): string {
+  if ('file' in source) {
+    return `write the cluster's keys there: kubectl get --raw /openid/v1/jwks > ${host.path(source.file)}`;
+  }
   if ('uri' in source) {
     return `make ${source.uri} answer this machine: outbound.allow admits private networks, outbound.ca certificate authorities; else save it and use keys: { jwksFile: FILE }`;
   }

@@ -233,7 +233,7 @@ describe('kubernetes doctor', () => {
       'there is no key file': [
         'keys',
         /no keys from none\.json: .*ENOENT/,
-        /kubectl get --raw \/openid\/v1\/jwks > none\.json$/,
+        /kubectl get --raw \/openid\/v1\/jwks > \/\S+\/none\.json$/,
         {},
         { keys: { jwksFile: 'none.json' } },
       ],
