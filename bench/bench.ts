@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: (a) the crypto limit, (b) our service, (c) oidc-provider with the same exchange and (d) the bare job, in
- * turns in one run. Fails when an answer is wrong, never because of a number.
+ * `npm run bench`: (a) the crypto limit, (b) our service, (c) oidc-provider with the same exchange, (d) the bare job, and
+ * (e) our service while it watches a cluster of 5,000 pods of which 50 change each second; in turns in one run. Fails when an answer is wrong, never because of a number.
  *
  *   --rounds N   default 5            --seconds N   of each measurement, default 5
  *   --quick      one round of 1 s     --json FILE   the numbers as well

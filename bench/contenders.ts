@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
-import { fileOf, type Server, startServer } from './processes.js';
+import { fileOf, type Server, startBesideService, startServer } from './processes.js';
 import type { ServiceName } from './report.js';
 import { writeConfiguration } from './server-counterseal.js';
 import { formOf, issuer, type Material, oidcClient, readExchanges } from './workload.js';
@@ -15,18 +15,23 @@ export interface Contender {
   start(options?: readonly string[]): Promise<Server>;
 }
 
+/** What (e) watches. */
+const watchedPods = 5_000;
+const changesPerSecond = 50;
+
 export function createContenders(folder: string, material: Material): readonly Contender[] {
   let starts = 0;
+  const startOurs = (options: readonly string[], api?: string) => {
+    const own = join(folder, `counterseal-${starts++}`);
+    mkdirSync(own);
+    const configuration = writeConfiguration(own, material, api);
+    return startServer([...options, fileOf('../src/main.js'), 'serve', '--config', configuration]);
+  };
   return Object.freeze<Contender[]>([
     {
       name: 'counterseal',
       clientId: null,
-      start: (options = []) => {
-        const own = join(folder, `counterseal-${starts++}`);
-        mkdirSync(own);
-        const configuration = writeConfiguration(own, material);
-        return startServer([...options, fileOf('../src/main.js'), 'serve', '--config', configuration]);
-      },
+      start: (options = []) => startOurs(options),
     },
     {
       name: 'oidc-provider',
@@ -37,6 +42,20 @@ export function createContenders(folder: string, material: Material): readonly C
       name: 'bare job',
       clientId: null,
       start: (options = []) => startServer([...options, fileOf('server-bare.js'), material.jwksFile]),
+    },
+    {
+      name: 'watching',
+      clientId: null,
+      start: async (options = []) => {
+        const parameters = [material.exchangesFile, `${watchedPods}`, `${changesPerSecond}`];
+        const cluster = await startBesideService([fileOf('watched-cluster.js'), ...parameters]);
+        const server = await startOurs(options, cluster.url);
+        const stop = async () => {
+          await server.stop();
+          await cluster.stop();
+        };
+        return { ...server, stop };
+      },
     },
   ]);
 }

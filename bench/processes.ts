@@ -43,9 +43,15 @@ export interface Server {
 /** Of every service: under load, V8 otherwise lets the space of young objects grow by what is no gain here. */
 export const nodeOptions: readonly string[] = ['--max-semi-space-size=4'];
 
+export const startServer = (args: readonly string[]): Promise<Server> =>
+  listening(start(serviceCore, [...nodeOptions, ...args]), args);
+
+/** What a server under test needs beside it. */
+export const startBesideService = (args: readonly string[]): Promise<Server> =>
+  listening(start(generatorCore, args), args);
+
 /** Resolves when the server says `listening on URL`. */
-export async function startServer(args: readonly string[]): Promise<Server> {
-  const child = start(serviceCore, [...nodeOptions, ...args]);
+async function listening(child: ChildProcess, args: readonly string[]): Promise<Server> {
   const exited = once(child, 'exit');
   let said = '';
   const url = await new Promise<string>((resolve, reject) => {

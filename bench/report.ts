@@ -5,7 +5,7 @@ import { canPin, nodeOptions } from './processes.js';
 import type { ProfileSummary } from './profile.js';
 
 /** In the order of the columns. */
-export const serviceNames = ['counterseal', 'oidc-provider', 'bare job'] as const;
+export const serviceNames = ['counterseal', 'oidc-provider', 'bare job', 'watching'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
 export interface Measured {
@@ -89,7 +89,7 @@ export function renderResults({ machine, rounds, standings }: Results): string {
   ];
   const over = (value: (round: Round) => number, digits?: number) => spread(rounds.map(value), digits);
   const rows = [
-    ['', '(a) crypto limit', '(b) counterseal', '(c) oidc-provider', '(d) the bare job'],
+    ['', '(a) crypto limit', '(b) counterseal', '(c) oidc-provider', '(d) the bare job', '(e) (b), watching'],
     row(
       'exchanges per CPU-second',
       over(({ limit }) => limit),
@@ -100,6 +100,9 @@ export function renderResults({ machine, rounds, standings }: Results): string {
     ),
     row('× (c), round by round', '', (name) =>
       over(({ services }) => services[name].many.perCpuSecond / services['oidc-provider'].many.perCpuSecond, 2),
+    ),
+    row('of (b), round by round', '', (name) =>
+      over(({ services }) => services[name].many.perCpuSecond / services.counterseal.many.perCpuSecond, 2),
     ),
     row('exchanges per second, c = 32', '', (name) => over(({ services }) => services[name].many.exchangesPerSecond)),
     row('p50 ms, c = 32', '', (name) => over(({ services }) => services[name].many.p50, 2)),

@@ -9,8 +9,11 @@ import { clusterIssuer, issuer, type Material, type Workload, workloads } from '
 
 const attestor = 'prod-eu';
 
-/** @returns the configuration file; the service keeps its state in the same folder */
-export function writeConfiguration(folder: string, { jwksFile }: Material): string {
+/**
+ * @param api of a cluster that is watched; left out: none is
+ * @returns the configuration file; the service keeps its state in the same folder
+ */
+export function writeConfiguration(folder: string, { jwksFile }: Material, api?: string): string {
   const file = join(folder, 'counterseal.yaml');
   const configuration = {
     issuer,
@@ -20,7 +23,14 @@ export function writeConfiguration(folder: string, { jwksFile }: Material): stri
     health: { host: '127.0.0.1', port: 0 },
     store: { type: 'embedded', path: join(folder, 'store') },
     audit: { durability: 'strict', sinks: [{ type: 'file', path: join(folder, 'audit.jsonl') }] },
-    attestors: { [attestor]: { type: 'kubernetes', issuer: clusterIssuer, keys: { jwksFile } } },
+    attestors: {
+      [attestor]: {
+        type: 'kubernetes',
+        issuer: clusterIssuer,
+        keys: { jwksFile },
+        ...(api ? watching(folder, api) : {}),
+      },
+    },
     resources: Object.fromEntries(
       workloads.map(({ resource, scope }) => [resource, { scope: [scope, 'admin'], lifetime: '10m' }]),
     ),
@@ -28,6 +38,15 @@ export function writeConfiguration(folder: string, { jwksFile }: Material): stri
   };
   writeFileSync(file, stringify(configuration));
   return file;
+}
+
+function watching(folder: string, server: string) {
+  const kubeconfig = join(folder, 'kubeconfig');
+  const [name, user] = ['bench', { token: 'bench' }];
+  const contexts = [{ name, context: { cluster: name, user: name } }];
+  const clusters = [{ name, cluster: { server } }];
+  writeFileSync(kubeconfig, stringify({ 'current-context': name, contexts, clusters, users: [{ name, user }] }));
+  return { api: { kubeconfig }, live: {} };
 }
 
 /** One that grants what is asked for, and two that are looked at and do not apply. */

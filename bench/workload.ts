@@ -30,6 +30,8 @@ export const workloads: readonly Workload[] = [
   workload('shop', 'inventory', 'https://warehouse.example', 'read:stock'),
 ];
 
+const serviceAccountUids = new Map(workloads.map(({ serviceAccount }) => [serviceAccount, randomUUID()]));
+
 /** One exchange to be asked for, and what the answer must hold. */
 export interface Exchange extends Workload {
   readonly token: string;
@@ -88,7 +90,7 @@ function projectedToken({ namespace, serviceAccount }: Workload, kid: string, ke
         namespace,
         node: { name: 'node-1', uid: '6dd7dc2a-3f3a-4c8e-9a51-0d5b6f3f5f10' },
         pod: { name: pod, uid: randomUUID() },
-        serviceaccount: { name: serviceAccount, uid: '8a81422f-8a5e-4d0b-9d3d-6a0f0b7d3c21' },
+        serviceaccount: { name: serviceAccount, uid: serviceAccountUids.get(serviceAccount) },
         warnafter: now + 3607,
       },
       nbf: now,

@@ -51,10 +51,9 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
   const labels = { 'app.kubernetes.io/part-of': 'counterseal-test' };
   await core.createNamespace({ body: { metadata: { name: namespace, labels } } });
 
-  // An API server without nodes gets one, as if a kubelet had registered it.
-  const existing = (await core.listNode()).items[0]?.metadata?.name;
-  const node = existing ?? `counterseal-node-${suffix}`;
-  if (existing === undefined) await core.createNode({ body: { metadata: { name: node, labels } } });
+  // A node as if a kubelet had registered it: on one that is real, the kubelet would have a say in what tests do to pods.
+  const node = `counterseal-node-${suffix}`;
+  await core.createNode({ body: { metadata: { name: node, labels } } });
 
   // The keys are public, but only some clusters show them to everybody.
   await rbac.createClusterRoleBinding({
@@ -145,7 +144,7 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
     async close() {
       for (const step of undo) await step();
       await rbac.deleteClusterRoleBinding({ name: namespace });
-      if (existing === undefined) await core.deleteNode({ name: node });
+      await core.deleteNode({ name: node });
       await core.deleteNamespace({ name: namespace });
     },
   };
