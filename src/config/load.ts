@@ -92,12 +92,14 @@ function typesByName(values: unknown, findings: readonly Finding[]): Map<string,
 
 /** @param findings gets what the policy says that cannot be meant */
 function compile(valid: Partial<Sections>, values: unknown, findings: Finding[]): Policy | undefined {
-  const { environment, resources, rules } = valid;
+  const { environment, resources, conditions, rules } = valid;
   const attestors = typesByName(values, findings);
   if (attestors === undefined || environment === undefined || resources === undefined || rules === undefined)
     return undefined;
+  // A condition that is not built was taken out of the values, and rules may name it.
+  if (conditions === undefined || findings.some(({ path }) => path[0] === 'conditions')) return undefined;
   try {
-    return compilePolicy({ resources, rules, attestors, environment });
+    return compilePolicy({ resources, conditions, rules, attestors, environment });
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     for (const problem of error.problems) {
@@ -109,7 +111,7 @@ function compile(valid: Partial<Sections>, values: unknown, findings: Finding[])
 
 function configurationOf(
   file: string,
-  { attestors, resources: _, rules: __, trustDomain, ...parsed }: Sections,
+  { attestors, conditions: _, resources: __, rules: ___, trustDomain, ...parsed }: Sections,
   policy: Policy,
   hosts: ReadonlySet<string>,
 ): Configuration {

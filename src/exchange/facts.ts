@@ -1,8 +1,10 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
-import type { Facts } from '../policy/facts.js';
+import type { Policy } from '../policy/compile.js';
+import type { Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 
-export function gatherFacts(attestation: Attestation, now: number): Facts {
+/** Of the facts of posture, those that a rule about this attestor reads. */
+export function gatherFacts(policy: Policy, attestation: Attestation, now: number): Facts {
   const { attestor, environment, selectors, unknownSelectors, vouchesUntil } = attestation;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
   const { podless } = attestation.facts;
@@ -16,7 +18,36 @@ export function gatherFacts(attestation: Attestation, now: number): Facts {
       selectors,
       unknown,
       podless: podless !== undefined && podless.value !== false,
+      posture: gatherPosture(policy.attestors.get(attestor)?.reads ?? [], attestation.facts),
       vouchesUntil,
     }),
   });
 }
+
+const noPosture: WorkloadFacts['posture'] = Object.freeze({});
+
+function gatherPosture(reads: readonly string[], facts: Attestation['facts']): WorkloadFacts['posture'] {
+  if (reads.length === 0) return noPosture;
+  const posture: Record<string, ObservedFact> = {};
+  for (const name of reads) {
+    const full = `posture.${name}`;
+    const fact = Object.hasOwn(facts, full) ? facts[full] : undefined;
+    if (fact === undefined) continue;
+    posture[name] = Object.freeze({ value: plainValue(fact.value), observedAt: fact.observedAt });
+  }
+  return Object.freeze(posture);
+}
+
+/** Longest text of a fact, in UTF-16 units, and longest list: what is beyond them is as good as not readable. */
+const longest = 512;
+const mostItems = 256;
+
+/** A copy that a record can hold, and that nobody changes; null for whatever else an attestor may give. */
+function plainValue(value: unknown): FactValue {
+  if (typeof value === 'boolean' || isShortText(value)) return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (!Array.isArray(value) || value.length > mostItems || !value.every(isShortText)) return null;
+  return Object.freeze([...value]);
+}
+
+const isShortText = (value: unknown): value is string => typeof value === 'string' && value.length <= longest;

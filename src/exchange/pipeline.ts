@@ -49,7 +49,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const attestation = await rooms.attest(request.evidence, trail.decisionId);
   trail.attestation = attestation;
   checkClient(request.client, attestation);
-  const facts = gatherFacts(attestation, rooms.now() / 1000);
+  const facts = gatherFacts(rooms.policy, attestation, rooms.now() / 1000);
   trail.facts = facts;
   const decision = decide(rooms.policy, facts, request.asked);
   trail.decision = decision;

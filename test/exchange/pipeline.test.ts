@@ -15,10 +15,11 @@ import { calendar, grantType, jwtType, startService } from '../support/service.j
 const now = 1_800_000_000;
 const policy = compilePolicy({
   resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),
+  conditions: {},
   rules: rulesSchema.parse({
     one: { workload: { attestor: 'one', selectors: ['k8s:ns:a'] }, grant: { resource: calendar, scope: ['read'] } },
   }),
-  attestors: new Map([['one', { selectorKinds: ['k8s:ns'] }]]),
+  attestors: new Map([['one', { selectorKinds: ['k8s:ns'], facts: [] }]]),
   environment: 'production',
 });
 const attestation: Attestation = {
@@ -104,7 +105,7 @@ describe('pipeline', () => {
       evidence_sha256: createHash('sha256').update('a.b.c').digest('hex'),
       evidence_id: 'id-1',
       selectors: ['k8s:ns:a'],
-      facts: { now, environment: 'production', unknown: {}, podless: false, vouchesUntil: now + 600 },
+      facts: { now, environment: 'production', unknown: {}, podless: false, posture: {}, vouchesUntil: now + 600 },
       request: { resource: [calendar], scope: null, authorization_details: null, actor: null, delegator: null },
       rules: [{ rule: 'one', effect: 'grant', verdict: 'holds', clause: null, expected: null, seen: null }],
       policy_revision: policy.revision,
