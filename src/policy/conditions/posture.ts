@@ -97,7 +97,7 @@ const factOf = (posture: Candidate['facts']['posture'], name: string): ObservedF
 const isFresh = ({ observedAt }: ObservedFact, now: number, maxAge: number): boolean =>
   Number.isFinite(observedAt) && now - observedAt <= maxAge && now - observedAt >= -skew;
 
-const secondsAgo = (seconds: number) => `${Math.floor(seconds)} s ago`;
+const secondsAgo = (seconds: number) => `${Math.round(seconds * 10) / 10} s ago`;
 
 function kindOfValue(value: FactValue): string {
   if (typeof value === 'string') return JSON.stringify(scrub(value));
