@@ -46,8 +46,9 @@ const mostItems = 256;
 function plainValue(value: unknown): FactValue {
   if (typeof value === 'boolean' || isShortText(value)) return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (!Array.isArray(value) || value.length > mostItems || !value.every(isShortText)) return null;
-  return Object.freeze([...value]);
+  if (!Array.isArray(value) || value.length > mostItems) return null;
+  const items: readonly unknown[] = Object.freeze([...value]);
+  return items.every(isShortText) ? items : null;
 }
 
 const isShortText = (value: unknown): value is string => typeof value === 'string' && value.length <= longest;

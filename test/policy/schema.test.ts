@@ -101,12 +101,14 @@ describe('policy/schema rules', () => {
     assert.deepEqual(faultsOf(rulesSchema, rule({ workload, conditions: ['named', { posture }], grant })), []);
     const checks = postureChecks(conditionsSchema.parse({ all: { posture } }).all?.posture ?? {});
     assert.deepEqual(
-      checks.map(({ key }) => key),
-      Object.keys(posture).filter((key) => key !== 'maxAge'),
+      checks.map(({ key }) => key).sort(),
+      Object.keys(posture)
+        .filter((key) => key !== 'maxAge')
+        .sort(),
     );
     assert.deepEqual(
-      kubernetes.facts,
-      checks.map(({ fact }) => `posture.${fact}`),
+      checks.map(({ fact }) => `posture.${fact}`).filter((fact) => !kubernetes.facts.includes(fact)),
+      [],
     );
   });
 
@@ -177,7 +179,7 @@ describe('policy/schema rules', () => {
       'a condition of a kind that is not built',
       { workload, conditions: [{ posture: { ready: true }, time: {} }], grant },
       'conditions 0',
-      /the name of a condition, or/,
+      /Unrecognized key: "time"/,
     ],
     [
       'a pattern as the resource of a grant',

@@ -81,6 +81,7 @@ export function postureCondition(check: PostureCheck, hope: Hope): Condition {
       const fact = factOf(facts.posture, name);
       if (fact === undefined) return unknown('missing');
       const { value, observedAt } = fact;
+      if (!Number.isFinite(observedAt)) return `${unknown('unavailable')}: observed at no time`;
       if (!isFresh(fact, now, maxAge)) return `${unknown('unavailable')}: observed ${secondsAgo(now - observedAt)}`;
       if (check.holds(value, now) === null) return `${unknown('missing')}: ${kindOfValue(value)} cannot be compared`;
       return check.seen(value, now);
