@@ -209,6 +209,25 @@ describe('pipeline', () => {
     });
   }
 
+  it('a condition on posture that the attestor does not know stops a grant, from the configuration file on', async () => {
+    const service = await startService({
+      more: 'conditions: { patched: { posture: { kubelet: ">=1.33.4" } } }',
+      rules: `
+  one:
+    workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"] }
+    conditions: [patched]
+    grant: { resource: "${calendar}", scope: ["read:calendar"] }`,
+    });
+    // The attestor of this service has no API server to ask for nodes.
+    const answer = await service.exchange();
+    const { rules, facts } = await service.lastRecord();
+    await service.close();
+    assert.deepEqual([answer.status, answer.body.error], [400, 'invalid_target']);
+    assert.deepEqual(facts?.posture, {});
+    const clause = { clause: 'conditions.patched.posture.kubelet', expected: '>=1.33.4', seen: 'unknown (missing)' };
+    assert.deepEqual(rules, [{ rule: 'one', effect: 'grant', verdict: 'unknown', ...clause }]);
+  });
+
   it('a full disk means 503, over the real sink', async function () {
     if (process.platform !== 'linux') return this.skip(); // /dev/full is Linux's
     const service = await startService({

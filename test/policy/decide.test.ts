@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import type { Asked, Facts } from '../../src/policy/facts.js';
-import { asked, denyRule, facts, lostFact, type RawRules, rawPolicy, world } from './generated.js';
+import { asked, denyRule, facts, lostFact, postureDenyRule, type RawRules, rawPolicy, world } from './generated.js';
 import { calendar, compile, compileRules, factsOf, now } from './samples.js';
 
 const all: Asked = { resource: calendar, scope: null };
@@ -245,8 +245,9 @@ describe('policy/decide properties', function () {
   it('turning any facts into unknown never widens what is issued', () => {
     let issued = 0;
     const lost = fc.array(lostFact, { minLength: 1, maxLength: 3 });
-    const property = fc.property(rawPolicy, facts, lost, asked, (raw, workload, losses, request) => {
-      const policy = compile(raw);
+    const added = fc.option(postureDenyRule, { freq: 2 });
+    const property = fc.property(rawPolicy, added, facts, lost, asked, (raw, deny, workload, losses, request) => {
+      const policy = compile(deny === null ? raw : { ...raw, rules: { ...raw.rules, 'added-deny': deny } });
       const before = decide(policy, workload, request);
       const after = decide(policy, losses.reduce(losing, workload), request);
       if (after.granted !== null) issued += 1;

@@ -128,6 +128,13 @@ export const denyRule = fc.record({
   deny: fc.record({ resource: fc.constantFrom(...resources, '*', 'https://t*') }),
 });
 
+/** One that nothing but facts of posture keeps from applying. */
+export const postureDenyRule = fc.record({
+  workload: fc.constant({ attestor: 'prod-eu' }),
+  conditions: fc.tuple(askPosture),
+  deny: fc.constant({ resource: '*' }),
+});
+
 interface RawRule {
   readonly workload: Readonly<Record<string, unknown>>;
   readonly conditions?: unknown;
