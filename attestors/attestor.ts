@@ -125,7 +125,7 @@ export interface AttestorHost {
    * Never rejects: the host tries again until its store has it. @param reason a stable code, such as `pod_deleted`
    */
   ended(instance: string, reason: string): void;
-  /** Instances of this attestor that hold tokens which have not expired, those of an earlier run included. */
+  /** Instances of this attestor that may hold tokens which are still active, those of earlier runs and other processes included. */
   instances(): readonly string[];
 }
 

@@ -1,16 +1,21 @@
 /** Which path is served by what. No decisions. */
 import type { RequestListener } from 'node:http';
 import Koa, { type Context } from 'koa';
+import { createBodyReader } from './endpoints/body.js';
 import { alive, type HealthRoom, readiness } from './endpoints/health.js';
+import { createIntrospectListener } from './endpoints/introspect.js';
 import {
   authorizationServerMetadata,
   type MetadataRoom,
   metadataPaths,
   openidConfiguration,
 } from './endpoints/metadata.js';
+import { createRevocationsListener } from './endpoints/revocations.js';
 import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
+import type { Introspection } from './introspection/introspection.js';
 import type { Signer } from './signing/signer.js';
+import { createMetrics } from './telemetry/metrics.js';
 
 type Handler = (ctx: Context) => Promise<void> | void;
 type Warn = (message: string) => void;
@@ -20,6 +25,8 @@ const cacheable = 300;
 
 export interface PublicRooms extends MetadataRoom {
   readonly signer: Signer;
+  /** Null: nobody may introspect. */
+  readonly introspection: Introspection | null;
   readonly pipeline: Pipeline;
   readonly warn: Warn;
 }
@@ -35,10 +42,20 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
     ]),
     ...openid.map((path): [string, Handler] => [path, cached('application/json', () => openidConfiguration(rooms))]),
   ]);
-  const tokenPath = `${issuerPath}/token`;
-  const answerToken = createTokenListener(rooms.pipeline);
+  const listeners = createListeners(issuerPath, rooms);
   const answerOther = createKoa(routes, rooms.warn);
-  return (req, res) => (pathOf(req.url) === tokenPath ? answerToken(req, res) : answerOther(req, res));
+  return (req, res) => (listeners.get(pathOf(req.url)) ?? answerOther)(req, res);
+}
+
+/** What is not for Koa. */
+function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<string, RequestListener> {
+  const { introspection, pipeline } = rooms;
+  const readBody = createBodyReader();
+  const listeners = new Map([[`${issuerPath}/token`, createTokenListener(readBody, pipeline)]]);
+  if (introspection === null) return listeners;
+  return listeners
+    .set(`${issuerPath}/introspect`, createIntrospectListener(readBody, introspection))
+    .set(`${issuerPath}/revocations`, createRevocationsListener(introspection));
 }
 
 /** Also of the absolute form of a request (RFC 9112 §3.2.2), which a server has to accept. */
@@ -49,11 +66,13 @@ function pathOf(url = ''): string {
 }
 
 export function createHealthListener(room: HealthRoom, warn: Warn): RequestListener {
-  const json = (value: () => unknown): Handler => get('application/json', 'no-store', value);
+  const json = (value: () => unknown): Handler => get('application/json', 'no-store', () => JSON.stringify(value()));
+  const metrics = createMetrics(room);
   return createKoa(
     new Map<string, Handler>([
       ['/healthz', json(alive)],
       ['/readyz', json(() => readiness(room))],
+      ['/metrics', get(metrics.contentType, 'no-store', metrics.text)],
     ]),
     warn,
   );
@@ -80,17 +99,19 @@ function createKoa(routes: ReadonlyMap<string, Handler>, warn: Warn): RequestLis
   return (req, res) => void callback(req, res);
 }
 
-const cached = (type: string, value: () => unknown): Handler => get(type, `public, max-age=${cacheable}`, value);
+const cached = (type: string, value: () => unknown): Handler =>
+  get(type, `public, max-age=${cacheable}`, () => JSON.stringify(value()));
 
-function get(type: string, cacheControl: string, value: () => unknown): Handler {
-  return (ctx) => {
+function get(type: string, cacheControl: string, text: () => string | Promise<string>): Handler {
+  return async (ctx) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       ctx.set('Allow', 'GET, HEAD');
       answer(ctx, 405, { error: 'method_not_allowed' });
       return;
     }
+    const body = await text();
     ctx.status = 200;
-    ctx.body = JSON.stringify(value());
+    ctx.body = body;
     ctx.set({ 'Content-Type': type, 'Cache-Control': cacheControl });
   };
 }

@@ -4,6 +4,7 @@ import { createKeySet, type HostKeySet } from './jwt/key-set.js';
 import { keyLoader } from './jwt/sources.js';
 import { verifyJwt } from './jwt/verify.js';
 import type { Outbound } from './outbound.js';
+import type { Revocation } from './revocation/revocation.js';
 
 export interface HostOptions {
   readonly now: Clock;
@@ -11,6 +12,7 @@ export interface HostOptions {
   readonly environment: string;
   readonly trustDomain: string;
   readonly outbound: Outbound;
+  readonly revocation: Pick<Revocation, 'ended' | 'instances'>;
   readonly path: (relative: string) => string;
   readonly warn: (message: string) => void;
 }
@@ -24,7 +26,7 @@ export interface Host {
 }
 
 export function createHost(options: HostOptions): Host {
-  const { now, issuer, environment, trustDomain, path, outbound } = options;
+  const { now, issuer, environment, trustDomain, path, outbound, revocation } = options;
   const keySets = new Map<string, HostKeySet[]>();
   return Object.freeze({
     now,
@@ -47,8 +49,8 @@ export function createHost(options: HostOptions): Host {
           return keys;
         },
         verifyJwt: (jwt, keys, expect) => verifyJwt(jwt, keys as HostKeySet, expect, now()),
-        ended: () => {},
-        instances: () => [],
+        ended: (instance, reason) => revocation.ended(name, instance, reason),
+        instances: () => revocation.instances(name),
         spiffeId: (...segments) => `spiffe://${trustDomain}/${segments.map(spiffeSegment).join('/')}`,
       });
     },

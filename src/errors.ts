@@ -39,7 +39,7 @@ export const faults = Object.freeze({
   query_not_allowed: entry(
     'invalid_request',
     400,
-    'Send the parameters in the body: the token endpoint takes no query.',
+    'Send the parameters in the body: this endpoint takes no query.',
     'RFC 6749 §3.2',
   ),
   parameter_repeated: entry(
@@ -133,6 +133,20 @@ export const faults = Object.freeze({
     'Send no client secret or assertion: the subject_token is the authentication. A client_id, if sent, must be the subject.',
     'RFC 6749 §5.2',
   ),
+  introspection_token_missing: entry('invalid_request', 400, 'Send the token to look at as token.', 'RFC 7662 §2.1'),
+  caller_invalid: entry(
+    'invalid_client',
+    401,
+    'Send the token that the platform gave to this workload as client_assertion, with client_assertion_type urn:ietf:params:oauth:client-assertion-type:jwt-bearer; the workload has to be one of the configured clients.',
+    'RFC 7662 §2.3',
+  ),
+  bearer_invalid: entry(
+    'invalid_token',
+    401,
+    'Send the token that the platform gave to this workload as Authorization: Bearer; the workload has to be one of the configured clients.',
+    'RFC 6750 §3.1',
+  ),
+  read_only: entry(null, 405, 'Send the request with GET.', 'RFC 9110 §15.5.6'),
   dependency_unavailable: entry(
     'temporarily_unavailable',
     503,

@@ -13,7 +13,9 @@ import { createStdoutSink } from './audit/stdout-sink.js';
 import type { Configuration } from './config/configuration.js';
 import { createAttest } from './exchange/attest.js';
 import { createPipeline } from './exchange/pipeline.js';
+import { createIntrospection } from './introspection/introspection.js';
 import { createOutbound } from './outbound.js';
+import { openRevocation, type Revocation } from './revocation/revocation.js';
 import { createLocalSigner } from './signing/local.js';
 import { openEmbeddedStore } from './store/embedded.js';
 import { createMemoryStore } from './store/memory.js';
@@ -69,7 +71,9 @@ async function open(
   const store = closing(await openStore(configuration, around));
   const signer = closing(await createLocalSigner({ algorithms: configuration.signing.algorithms, store }));
   const audit = closing(await openAudit(configuration, around));
-  const host = closing(await openHost(configuration, around));
+  const { now, warn } = around;
+  const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
+  const host = closing(await openHost(configuration, around, revocation));
   const attestors = await createAttestors(configuration, host, closing);
   const attest = createAttest({ attestors, trustDomain: configuration.trustDomain, now: host.now, store });
   const deployment = {
@@ -77,13 +81,22 @@ async function open(
     region: configuration.region ?? null,
     policyRevision: policy.revision,
   };
-  const { now, warn } = around;
-  const pipeline = createPipeline({ issuer, signer, attest, policy, audit, deployment, now, warn });
+  const pipeline = createPipeline({ issuer, signer, attest, policy, revocation, audit, deployment, now, warn });
+  const { clients } = configuration;
+  const introspection =
+    clients.length === 0
+      ? null
+      : createIntrospection({ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors });
   const health = createHealthListener(
-    { policyRevision: policy.revision, keys: host.keyStatus, suppressed: audit.suppressed },
+    {
+      policyRevision: policy.revision,
+      keys: host.keyStatus,
+      suppressed: audit.suppressed,
+      watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),
+    },
     warn,
   );
-  const listener = createPublicListener({ issuer, signer, pipeline, warn });
+  const listener = createPublicListener({ issuer, signer, pipeline, introspection, warn });
   const healthServer = await listen(health, configuration.health);
   closers.push(() => drain(healthServer));
   const server = await listen(listener, configuration.listen);
@@ -108,7 +121,11 @@ async function openAudit({ audit }: Configuration, { now, warn, stdout }: Surrou
   return createAuditLog({ durability, sinks, refusalsPerSecond, now, warn });
 }
 
-async function openHost(configuration: Configuration, { now, warn }: Surroundings): Promise<Host> {
+async function openHost(
+  configuration: Configuration,
+  { now, warn }: Surroundings,
+  revocation: Revocation,
+): Promise<Host> {
   const { outbound, directory } = configuration;
   const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
   return createHost({
@@ -117,6 +134,7 @@ async function openHost(configuration: Configuration, { now, warn }: Surrounding
     environment: configuration.environment,
     trustDomain: configuration.trustDomain,
     outbound: createOutbound({ ...ca, allow: outbound.allow, literalHosts: configuration.literalHosts }),
+    revocation,
     path: (relative) => (isAbsolute(relative) ? relative : resolve(directory, relative)),
     warn,
   });

@@ -1,27 +1,43 @@
-/**
- * The two things that we ask of a cluster's API server. Credentials, in-cluster or from a kubeconfig, are
- * @kubernetes/client-node's; it is imported only when an attestor has an `api`, as it takes half a second and 75 MB.
- */
-import http from 'node:http';
-import https from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
-import { Unavailable } from '../../src/errors.js';
-import { isLoopback } from '../options.js';
+/** What we ask of a cluster's API server, each with the permission that it takes. */
+import { type Connection, connect, type Operation } from './connection.js';
+
+/** What is listed, watched and read. */
+export type Resource = 'pods' | 'nodes' | 'namespaces' | 'serviceaccounts';
+
+export const resources: readonly Resource[] = Object.freeze(['pods', 'nodes', 'namespaces', 'serviceaccounts']);
+
+export interface ListPage {
+  /** Where to go on; empty on the last page. */
+  readonly continue: string;
+}
+
+export interface ObjectName {
+  /** Undefined for what is in no namespace. */
+  readonly namespace: string | undefined;
+  readonly name: string;
+}
 
 export interface ApiServer {
   /** The JWK Set that verifies service account tokens, not validated. @throws Unavailable */
   keys(signal: AbortSignal): Promise<unknown>;
   /** The answer to a TokenReview, not validated. @throws Unavailable */
   review(token: string, audience: string, signal: AbortSignal): Promise<unknown>;
+  /** One page of at most 250, not validated; null when `page` has expired. @throws Unavailable */
+  list(resource: Resource, page: ListPage, signal: AbortSignal): Promise<unknown>;
+  /**
+   * Events as lines of JSON; the API server ends it after `seconds`. Null when it does not remember the version.
+   * @throws Unavailable, also while it is read
+   */
+  watch(resource: Resource, from: WatchFrom, signal: AbortSignal): Promise<AsyncIterable<string> | null>;
+  /** One object, not validated; null when there is none. @throws Unavailable */
+  read(resource: Resource, object: ObjectName, signal: AbortSignal): Promise<unknown>;
   close(): void;
 }
 
-interface Operation {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly accept: string;
-  /** What to do when the API server answers 403. */
-  readonly permission: string;
+export interface WatchFrom {
+  readonly resourceVersion: string;
+  /** Whole seconds. */
+  readonly seconds: number;
 }
 
 const readKeys: Operation = {
@@ -31,155 +47,85 @@ const readKeys: Operation = {
   accept: 'application/jwk-set+json',
   permission: 'bind the ClusterRole system:service-account-issuer-discovery to the service account of this server',
 };
-const createReview: Operation = {
+
+const createReview = (token: string, audience: string): Operation => ({
   method: 'POST',
   path: '/apis/authentication.k8s.io/v1/tokenreviews',
   accept: 'application/json',
   permission:
     'allow the service account of this server to create tokenreviews.authentication.k8s.io (ClusterRole system:auth-delegator)',
-};
+  body: {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenReview',
+    spec: { token, audiences: [audience] },
+  },
+});
 
-/** Bytes; key sets and reviews are a few kilobytes. */
-const answerLimit = 1_048_576;
+/** Objects on a page: parsing one takes some 10 ms, in which nothing else is answered. */
+const pageSize = 250;
+/** Bytes: pages of pods with much in their annotations. */
+const pageLimit = 256 * 1_048_576;
+const objectLimit = 4 * 1_048_576;
+
+/** Of namespaces and service accounts we need no more than the metadata. */
+const acceptFor = (resource: Resource, kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList') =>
+  resource === 'pods' || resource === 'nodes' ? 'application/json' : `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+
+const permissionFor = (verb: string, resource: Resource) =>
+  `allow the service account of this server to ${verb} ${resource} (the ClusterRole in attestors/kubernetes/README.md)`;
+
+function listOperation(resource: Resource, page: ListPage): Operation {
+  const query = new URLSearchParams({ limit: `${pageSize}`, ...(page.continue === '' ? {} : page) });
+  return {
+    method: 'GET',
+    path: `/api/v1/${resource}?${query}`,
+    accept: acceptFor(resource, 'PartialObjectMetadataList'),
+    permission: permissionFor('list', resource),
+    orStatus: 410,
+    limit: pageLimit,
+  };
+}
+
+function watchOperation(resource: Resource, { resourceVersion, seconds }: WatchFrom): Operation {
+  const query = new URLSearchParams({
+    watch: '1',
+    allowWatchBookmarks: 'true',
+    timeoutSeconds: `${seconds}`,
+    resourceVersion,
+  });
+  return {
+    method: 'GET',
+    path: `/api/v1/${resource}?${query}`,
+    accept: acceptFor(resource, 'PartialObjectMetadata'),
+    permission: permissionFor('watch', resource),
+    orStatus: 410,
+  };
+}
+
+const readOperation = (resource: Resource, { namespace, name }: ObjectName): Operation => ({
+  method: 'GET',
+  path: `/api/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}${resource}/${name}`,
+  accept: acceptFor(resource, 'PartialObjectMetadata'),
+  permission: permissionFor('get', resource),
+  orStatus: 404,
+  limit: objectLimit,
+});
 
 /**
  * @param api `in-cluster`, or the absolute path of a kubeconfig file
  * @throws Error with a sentence for the operator
  */
 export async function connectApiServer(api: string): Promise<ApiServer> {
-  const config = await loadConfig(api);
-  const cluster = config.getCurrentCluster();
-  if (!cluster) throw new Error(`${api} has no current context that names a cluster`);
-  const base = baseUrl(cluster.server, api);
-  // Over http, which is for loopback only, there is nothing to verify; the library asks to be told so.
-  if (base.protocol === 'http:') config.clusters = config.clusters.map((each) => ({ ...each, skipTLSVerify: true }));
-  const agentOptions = { keepAlive: true, maxSockets: 64, timeout: 30_000 };
-  const agent = base.protocol === 'https:' ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+  return createApiServer(await connect(api));
+}
 
-  const call = async (operation: Operation, body: string | undefined, signal: AbortSignal) => {
-    const request: https.RequestOptions = { method: operation.method, signal, headers: { accept: operation.accept } };
-    try {
-      // Anew for each call: the library reads tokens and certificates again when they have rotated.
-      await config.applyToHTTPSOptions(request);
-      if (!cluster.proxyUrl) request.agent = agent;
-      const answer = await send(new URL(`${base.pathname.replace(/\/$/, '')}${operation.path}`, base), request, body);
-      return readAnswer(answer, operation);
-    } catch (error) {
-      throw error instanceof Unavailable ? error : unreachable(error, signal);
-    }
-  };
-
-  return Object.freeze({
-    keys: (signal: AbortSignal) => call(readKeys, undefined, signal),
-    review: (token: string, audience: string, signal: AbortSignal) =>
-      call(createReview, tokenReview(token, audience), signal),
-    close: () => agent.destroy(),
+function createApiServer(connection: Connection): ApiServer {
+  return Object.freeze<ApiServer>({
+    keys: (signal) => connection.ask(readKeys, signal),
+    review: (token, audience, signal) => connection.ask(createReview(token, audience), signal),
+    list: (resource, page, signal) => connection.ask(listOperation(resource, page), signal),
+    watch: (resource, from, signal) => connection.lines(watchOperation(resource, from), signal),
+    read: (resource, object, signal) => connection.ask(readOperation(resource, object), signal),
+    close: () => connection.close(),
   });
-}
-
-async function loadConfig(api: string): Promise<KubeConfig> {
-  const client = await import('@kubernetes/client-node/dist/config.js');
-  const config = new client.KubeConfig();
-  if (api === 'in-cluster') {
-    config.loadFromCluster();
-    return config;
-  }
-  try {
-    config.loadFromFile(api);
-  } catch (error) {
-    // A YAML error quotes the file, and the file may hold credentials.
-    throw new Error(`${api} cannot be read as a kubeconfig file${code(error)}`);
-  }
-  return config;
-}
-
-function baseUrl(server: string, api: string): URL {
-  const base = URL.canParse(server) ? new URL(server) : undefined;
-  if (api === 'in-cluster' && (base === undefined || base.hostname === 'undefined')) {
-    throw new Error('in-cluster needs KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, which every pod has');
-  }
-  if (base === undefined || !/^https?:$/.test(base.protocol)) throw new Error(`${api} has no usable server address`);
-  if (base.protocol === 'http:' && !isLoopback(base.hostname)) {
-    throw new Error(`${api} has a server address with http, which is for loopback only: write it with https`);
-  }
-  return base;
-}
-
-function tokenReview(token: string, audience: string): string {
-  return JSON.stringify({
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenReview',
-    spec: { token, audiences: [audience] },
-  });
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
-async function send(url: URL, options: https.RequestOptions, body: string | undefined): Promise<Answer> {
-  const response = await open(url, options, body);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > answerLimit) throw new Unavailable('api_unreadable', 'the API server answered with more than 1 MiB');
-    chunks.push(chunk);
-  }
-  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
-}
-
-/** Once more over a new connection, when a kept one turns out to have been closed: neither operation changes anything. */
-function open(url: URL, options: https.RequestOptions, body: string | undefined): Promise<http.IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    let isSettled = false;
-    const request = (url.protocol === 'https:' ? https : http).request(url, options, (response) => {
-      isSettled = true;
-      resolve(response);
-    });
-    request.on('error', (error) => {
-      // A connection that breaks within an answer: whoever reads the answer gets the error as well.
-      if (isSettled) return;
-      isSettled = true;
-      const isStale = request.reusedSocket && !options.signal?.aborted;
-      if (isStale) resolve(open(url, { ...options, agent: false }, body));
-      else reject(error);
-    });
-    if (body !== undefined) request.setHeader('content-type', 'application/json');
-    request.end(body);
-  });
-}
-
-function readAnswer({ status, body }: Answer, { method, path, permission }: Operation): unknown {
-  const asked = `${method} ${path}`;
-  if (status === 401) {
-    throw new Unavailable('api_credentials', `the API server answered 401 to ${asked}: our credentials do not hold`);
-  }
-  if (status === 403) {
-    throw new Unavailable('api_forbidden', `the API server answered 403 to ${asked}: ${permission}`);
-  }
-  if (status !== 200 && status !== 201) {
-    throw new Unavailable('api_failed', `the API server answered ${status} to ${asked}: see its log`);
-  }
-  try {
-    return JSON.parse(body);
-  } catch {
-    // The parser's message quotes the body, which may hold the token.
-    throw new Unavailable('api_unreadable', `the API server's answer to ${asked} is not JSON: check the address`);
-  }
-}
-
-function unreachable(error: unknown, signal: AbortSignal): Unavailable {
-  if (signal.aborted) return new Unavailable('api_deadline', 'the API server did not answer before the deadline');
-  return new Unavailable(
-    'api_unreachable',
-    `the API server could not be asked${code(error)}: check its address, certificates and credentials`,
-  );
-}
-
-/** Only the code of a system error: messages may quote what was read or sent. */
-function code(error: unknown): string {
-  const value = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof value === 'string' ? ` (${value})` : '';
 }

@@ -1,8 +1,12 @@
 /** Kubernetes service account tokens, as the kubelet projects them into pods. The trust model is in README.md. */
 import { z } from 'zod';
 import type { AttestorHost, AttestorPlan, AttestorType, KeySource } from '../attestor.js';
-import { duration, isLoopback, name, text } from '../options.js';
+import { duration, isLoopback, text } from '../options.js';
 import { type ApiServer, connectApiServer } from './api.js';
+import { environmentOf, environmentOptions } from './live/environment.js';
+import { startLive } from './live/index.js';
+import { liveOptions } from './live/options.js';
+import { liveKinds } from './live/selectors.js';
 import { createKubernetesAttestor, tokenType } from './verify.js';
 
 const legacyIssuer = 'kubernetes/serviceaccount';
@@ -70,9 +74,8 @@ const options = z
     keys: keys.optional(),
     maxLifetime: duration().prefault('25h').describe('Tokens with a longer `exp` − `iat` are refused.'),
     review: z.boolean().default(false).describe('Ask the API server about every token: sees deleted pods.'),
-    environment: name('the name of an environment')
-      .optional()
-      .describe("The workloads' environment. Default: this deployment's."),
+    live: liveOptions.optional(),
+    environment: environmentOptions.optional(),
     otherAudiences: z
       .enum(['refuse', 'allow'])
       .default('refuse')
@@ -82,7 +85,12 @@ const options = z
     const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
     const fault = block.audience === undefined ? undefined : audienceFault(block.audience, block.issuer);
     if (fault !== undefined) refuse('audience', fault);
+    const byLabel = typeof block.environment === 'object' && 'namespaceLabel' in block.environment;
+    if (byLabel && block.live === undefined) {
+      refuse('environment', 'namespaceLabel needs the namespaces to be watched: give live: {}');
+    }
     if (block.api !== undefined) return;
+    if (block.live !== undefined) refuse('live', 'live needs the API server: give api');
     if (block.review) refuse('review', 'review: true needs the API server: give api');
     if (block.keys === undefined) refuse('keys', 'keys are needed: give keys, or api to load them from the API server');
     else if ('from' in block.keys) refuse('keys', 'keys: { from: api } needs the API server: give api');
@@ -114,7 +122,8 @@ async function create(attestorName: string, block: KubernetesOptions, host: Atte
   const server = await connect(attestorName, block, host);
   const limits = { maxStale: block.keys?.maxStale ?? maxStale.parse(undefined) };
   const keySet = host.keySet(keySource(attestorName, block, server), limits);
-  await keySet.ready();
+  const live = block.live && server && startLive(block.live, server, host);
+  await Promise.all([keySet.ready(), live?.attempted]);
   return createKubernetesAttestor({
     name: attestorName,
     accepts,
@@ -124,12 +133,15 @@ async function create(attestorName: string, block: KubernetesOptions, host: Atte
       otherAudiences: block.otherAudiences,
       maxLifetime: block.maxLifetime,
     },
-    environment: block.environment ?? host.environment,
+    environment: environmentOf(block.environment ?? host.environment),
     keys: keySet,
-    reviewer: block.review ? server : undefined,
+    server,
+    review: block.review,
+    live,
     host,
     close: () => {
       keySet.close();
+      live?.close();
       server?.close();
     },
   });
@@ -162,6 +174,7 @@ export const kubernetes: AttestorType<KubernetesOptions> = Object.freeze({
     'k8s:pod-uid',
     'k8s:node',
     'k8s:node-uid',
+    ...liveKinds,
   ]),
   facts: Object.freeze([
     'posture.kubelet',

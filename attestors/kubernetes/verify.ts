@@ -4,8 +4,10 @@ import { Rejected } from '../../src/errors.js';
 import {
   type Assurance,
   type Attestation,
+  type AttestCall,
   type Attestor,
   type AttestorHost,
+  type Evidence,
   type JwtExpectations,
   type KeySet,
   type Route,
@@ -16,16 +18,26 @@ import {
 } from '../attestor.js';
 import type { ApiServer } from './api.js';
 import { readServiceAccountToken, type ServiceAccountToken } from './claims.js';
+import { podInstance, serviceAccountInstance } from './live/endings.js';
+import type { EnvironmentOf } from './live/environment.js';
+import type { Live } from './live/index.js';
+import type { Observation } from './live/observation.js';
+import { postureFacts } from './live/posture.js';
+import { liveSelectors, unknownLiveSelectors } from './live/selectors.js';
 import { reviewToken } from './review.js';
 
 export interface KubernetesParts {
   readonly name: string;
   readonly accepts: readonly Route[];
   readonly expect: JwtExpectations;
-  readonly environment: string;
+  readonly environment: EnvironmentOf;
   readonly keys: KeySet;
-  /** Asked about every token; undefined: signatures alone are checked. */
-  readonly reviewer: ApiServer | undefined;
+  /** Undefined: the API server cannot be asked. */
+  readonly server: ApiServer | undefined;
+  /** Every token is reviewed. */
+  readonly review: boolean;
+  /** Undefined: the cluster is not watched. */
+  readonly live: Live | undefined;
   readonly host: AttestorHost;
   readonly close: () => void;
 }
@@ -33,7 +45,7 @@ export interface KubernetesParts {
 export const tokenType = 'urn:ietf:params:oauth:token-type:jwt';
 
 export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
-  const { name, accepts, expect, keys, reviewer, host } = parts;
+  const { name, accepts, expect, keys, live, host } = parts;
   return Object.freeze<Attestor>({
     name,
     accepts,
@@ -42,61 +54,96 @@ export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
         throw new Rejected('not_a_jwt', 'A service account token is a JWT; this is none.');
       const verified = await host.verifyJwt(evidence.jwt, keys, expect);
       const token = readServiceAccountToken(verified.claims);
-      // Before the review: what it says may be older than its arrival, never older than this.
-      const observedAt = host.now();
-      if (reviewer !== undefined) {
-        await reviewToken(reviewer, evidence.token, expect.audience, token, call.signal());
-        if (host.now() >= verified.exp) throw new Rejected('jwt_expired', 'The token expired while it was reviewed.');
-      }
-      return attestation(parts, { token, verified, observedAt, evidenceId: evidenceId(token, evidence.jwt) });
+      // Before anybody is asked: what is said may be older than its arrival, never older than this.
+      const attestedAt = host.now();
+      const review = reviewOnce(parts, evidence, token, call);
+      if (parts.review) await review();
+      const observation = await live?.observer.observe(token, review);
+      if (host.now() >= verified.exp) throw new Rejected('jwt_expired', 'The token expired while it was looked into.');
+      return attestation(parts, {
+        token,
+        verified,
+        attestedAt,
+        observation,
+        evidenceId: evidenceId(token, evidence.jwt),
+      });
     },
+    ...(live === undefined ? {} : { watched: live.watched }),
     async close() {
       parts.close();
     },
   });
 }
 
+/** However many ask for it, one token is reviewed once an exchange. */
+function reviewOnce(
+  { server, expect }: KubernetesParts,
+  evidence: Evidence,
+  token: ServiceAccountToken,
+  call: AttestCall,
+): () => Promise<void> {
+  let review: Promise<void> | undefined;
+  return async () => {
+    if (server === undefined) throw new Error('a review needs an API server');
+    review ??= reviewToken(server, evidence.token, expect.audience, token, call.signal());
+    return review;
+  };
+}
+
 interface Checked {
   readonly token: ServiceAccountToken;
   readonly verified: VerifiedJwt;
   /** Seconds since the epoch. */
-  readonly observedAt: number;
+  readonly attestedAt: number;
+  readonly observation: Observation | undefined;
   readonly evidenceId: string;
 }
 
-function attestation({ name, environment, reviewer, host }: KubernetesParts, checked: Checked): Attestation {
-  const { token, verified, observedAt } = checked;
+function attestation(parts: KubernetesParts, checked: Checked): Attestation {
+  const { name, host } = parts;
+  const { token, verified, attestedAt, observation } = checked;
   const { namespace, serviceAccount, pod } = token;
+  const podless = Object.freeze({ value: pod === undefined, observedAt: attestedAt });
   return Object.freeze<Attestation>({
     attestor: name,
     subject: host.spiffeId(name, 'ns', namespace, 'sa', serviceAccount.name),
-    instance: pod === undefined ? `serviceaccount:${serviceAccount.uid}` : `pod:${pod.uid}`,
-    environment,
-    selectors: selectors(token),
-    unknownSelectors: unknownSelectors(token),
+    instance: pod === undefined ? serviceAccountInstance(serviceAccount.uid) : podInstance(pod.uid),
+    environment: parts.environment(namespace, observation?.namespace),
+    selectors: selectors(token, observation),
+    unknownSelectors: unknownSelectors(token, observation),
     claims: verified.claims,
-    facts: Object.freeze({ podless: Object.freeze({ value: pod === undefined, observedAt }) }),
+    facts: Object.freeze(observation === undefined ? { podless } : { podless, ...postureFacts(observation) }),
     evidenceId: checked.evidenceId,
     singleUse: false,
-    assurance: assurance(token, reviewer),
-    attestedAt: observedAt,
+    assurance: assurance(parts, token),
+    attestedAt,
     expiresAt: verified.exp,
     vouchesUntil: verified.exp,
   });
 }
 
-/** In the order of their kinds, which is sorted. */
-function selectors({ namespace, serviceAccount, pod, node }: ServiceAccountToken): readonly string[] {
+/** The token's own, in the order of their kinds, which is sorted; and those of the cluster as it is now. */
+function selectors(token: ServiceAccountToken, observation: Observation | undefined): readonly string[] {
+  const { namespace, serviceAccount, pod } = token;
+  const { name, uid } = nodeOf(token, observation);
   const list: string[] = [];
-  if (node?.uid !== undefined) list.push(selector('k8s', 'node-uid', node.uid));
-  if (node !== undefined) list.push(selector('k8s', 'node', node.name));
+  if (uid !== undefined) list.push(selector('k8s', 'node-uid', uid));
+  if (name !== undefined) list.push(selector('k8s', 'node', name));
   list.push(selector('k8s', 'ns', namespace));
   if (pod !== undefined) list.push(selector('k8s', 'pod-uid', pod.uid), selector('k8s', 'pod', pod.name));
   list.push(selector('k8s', 'sa-uid', serviceAccount.uid), selector('k8s', 'sa', serviceAccount.name));
-  return Object.freeze(list);
+  if (observation === undefined) return Object.freeze(list);
+  return Object.freeze([...new Set([...list, ...liveSelectors(observation)])].sort());
 }
 
-const nothingUnknown = Object.freeze({});
+/** A token may leave out its node, or the node's uid; the cluster knows them. */
+function nodeOf({ node }: ServiceAccountToken, observation: Observation | undefined) {
+  return {
+    name: node?.name ?? observation?.node?.name,
+    uid: node?.uid ?? observation?.node?.uid,
+  };
+}
+
 const nodeUnknown: Readonly<Record<string, UnknownCause>> = Object.freeze({
   'k8s:node': 'missing',
   'k8s:node-uid': 'missing',
@@ -104,14 +151,20 @@ const nodeUnknown: Readonly<Record<string, UnknownCause>> = Object.freeze({
 const nodeUidUnknown: Readonly<Record<string, UnknownCause>> = Object.freeze({ 'k8s:node-uid': 'missing' });
 
 /** A pod is on a node even where its token does not say so; a token without a pod vouches for no node. */
-function unknownSelectors({ pod, node }: ServiceAccountToken): Readonly<Record<string, UnknownCause>> {
-  if (node === undefined) return pod === undefined ? nothingUnknown : nodeUnknown;
-  return node.uid === undefined ? nodeUidUnknown : nothingUnknown;
+function unknownSelectors(
+  token: ServiceAccountToken,
+  observation: Observation | undefined,
+): Readonly<Record<string, UnknownCause>> {
+  const live = unknownLiveSelectors(token, observation);
+  const { name, uid } = nodeOf(token, observation);
+  if (name === undefined) return token.pod === undefined ? live : { ...live, ...nodeUnknown };
+  return uid === undefined ? { ...live, ...nodeUidUnknown } : live;
 }
 
-function assurance({ pod }: ServiceAccountToken, reviewer: ApiServer | undefined): Assurance {
+/** How far it is known that the pod is there: the review and the watch say so, a signature does not. */
+function assurance({ review, live }: KubernetesParts, { pod }: ServiceAccountToken): Assurance {
   if (pod === undefined) return 'low';
-  return reviewer === undefined ? 'medium' : 'high';
+  return review || live !== undefined ? 'high' : 'medium';
 }
 
 const evidenceId = ({ jti }: ServiceAccountToken, { signingInput }: UnverifiedJwt) =>

@@ -1,10 +1,11 @@
 /** What the service is given of its configuration file. */
+import type { CompiledClient } from '../policy/clients.js';
 import type { Policy } from '../policy/compile.js';
 import type { ConfiguredAttestor, Sections } from './schema.js';
 
 /** Validated, compiled and frozen. Durations are seconds; paths are absolute, except those in an attestor's options. */
 export interface Configuration
-  extends Omit<Sections, 'attestors' | 'conditions' | 'resources' | 'rules' | 'trustDomain'> {
+  extends Omit<Sections, 'attestors' | 'clients' | 'conditions' | 'resources' | 'rules' | 'trustDomain'> {
   /** Absolute. */
   readonly file: string;
   /** Of the file, absolute: what relative paths are relative to. */
@@ -13,6 +14,8 @@ export interface Configuration
   /** By name. Options as the type validated them; paths in them go through `host.path`. */
   readonly attestors: ReadonlyMap<string, ConfiguredAttestor>;
   readonly policy: Policy;
+  /** Who may introspect; empty: nobody. */
+  readonly clients: readonly CompiledClient[];
   /** Addresses that the attestors' URLs have as hosts, as `URL` writes them, IPv6 without brackets. */
   readonly literalHosts: ReadonlySet<string>;
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
+import { type CompiledClient, compileClients } from '../policy/clients.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
 import type { Configuration } from './configuration.js';
@@ -41,12 +42,12 @@ function parse(file: string, source: string) {
   if (!parsed.success) findings.push(...findingsOf(parsed.error.issues, values));
   const valid = validSections(values);
   findings.push(...checkAcross(valid, values));
-  const policy = compile(valid, values, findings);
-  if (findings.length > 0 || !parsed.success || policy === undefined) {
+  const compiled = compile(valid, values, findings);
+  if (findings.length > 0 || !parsed.success || compiled === undefined) {
     throw new ConfigurationError(findings.map(document.locate));
   }
   const { attestors } = values as { attestors: unknown };
-  const configuration = configurationOf(resolve(file), parsed.data, policy, literalHosts(attestors));
+  const configuration = configurationOf(resolve(file), parsed.data, compiled, literalHosts(attestors));
   return { configuration, locate: document.locate };
 }
 
@@ -90,16 +91,27 @@ function typesByName(values: unknown, findings: readonly Finding[]): Map<string,
   return types;
 }
 
-/** @param findings gets what the policy says that cannot be meant */
-function compile(valid: Partial<Sections>, values: unknown, findings: Finding[]): Policy | undefined {
-  const { environment, resources, conditions, rules } = valid;
+interface Compiled {
+  readonly policy: Policy;
+  readonly clients: readonly CompiledClient[];
+}
+
+/** @param findings gets what policy and clients say that cannot be meant */
+function compile(valid: Partial<Sections>, values: unknown, findings: Finding[]): Compiled | undefined {
+  const { environment, resources, conditions, rules, clients } = valid;
   const attestors = typesByName(values, findings);
-  if (attestors === undefined || environment === undefined || resources === undefined || rules === undefined)
-    return undefined;
+  if (attestors === undefined || environment === undefined || resources === undefined) return undefined;
+  const known = { resources, attestors, environment };
   // A condition that is not built was taken out of the values, and rules may name it.
-  if (conditions === undefined || findings.some(({ path }) => path[0] === 'conditions')) return undefined;
+  const named = findings.some(({ path }) => path[0] === 'conditions') ? undefined : conditions;
+  const policy = rules && named && compilePart(() => compilePolicy({ ...known, conditions: named, rules }), findings);
+  const compiledClients = clients && compilePart(() => compileClients({ ...known, clients }), findings);
+  return policy && compiledClients && { policy, clients: compiledClients };
+}
+
+function compilePart<Part>(compile: () => Part, findings: Finding[]): Part | undefined {
   try {
-    return compilePolicy({ resources, conditions, rules, attestors, environment });
+    return compile();
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     for (const problem of error.problems) {
@@ -111,8 +123,8 @@ function compile(valid: Partial<Sections>, values: unknown, findings: Finding[])
 
 function configurationOf(
   file: string,
-  { attestors, conditions: _, resources: __, rules: ___, trustDomain, ...parsed }: Sections,
-  policy: Policy,
+  { attestors, clients: _, conditions: __, resources: ___, rules: ____, trustDomain, ...parsed }: Sections,
+  { policy, clients }: Compiled,
   hosts: ReadonlySet<string>,
 ): Configuration {
   const directory = dirname(file);
@@ -139,6 +151,7 @@ function configurationOf(
       ]),
     ),
     policy,
+    clients,
     literalHosts: hosts,
   });
 }

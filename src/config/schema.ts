@@ -8,7 +8,7 @@ import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
 import { isLoopback, name, text } from '../../attestors/options.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
-import { resourcesSchema, rulesSchema } from '../policy/schema.js';
+import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
 
 /** A strict map that says what was expected; an unknown key keeps its own message. */
@@ -71,7 +71,7 @@ const store = z
     }),
   ])
   .prefault({ type: 'embedded' })
-  .describe('Where signing keys and claims are kept.');
+  .describe('Where signing keys, claims and revocations are kept.');
 
 const signing = object('a map with algorithms', {
   algorithms: z
@@ -171,6 +171,7 @@ export const sections = {
   attestors,
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),
+  clients: clientsSchema.prefault({}).describe('Who may introspect tokens, by name: resource servers, as a rule.'),
   rules: rulesSchema.describe('Who gets what, by name. Nothing is granted but what stands here.'),
 };
 

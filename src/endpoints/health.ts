@@ -1,10 +1,11 @@
 /** The health listener: no secrets, no actions. */
-export interface HealthRoom {
+import type { Watched } from '../../attestors/attestor.js';
+import type { MetricsRoom } from '../telemetry/metrics.js';
+
+export interface HealthRoom extends MetricsRoom {
   readonly policyRevision: string;
   /** State of each attestor's keys, by attestor. */
   readonly keys: () => Readonly<Record<string, unknown>>;
-  /** Refusals that were counted and not written. */
-  readonly suppressed: () => number;
 }
 
 export const alive = () => ({ status: 'alive' });
@@ -14,6 +15,17 @@ export function readiness(room: HealthRoom): Record<string, unknown> {
     status: 'ready',
     policy_revision: room.policyRevision,
     keys: room.keys(),
+    watched: Object.fromEntries(
+      Object.entries(room.watched()).map(([name, kinds]) => [name, kinds.map(renderWatched)]),
+    ),
     refusals_not_written: room.suppressed(),
   };
 }
+
+/** An age of null: it was never known. */
+const renderWatched = ({ kind, known, age, objects }: Watched) => ({
+  kind,
+  known,
+  age_s: age === null ? null : Math.round(age * 1000) / 1000,
+  objects,
+});

@@ -3,15 +3,18 @@
  * `authorization_endpoint`: nobody signs in here.
  */
 import { grantTypes } from '../exchange/grants/index.js';
+import { verificationAlgorithms } from '../jwt/key.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
 
 export interface MetadataRoom {
   readonly issuer: string;
   readonly signer: { readonly algorithms: readonly SigningAlgorithm[] };
+  /** Null: there is no introspection. */
+  readonly introspection: object | null;
 }
 
 /** RFC 8414 §2. */
-export function authorizationServerMetadata({ issuer }: MetadataRoom): Record<string, unknown> {
+export function authorizationServerMetadata({ issuer, introspection }: MetadataRoom): Record<string, unknown> {
   return {
     issuer,
     token_endpoint: `${issuer}/token`,
@@ -20,6 +23,16 @@ export function authorizationServerMetadata({ issuer }: MetadataRoom): Record<st
     token_endpoint_auth_methods_supported: ['none'],
     // Required by RFC 8414; empty, because there is no authorization endpoint.
     response_types_supported: [],
+    ...(introspection === null ? {} : introspectionMetadata(issuer)),
+  };
+}
+
+/** The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
+function introspectionMetadata(issuer: string): Record<string, unknown> {
+  return {
+    introspection_endpoint: `${issuer}/introspect`,
+    introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
+    introspection_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
   };
 }
 

@@ -1,87 +1,16 @@
 /**
- * `POST /token` on node:http itself. Koa serves everything else: in front of this one route it would cost as much of each
- * exchange as verifying the token does (docs/performance.md).
+ * `POST /token` on node:http itself. In front of this one route Koa would cost as much of each exchange as verifying the
+ * token does (docs/performance.md).
  */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { createBatch } from '../batch.js';
 import type { Pipeline } from '../exchange/pipeline.js';
-import { maxBodyBytes, type WireBody, type WireRequest } from '../exchange/wire.js';
+import { type BodyReader, createFormListener } from './body.js';
 
-/** Bytes of unfinished bodies that are held at once, over all connections. */
-const maxHeldBytes = 16 * 1024 * 1024;
 /** Exchanges that are started in one turn: 32 block for some 5 ms. */
 const batchSize = 32;
 
-export function createTokenListener(pipeline: Pipeline): RequestListener {
-  const readBody = createBodyReader();
+export function createTokenListener(readBody: BodyReader, pipeline: Pipeline): RequestListener {
   const together = createBatch(batchSize);
-  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const body = await readBody(req);
-    const { status, headers, body: text } = await together.run(() => pipeline(wireRequest(req, body)));
-    res.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(text) });
-    res.end(text);
-  };
-  return (req, res) => void answer(req, res);
-}
-
-function wireRequest(req: IncomingMessage, body: WireBody): WireRequest {
-  const { headers, url = '' } = req;
-  const query = url.indexOf('?');
-  return {
-    method: req.method ?? '',
-    query: query < 0 ? '' : url.slice(query + 1),
-    contentType: headers['content-type'],
-    contentEncoding: headers['content-encoding'],
-    authorization: headers.authorization,
-    repeatedHeader: repeatsHeader(req.rawHeaders),
-    body,
-    address: req.socket.remoteAddress ?? 'unknown',
-  };
-}
-
-/** Node keeps the first of two such headers and drops the other in silence. */
-function repeatsHeader(rawHeaders: readonly string[]): boolean {
-  let authorization = 0;
-  let contentType = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    if (name.length === 13 && name.toLowerCase() === 'authorization') authorization++;
-    else if (name.length === 12 && name.toLowerCase() === 'content-type') contentType++;
-  }
-  return authorization > 1 || contentType > 1;
-}
-
-function createBodyReader(): (req: IncomingMessage) => Promise<WireBody> {
-  let held = 0;
-  return (req) => {
-    if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.resolve('too_large');
-    return new Promise((resolve) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      const finish = (body: WireBody) => {
-        held -= size;
-        size = 0;
-        resolve(body);
-      };
-      /** What still comes is let go. */
-      const giveUp = (why: Exclude<WireBody, Buffer>) => {
-        chunks.length = 0;
-        req.off('data', take).resume();
-        finish(why);
-      };
-      const take = (chunk: Buffer) => {
-        size += chunk.length;
-        held += chunk.length;
-        if (size > maxBodyBytes) giveUp('too_large');
-        else if (held > maxHeldBytes) giveUp('too_many');
-        else chunks.push(chunk);
-      };
-      req.on('data', take);
-      req.on('end', () => finish(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
-      req.on('error', () => giveUp('incomplete'));
-      req.on('close', () => {
-        if (!req.complete) giveUp('incomplete');
-      });
-    });
-  };
+  return createFormListener(readBody, (wire) => together.run(() => pipeline(wire)));
 }

@@ -1,10 +1,9 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
-import type { Policy } from '../policy/compile.js';
 import type { Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 
-/** Of the facts of posture, those that a rule about this attestor reads. */
-export function gatherFacts(policy: Policy, attestation: Attestation, now: number): Facts {
+/** @param reads names of the facts of posture that are wanted, without `posture.`. Default: none */
+export function gatherFacts(attestation: Attestation, now: number, reads: readonly string[] = []): Facts {
   const { attestor, environment, selectors, unknownSelectors, vouchesUntil } = attestation;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
   const { podless } = attestation.facts;
@@ -18,7 +17,7 @@ export function gatherFacts(policy: Policy, attestation: Attestation, now: numbe
       selectors,
       unknown,
       podless: podless !== undefined && podless.value !== false,
-      posture: gatherPosture(policy.attestors.get(attestor)?.reads ?? [], attestation.facts),
+      posture: gatherPosture(reads, attestation.facts),
       vouchesUntil,
     }),
   });

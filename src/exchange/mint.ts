@@ -15,6 +15,9 @@ export interface MintRoom {
 export interface Issued {
   readonly token: string;
   readonly jti: string;
+  /** Seconds since the epoch: the token's `iat` and `exp`. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
   readonly granted: Granted;
 }
 
@@ -43,5 +46,5 @@ export async function mint(room: MintRoom, granted: Granted, attestation: Attest
     },
   };
   const token = await room.signer.sign('at+jwt', claims, granted.algorithm ?? undefined);
-  return Object.freeze({ token, jti, granted });
+  return Object.freeze({ token, jti, issuedAt: iat, expiresAt: exp, granted });
 }

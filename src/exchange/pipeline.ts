@@ -1,14 +1,16 @@
 /** The way of a request, its stages in order. Every grant type takes it, so no restriction can hold on one and not on another. */
 import { randomUUID } from 'node:crypto';
+import type { Attestation } from '../../attestors/attestor.js';
 import type { AuditLog } from '../audit/log.js';
 import { Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { Decision, Granted } from '../policy/decision.js';
+import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import { checkClient } from './client.js';
 import { gatherFacts } from './facts.js';
-import { type MintRoom, mint } from './mint.js';
+import { type Issued, type MintRoom, mint } from './mint.js';
 import { readBody, readRequest } from './request.js';
 import { errorResponse, tokenResponse } from './response.js';
 import { type Deployment, recordOf, type Trail } from './trail.js';
@@ -16,6 +18,7 @@ import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
+  readonly revocation: Pick<Revocation, 'note'>;
   readonly policy: Policy;
   readonly audit: AuditLog;
   readonly deployment: Deployment;
@@ -41,7 +44,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
   };
 }
 
-/** request → attest → facts → decide → mint. Each stage leaves what it made on the trail, for the record. */
+/** request → attest → facts → decide → mint → note. Each stage leaves what it made on the trail, for the record. */
 async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<void> {
   trail.form = readBody(wire);
   const request = readRequest(trail.form, wire.authorization);
@@ -49,11 +52,23 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const attestation = await rooms.attest(request.evidence, trail.decisionId);
   trail.attestation = attestation;
   checkClient(request.client, attestation);
-  const facts = gatherFacts(rooms.policy, attestation, rooms.now() / 1000);
+  const reads = rooms.policy.attestors.get(attestation.attestor)?.reads;
+  const facts = gatherFacts(attestation, rooms.now() / 1000, reads);
   trail.facts = facts;
   const decision = decide(rooms.policy, facts, request.asked);
   trail.decision = decision;
-  trail.issued = await mint(rooms, grantedBy(decision), attestation, facts.now);
+  const issued = await mint(rooms, grantedBy(decision), attestation, facts.now);
+  const noted = noteHolder(rooms, issued, attestation);
+  // Awaited only when it has to be: a pair that the log has costs no turn.
+  if (noted !== undefined) await noted;
+  trail.issued = issued;
+}
+
+/** A token leaves only when it could be revoked. */
+function noteHolder({ revocation }: Rooms, issued: Issued, attestation: Attestation): Promise<void> | undefined {
+  const { attestor, instance, attestedAt } = attestation;
+  const { issuedAt, expiresAt, granted } = issued;
+  return revocation.note({ attestor, instance, attestedAt, issuedAt, expiresAt, resource: granted.resource });
 }
 
 function grantedBy(decision: Decision): Granted {

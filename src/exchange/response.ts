@@ -12,6 +12,10 @@ const baseHeaders = Object.freeze({
   Pragma: 'no-cache',
 });
 
+export function jsonResponse(body: Readonly<Record<string, unknown>>): WireResponse {
+  return { status: 200, headers: baseHeaders, body: JSON.stringify(body) };
+}
+
 export function tokenResponse({ token, granted }: Issued): WireResponse {
   const rest = {
     issued_token_type: accessTokenType,

@@ -3,7 +3,9 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { Unavailable } from '../errors.js';
 import { quoteClaim } from './quote.js';
 
-export type VerificationAlgorithm = 'RS256' | 'ES256' | 'ES384' | 'EdDSA';
+/** Each is also what the metadata says of `client_assertion`. */
+export const verificationAlgorithms = ['RS256', 'ES256', 'ES384', 'EdDSA'] as const;
+export type VerificationAlgorithm = (typeof verificationAlgorithms)[number];
 
 export interface VerificationKey {
   readonly kid: string;

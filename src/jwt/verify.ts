@@ -2,12 +2,19 @@
 import type { JwtExpectations, UnverifiedJwt, VerifiedJwt } from '../../attestors/attestor.js';
 import { Rejected } from '../errors.js';
 import { checkClaims } from './claims.js';
+import { verificationAlgorithms } from './key.js';
 import type { HostKeySet } from './key-set.js';
 import { quoteClaim } from './quote.js';
 import { signatureHolds } from './signature.js';
 
 /** Each would tell us where to find a key, or to read the signature in another way. Known to us or not: refused. */
 const refusedParameters = ['crit', 'b64', 'jku', 'x5u', 'jwk', 'x5c'] as const;
+
+/** Where `verifyJwt` finds the key of a `kid`. */
+export type KeyFinder = Pick<HostKeySet, 'name' | 'find'>;
+
+/** What a token may say to be in its `typ`: evidence `JWT` or nothing, our own access tokens `at+jwt` (RFC 9068 §2.1). */
+type TokenKind = 'evidence' | 'access token';
 
 /**
  * @param jwt made by `decodeJwt`
@@ -18,11 +25,12 @@ const refusedParameters = ['crit', 'b64', 'jku', 'x5u', 'jwk', 'x5c'] as const;
  */
 export async function verifyJwt(
   jwt: UnverifiedJwt,
-  keys: HostKeySet,
+  keys: KeyFinder,
   expect: JwtExpectations,
   now: number,
+  kind: TokenKind = 'evidence',
 ): Promise<VerifiedJwt> {
-  const kid = checkHeader(jwt.header);
+  const kid = checkHeader(jwt.header, kind);
   const found = keys.find(kid);
   // Awaited only when it has to be: a known key costs no turn.
   const key = found instanceof Promise ? await found : found;
@@ -40,12 +48,12 @@ export async function verifyJwt(
 }
 
 /** What can be said without the key, so that a hostile header costs neither a look-up nor a request. */
-function checkHeader(header: UnverifiedJwt['header']): string {
-  const { alg, typ, kid } = header;
+function checkHeader(header: UnverifiedJwt['header'], kind: TokenKind): string {
+  const { alg, kid } = header;
   if (typeof alg !== 'string' || !algorithms.has(alg)) {
     throw new Rejected(
       'jwt_algorithm',
-      `alg: expected one of ${[...algorithms].join(', ')}; found ${quoteClaim(alg)}.`,
+      `alg: expected one of ${verificationAlgorithms.join(', ')}; found ${quoteClaim(alg)}.`,
     );
   }
   for (const parameter of refusedParameters) {
@@ -53,12 +61,20 @@ function checkHeader(header: UnverifiedJwt['header']): string {
       throw new Rejected('jwt_header_parameter', `The header has ${parameter}, which is never accepted.`);
     }
   }
-  // RFC 8725 §3.11: tokens that say to be of another kind, our own access tokens among them, are no evidence.
-  if (typ !== undefined && !(typeof typ === 'string' && typ.toUpperCase() === 'JWT')) {
-    throw new Rejected('jwt_type', `typ: expected "JWT" or none; found ${quoteClaim(typ)}.`);
-  }
+  checkType(header.typ, kind);
   if (typeof kid !== 'string') throw new Rejected('jwt_key_id', `kid: expected a string; found ${quoteClaim(kid)}.`);
   return kid;
 }
 
-const algorithms: ReadonlySet<string> = new Set(['RS256', 'ES256', 'ES384', 'EdDSA']);
+/** RFC 8725 §3.11: what says to be of another kind is not accepted; so our own access tokens are no evidence. */
+function checkType(typ: unknown, kind: TokenKind): void {
+  const isExpected =
+    kind === 'access token'
+      ? typ === 'at+jwt'
+      : typ === undefined || (typeof typ === 'string' && typ.toUpperCase() === 'JWT');
+  if (isExpected) return;
+  const expected = kind === 'access token' ? '"at+jwt"' : '"JWT" or none';
+  throw new Rejected('jwt_type', `typ: expected ${expected}; found ${quoteClaim(typ)}.`);
+}
+
+const algorithms: ReadonlySet<string> = new Set(verificationAlgorithms);

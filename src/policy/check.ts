@@ -44,12 +44,14 @@ export function checkPolicy(input: PolicyInput): PolicyProblem[] {
   );
 }
 
-function checkWorkload(input: PolicyInput, { workload }: Rule): PolicyProblem[] {
-  const attestor = input.attestors.get(workload.attestor);
+/** @returns problems with paths from where the workload stands */
+export function checkWorkload(
+  { attestors }: Pick<PolicyInput, 'attestors'>,
+  { workload }: Pick<Rule, 'workload'>,
+): PolicyProblem[] {
+  const attestor = attestors.get(workload.attestor);
   if (attestor === undefined) {
-    return [
-      unknownName(['workload', 'attestor'], 'no attestor has this name', workload.attestor, input.attestors.keys()),
-    ];
+    return [unknownName(['workload', 'attestor'], 'no attestor has this name', workload.attestor, attestors.keys())];
   }
   const matches = [
     { at: ['workload', 'selectors'], selectors: workload.selectors },
@@ -156,7 +158,8 @@ function checkDeny({ resources }: PolicyInput, pattern: string): PolicyProblem[]
 
 const listed = 12;
 
-function unknownName(
+/** With the names that there are, of many the first. */
+export function unknownName(
   path: PolicyProblem['path'],
   message: string,
   found: string,

@@ -145,13 +145,20 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
 function grantClauses(input: PolicyInput, rule: Rule, grant: NonNullable<Rule['grant']>): Clause[] {
   const home = input.resources[grant.resource]?.environment ?? input.environment;
   return [
-    ...(rule.workload.podless === true ? [] : [named('workload.podless', boundToPod)]),
-    ...workloadClauses(rule, 'holds'),
+    ...admissionClauses(rule),
     named('environment', environmentCondition([home, ...(rule.crossing ?? [])], 'holds')),
   ];
 }
 
-function workloadClauses({ workload }: Rule, hope: Hope): Clause[] {
+/** What a workload has to be to get something. */
+export function admissionClauses(rule: Pick<Rule, 'workload'>): Clause[] {
+  return [
+    ...(rule.workload.podless === true ? [] : [named('workload.podless', boundToPod)]),
+    ...workloadClauses(rule, 'holds'),
+  ];
+}
+
+function workloadClauses({ workload }: Pick<Rule, 'workload'>, hope: Hope): Clause[] {
   const opposite = hope === 'holds' ? 'fails' : 'holds';
   return [
     ...conditions({ selectors: workload.selectors }, hope).map((each) => named('workload.selectors', each)),

@@ -111,5 +111,16 @@ export const rulesSchema = z.record(name('a rule name of letters, digits, ".", "
   error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from name to rule'),
 });
 
+/** Whoever the workload matches sees tokens for the resources in `introspect`, and no others. */
+const clientSchema = object('a client: its workload, and the resources whose tokens it may introspect', {
+  workload: workloadSchema,
+  introspect: list('a list of at least one resource', resourceUri),
+});
+
+export const clientsSchema = z.record(name('a client name of letters, digits, ".", "_" and "-"'), clientSchema, {
+  error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from name to client'),
+});
+
 export type Resources = z.output<typeof resourcesSchema>;
 export type Rules = z.output<typeof rulesSchema>;
+export type Clients = z.output<typeof clientsSchema>;

@@ -1,7 +1,15 @@
 /** What the cluster tests make in a real cluster, any that `KUBECONFIG` names, and take away again. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
+import { Agent, type RequestOptions, request } from 'node:https';
+import {
+  CoreV1Api,
+  KubeConfig,
+  RbacAuthorizationV1Api,
+  type V1ObjectMeta,
+  type V1PodSpec,
+  type V1PolicyRule,
+} from '@kubernetes/client-node';
 
 export interface TestCluster {
   readonly issuer: string;
@@ -10,16 +18,26 @@ export interface TestCluster {
   /** The pod's node. */
   readonly node: string;
   /** A token from the TokenRequest API. @param audience left out: the API server's own */
-  token(options: { serviceAccount: string; pod?: string; audience?: string }): Promise<string>;
+  token(options: { serviceAccount: string; pod?: string; audience?: string; seconds?: number }): Promise<string>;
   createServiceAccount(name: string): Promise<void>;
-  /** What a service account of ours needs: TokenReviews, by a role of exactly that. */
-  allowReviews(serviceAccount: string): Promise<void>;
-  createPod(name: string, serviceAccount: string): Promise<void>;
+  /** Binds a cluster role of exactly these rules. */
+  allow(serviceAccount: string, rules: readonly V1PolicyRule[]): Promise<void>;
+  /** @param more of its specification; @returns the pod's uid */
+  createPod(name: string, serviceAccount: string, more?: PodParts): Promise<string>;
+  /** `agent-0` and so on, fast. */
+  createPods(count: number, serviceAccount: string): Promise<void>;
   /** With no grace period: it is gone when this resolves. */
   deletePod(name: string): Promise<void>;
+  /** For what a test wants to change. */
+  readonly core: CoreV1Api;
   /** PEM. */
   readonly ca: string;
   close(): Promise<void>;
+}
+
+export interface PodParts {
+  readonly metadata?: V1ObjectMeta;
+  readonly spec?: Partial<V1PodSpec>;
 }
 
 export async function useCluster(kubeconfig: string): Promise<TestCluster> {
@@ -29,7 +47,6 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
   const rbac = config.makeApiClient(RbacAuthorizationV1Api);
   const suffix = randomBytes(4).toString('hex');
   const namespace = `counterseal-test-${suffix}`;
-  const reviewer = `${namespace}-reviewer`;
   const undo: (() => Promise<unknown>)[] = [];
   const labels = { 'app.kubernetes.io/part-of': 'counterseal-test' };
   await core.createNamespace({ body: { metadata: { name: namespace, labels } } });
@@ -52,13 +69,13 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
     },
   });
 
-  const token: TestCluster['token'] = async ({ serviceAccount, pod, audience }) => {
+  const token: TestCluster['token'] = async ({ serviceAccount, pod, audience, seconds = 600 }) => {
     const boundObjectRef = pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod } };
     const audiences = audience === undefined ? [] : [audience];
     const { status } = await core.createNamespacedServiceAccountToken({
       name: serviceAccount,
       namespace,
-      body: { spec: { audiences, expirationSeconds: 600, ...boundObjectRef } },
+      body: { spec: { audiences, expirationSeconds: seconds, ...boundObjectRef } },
     });
     return status?.token ?? '';
   };
@@ -77,27 +94,50 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
         : await readFile(cluster.caFile, 'utf8'),
     namespace,
     node,
+    core,
     token,
     createServiceAccount,
-    async allowReviews(serviceAccount) {
-      const rules = [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }];
-      await rbac.createClusterRole({ body: { metadata: { name: reviewer, labels }, rules } });
+    async allow(serviceAccount, rules) {
+      const role = `${namespace}-${serviceAccount}`;
+      await rbac.createClusterRole({ body: { metadata: { name: role, labels }, rules: [...rules] } });
       await rbac.createClusterRoleBinding({
         body: {
-          metadata: { name: reviewer, labels },
-          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: reviewer },
+          metadata: { name: role, labels },
+          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
           subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace }],
         },
       });
       undo.push(
-        () => rbac.deleteClusterRoleBinding({ name: reviewer }),
-        () => rbac.deleteClusterRole({ name: reviewer }),
+        () => rbac.deleteClusterRoleBinding({ name: role }),
+        () => rbac.deleteClusterRole({ name: role }),
       );
     },
-    async createPod(name, serviceAccountName) {
+    async createPod(name, serviceAccountName, more = {}) {
+      const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }];
+      const spec = {
+        serviceAccountName,
+        nodeName: node,
+        containers,
+        automountServiceAccountToken: false,
+        ...more.spec,
+      };
+      const metadata = { name, ...more.metadata, labels: { ...labels, ...more.metadata?.labels } };
+      const { metadata: made } = await core.createNamespacedPod({ namespace, body: { metadata, spec } });
+      return made?.uid ?? '';
+    },
+    async createPods(count, serviceAccountName) {
+      const connection = await connect(config);
       const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }];
       const spec = { serviceAccountName, nodeName: node, containers, automountServiceAccountToken: false };
-      await core.createNamespacedPod({ namespace, body: { metadata: { name, labels }, spec } });
+      let next = 0;
+      const one = async () => {
+        for (let index = next++; index < count; index = next++) {
+          const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: `agent-${index}`, labels }, spec };
+          await connection.post(`/api/v1/namespaces/${namespace}/pods`, body);
+        }
+      };
+      await Promise.all(Array.from({ length: 16 }, one));
+      connection.close();
     },
     async deletePod(name) {
       await core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 });
@@ -108,5 +148,25 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
       if (existing === undefined) await core.deleteNode({ name: node });
       await core.deleteNamespace({ name: namespace });
     },
+  };
+}
+
+/** The library's client opens a connection for each call. */
+async function connect(config: KubeConfig) {
+  const agent = new Agent({ keepAlive: true });
+  const options: RequestOptions = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  await config.applyToHTTPSOptions(options);
+  return {
+    post: (path: string, body: unknown) =>
+      new Promise<void>((resolve, reject) => {
+        const url = new URL(path, config.getCurrentCluster()?.server);
+        request(url, { ...options, agent }, (response) => {
+          response.resume().on('end', resolve);
+          if (response.statusCode !== 201) reject(new Error(`${path}: ${response.statusCode}`));
+        })
+          .on('error', reject)
+          .end(JSON.stringify(body));
+      }),
+    close: () => agent.destroy(),
   };
 }

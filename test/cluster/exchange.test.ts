@@ -91,6 +91,17 @@ describe(kubeconfig === undefined ? `real Kubernetes API server (${skipped})` : 
     assert.equal((await reviewed.exchange({ subject_token: batch })).status, 200);
   });
 
+  it('refuses a token that was issued for a year', async () => {
+    const token = await cluster.token({
+      serviceAccount: 'calendar-agent',
+      pod: 'agent-0',
+      audience: issuer,
+      seconds: 31_536_000,
+    });
+    assert.equal((await reviewed.exchange({ subject_token: token })).status, 400);
+    assert.equal((await reviewed.lastRecord()).reason, 'jwt_lifetime');
+  });
+
   it('refuses a token whose signature was touched', async () => {
     const [header = '', payload = '', signature = ''] = (await podToken()).split('.');
     const claims = { ...claimsOf(`.${payload}.`), sub: 'system:serviceaccount:kube-system:default' };

@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { calendar, claimsOf, grantType, issuer, jwtType, postForm } from '../support/service.js';
+import type { V1PolicyRule } from '@kubernetes/client-node';
+import { parse } from 'yaml';
+import { calendar, claimsOf, grantType, issuer, jwtType, postForm, send } from '../support/service.js';
 import { type TestCluster, useCluster } from './cluster.js';
 
 const kubeconfig = process.env.KUBECONFIG;
@@ -24,6 +26,7 @@ describe(`api: in-cluster${skipped === undefined ? '' : ` (${skipped})`}`, () =>
   let folder: string;
   let service: ChildProcess;
   let url: string;
+  let healthUrl: string;
 
   before(async function () {
     if (skipped !== undefined || kubeconfig === undefined) return this.skip();
@@ -31,19 +34,26 @@ describe(`api: in-cluster${skipped === undefined ? '' : ` (${skipped})`}`, () =>
     cluster = await useCluster(kubeconfig);
     for (const name of ['calendar-agent', 'counterseal']) await cluster.createServiceAccount(name);
     await cluster.createPod('agent-0', 'calendar-agent');
-    await cluster.allowReviews('counterseal');
+    await cluster.allow('counterseal', await documentedRole());
     folder = await mkdtemp(join(tmpdir(), 'counterseal-'));
     await writeFile(join(folder, 'token'), await cluster.token({ serviceAccount: 'counterseal' }));
     await writeFile(join(folder, 'ca.crt'), cluster.ca);
     await writeFile(join(folder, 'counterseal.yaml'), configuration());
     service = startInPod();
-    url = await listening(service);
+    ({ url, healthUrl } = await listening(service));
   });
   after(async () => {
     service?.kill('SIGTERM');
     await cluster?.close();
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   });
+
+  /** As the attestor's page has it. */
+  async function documentedRole(): Promise<V1PolicyRule[]> {
+    const page = await readFile('attestors/kubernetes/README.md', 'utf8');
+    const block = /^```yaml\n(apiVersion: rbac[\s\S]*?)^```/m.exec(page)?.[1] ?? '';
+    return (parse(block) as { rules: V1PolicyRule[] }).rules;
+  }
 
   const configuration = () => `
 issuer: ${issuer}
@@ -53,7 +63,7 @@ health: { port: 0 }
 store: { type: memory }
 audit: { durability: strict, sinks: [{ type: file, path: audit.jsonl }] }
 attestors:
-  prod-eu: { type: kubernetes, issuer: "${cluster.issuer}", api: in-cluster, review: true }
+  prod-eu: { type: kubernetes, issuer: "${cluster.issuer}", api: in-cluster, review: true, live: { stale: review } }
 resources:
   ${calendar}: { scope: [read:calendar] }
 rules:
@@ -76,13 +86,13 @@ rules:
     });
   }
 
-  async function listening(child: ChildProcess): Promise<string> {
+  async function listening(child: ChildProcess): Promise<{ url: string; healthUrl: string }> {
     assert.ok(child.stderr);
     const lines: string[] = [];
     for await (const line of createInterface(child.stderr)) {
       lines.push(line);
-      const found = /listening on (\S+),/.exec(line)?.[1];
-      if (found !== undefined) return found;
+      const [, listener, health] = /listening on (\S+), health on (\S+)/.exec(line) ?? [];
+      if (listener !== undefined && health !== undefined) return { url: listener, healthUrl: health };
     }
     return assert.fail(`the service did not start: ${lines.join('\n')}`);
   }
@@ -93,5 +103,14 @@ rules:
     const { status, body } = await postForm(`${url}/token`, { ...form, subject_token: token });
     assert.equal(status, 200, JSON.stringify(body));
     assert.equal((claimsOf(body.access_token).attestation as { assurance: string }).assurance, 'high');
+  });
+
+  it('watches everything that it says, by the role that the attestor’s page has and nothing else', async () => {
+    const { body } = await send(`${healthUrl}/readyz`, {});
+    const watched = (body.watched as Record<string, { kind: string; known: boolean }[]>)['prod-eu'] ?? [];
+    assert.deepEqual(
+      watched.filter(({ known }) => known).map(({ kind }) => kind),
+      ['pods', 'nodes', 'namespaces', 'serviceaccounts'],
+    );
   });
 });

@@ -14,6 +14,9 @@ const resource = (more: string) => ({
 const rule = (workload: string, effect = `grant: { resource: "${calendar}", scope: [read:calendar] }`) => ({
   rules: `rules:\n  agent:\n    workload: ${workload}\n    ${effect}`,
 });
+const client = (workload: string, introspect = `["${calendar}"]`) => ({
+  more: `clients: { api: { workload: ${workload}, introspect: ${introspect} } }`,
+});
 const issuerForm =
   'an https URL without query, fragment, user and trailing slash, as URLs are normalised (http only on loopback)';
 const port = 'a port: a whole number from 0 to 65535';
@@ -304,6 +307,47 @@ const wrongValues: readonly Row[] = [
   ],
 ];
 
+/** A client's workload is judged as a rule's is. */
+const wrongClients: readonly Row[] = [
+  [
+    'a list',
+    { more: 'clients: []' },
+    '1:10: clients: wrong value (expected a map from name to client, found an empty list)',
+  ],
+  [
+    'a name that is none',
+    { more: 'clients: { "a b": { workload: { attestor: prod-eu }, introspect: [x:y] } }' },
+    '1:12: clients["a b"]: unusable key (expected a client name of letters, digits, ".", "_" and "-", found "a b")',
+  ],
+  [
+    'nothing to introspect',
+    { more: 'clients: { api: { workload: { attestor: prod-eu } } }' },
+    '1:17: clients.api.introspect: missing key (expected a list of at least one resource)',
+  ],
+  [
+    'an empty list to introspect',
+    client('{ attestor: prod-eu }', '[]'),
+    '1:64: clients.api.introspect: wrong value (expected a list of at least one resource, found an empty list)',
+  ],
+  [
+    'an unknown key',
+    client('{ attestor: prod-eu, selector: [x] }'),
+    '1:50: clients.api.workload.selector: unknown key (did you mean selectors?)',
+  ],
+  [
+    'an attestor and a resource that are not there, beside a wrong rule',
+    { ...client('{ attestor: prod-us }', '["https://calender.example/mcp"]'), ...rule('{ attestor: prod-us }') },
+    '1:41: clients.api.workload.attestor: no attestor has this name (expected one of prod-eu, found "prod-us"; did you mean prod-eu?)',
+    `1:65: clients.api.introspect[0]: no resource has this URI (expected one of ${calendar}, found "https://calender.example/mcp"; did you mean ${calendar}?)`,
+    '11:27: rules.agent.workload.attestor: no attestor has this name (expected one of prod-eu, found "prod-us"; did you mean prod-eu?)',
+  ],
+  [
+    'a selector without a value',
+    client('{ attestor: prod-eu, selectors: ["k8s:ns:a"], not: [{ selectors: ["k8s:ns:"] }] }'),
+    '1:95: clients.api.workload.not[0].selectors[0]: a selector without a value matches no workload (expected k8s:ns: and a value, or * for any, found "k8s:ns:")',
+  ],
+];
+
 describe('config: equal ports', () => {
   for (const more of [
     'listen: { port: 0 }\nhealth: { port: 0 }',
@@ -428,7 +472,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
   policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
-  clients: ['', { more: 'clients: {}' }, '1:1: clients'],
   'conditions.*.time': ['', { more: 'conditions: { a: { time: x } }' }, '1:20: conditions.a.time'],
   'conditions.*.environment': ['', { more: 'conditions: { a: { environment: x } }' }, '1:20: conditions.a.environment'],
   'conditions.*.network': ['', { more: 'conditions: { a: { network: x } }' }, '1:20: conditions.a.network'],
@@ -544,6 +587,10 @@ describe('config: what is wrong, and where', () => {
         '11:50: rules.agent.conditions[1].cel: is not built yet in this version: remove it',
         '11:64: rules.agent.conditions[2].time: is not built yet in this version: remove it',
       ]));
+  });
+
+  describe('a wrong client', () => {
+    for (const [what, changes, ...problems] of wrongClients) it(what, () => check(changes, problems));
   });
 
   describe('a key that is not built yet is refused, and nothing else is said of it', () => {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
 import { auditLine } from '../../src/audit/line.js';
 import type { AuditRecord } from '../../src/audit/record.js';
-import { Refusal, Unavailable } from '../../src/errors.js';
+import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
 import { createPipeline, type Rooms } from '../../src/exchange/pipeline.js';
 import type { WireRequest } from '../../src/exchange/wire.js';
 import { compilePolicy } from '../../src/policy/compile.js';
@@ -57,6 +57,7 @@ function rooms(changes: Partial<Rooms> = {}) {
     },
     attest: async () => attestation,
     policy,
+    revocation: { note: () => undefined },
     audit: {
       append: async (record) => void records.push(keep(auditLine(record), policy)),
       admit: () => true,
@@ -270,6 +271,35 @@ describe('pipeline', () => {
     const answer = await run(wire());
     assert.equal(answer.status, 503);
     assert.deepEqual([records[0]?.outcome, records[0]?.granted], ['refused', null]);
+  });
+
+  it('a token that could not be revoked does not leave: 503, and the record grants nothing', async () => {
+    const note = () => Promise.reject(new Unavailable('store_unavailable', 'disk full'));
+    const { run, records } = rooms({ revocation: { note } });
+    const answer = await run(wire());
+    assert.deepEqual([answer.status, JSON.parse(answer.body).access_token], [503, undefined]);
+    assert.deepEqual([records[0]?.reason, records[0]?.granted], ['store_unavailable', null]);
+  });
+
+  it('a token whose workload ended meanwhile does not leave: the evidence is at fault', async () => {
+    const note = () => {
+      throw new Rejected('instance_ended', 'pod:1 ended: pod_deleted.');
+    };
+    const { run, records } = rooms({ revocation: { note } });
+    const answer = await run(wire());
+    const { error, access_token } = JSON.parse(answer.body);
+    assert.deepEqual([answer.status, error, access_token], [400, 'invalid_request', undefined]);
+    assert.deepEqual([records[0]?.reason, records[0]?.granted], ['instance_ended', null]);
+  });
+
+  it('notes who holds the token, as the token says it', async () => {
+    const noted: unknown[] = [];
+    const { run } = rooms({ revocation: { note: (issue) => void noted.push(issue) as undefined } });
+    assert.equal((await run(wire())).status, 200);
+    const { attestor, instance, attestedAt } = attestation;
+    assert.deepEqual(noted, [
+      { attestor, instance, attestedAt, resource: calendar, issuedAt: now, expiresAt: now + 600 },
+    ]);
   });
 
   it('nothing is signed for a request that is refused', async () => {

@@ -20,6 +20,7 @@ export function createTestHost(now: Clock, folder = '/nowhere'): TestHost {
     issuer: ourIssuer,
     environment: 'production',
     trustDomain: 'example.com',
+    revocation: { ended: () => {}, instances: () => [] },
     outbound: createOutbound({ allow: [], literalHosts: new Set(['127.0.0.1']) }),
     path: (relative) => (relative.startsWith('/') ? relative : `${folder}/${relative}`),
     warn: (message) => warnings.push(message),

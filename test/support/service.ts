@@ -4,8 +4,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import type { AttestorHost } from '../../attestors/attestor.js';
 import { type ClusterIssuer, createClusterIssuer } from '../../examples/quickstart/cluster-issuer.js';
 import type { AuditRecord } from '../../src/audit/record.js';
+import type { Configuration } from '../../src/config/configuration.js';
 import { loadConfiguration } from '../../src/config/load.js';
 import { type Service, serve } from '../../src/server.js';
 import { keep } from './records.js';
@@ -55,6 +57,8 @@ export interface TestService {
   readonly folder: string;
   readonly cluster: ClusterIssuer;
   readonly warnings: readonly string[];
+  /** What the attestor of this name was given: a test may speak for its platform. */
+  host(attestor: string): AttestorHost;
   /** A pod's token of calendar-agent, unless said otherwise. */
   token(claims?: Partial<Parameters<ClusterIssuer['mint']>[0]>): Promise<string>;
   /** POSTs a form; a list repeats its parameter. */
@@ -81,7 +85,8 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   await writeFile(join(folder, 'jwks.json'), JSON.stringify(cluster.jwks()));
   await writeFile(join(folder, 'counterseal.yaml'), configurationText(options));
   await options.prepare?.(folder);
-  const configuration = await loadConfiguration(join(folder, 'counterseal.yaml'));
+  const hosts = new Map<string, AttestorHost>();
+  const configuration = overhear(await loadConfiguration(join(folder, 'counterseal.yaml')), hosts);
   const warnings: string[] = [];
   const service: Service = await serve(configuration, {
     now: options.now ?? Date.now,
@@ -109,6 +114,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     folder,
     cluster,
     warnings,
+    host: (attestor) => hosts.get(attestor) ?? assert.fail(`no attestor ${attestor}`),
     token,
     post,
     async exchange(changes = {}, headers = {}) {
@@ -138,6 +144,18 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       if (!keepFolder) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** @param hosts gets what each attestor is given */
+function overhear(configuration: Configuration, hosts: Map<string, AttestorHost>): Configuration {
+  const attestors = [...configuration.attestors].map(([name, { type, options }]) => {
+    const create: typeof type.create = (own, given, host) => {
+      hosts.set(name, host);
+      return type.create(own, given, host);
+    };
+    return [name, { type: { ...type, create }, options }] as const;
+  });
+  return { ...configuration, attestors: new Map(attestors) };
 }
 
 function configurationText(options: ServiceOptions): string {

@@ -72,13 +72,27 @@ describe('kubernetes options', () => {
       ],
       ['a duration without a unit', { issuer, keys, maxLifetime: '3600' }, 'maxLifetime', /a duration/],
       ['an empty audience', { issuer, keys, audience: '' }, 'audience', /audience/],
-      ['live facts, which are not built', { issuer, keys, live: { maxAge: '30s' } }, '', /live/],
+      ['live facts without an API server', { issuer, keys, live: {} }, 'live', /give api/],
+      ['a maxAge too short to be kept', { issuer, api: 'in-cluster', live: { maxAge: '2s' } }, 'live.maxAge', /3s/],
+      [
+        'trusted nodes that ask nothing',
+        { issuer, api: 'in-cluster', live: { trustedNodes: {} } },
+        'live.trustedNodes',
+        /at least one/,
+      ],
+      ['an unknown key of live', { issuer, api: 'in-cluster', live: { resync: '10m' } }, 'live', /resync/],
+      [
+        'an environment for no namespace',
+        { issuer, keys, environment: { namespaces: {} } },
+        'environment.namespaces',
+        /at least one entry/,
+      ],
       ['pins, which are not built', { issuer, keys, pin: 'none' }, '', /pin/],
       [
-        'an environment by label, which is not built',
+        'an environment by label without live facts',
         { issuer, keys, environment: { namespaceLabel: 'env' } },
         'environment',
-        /the name of an environment/,
+        /give live/,
       ],
     ];
   for (const [what, block, path, message] of refusals) {

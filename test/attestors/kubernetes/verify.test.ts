@@ -15,6 +15,16 @@ const inKubernetes = (change: Claims) => (claims: Claims) => ({
   'kubernetes.io': { ...(claims['kubernetes.io'] as Claims), ...change },
 });
 
+/** Without `live` nobody knows these of a pod. */
+const notWatched = {
+  'k8s:node-label': 'missing',
+  'k8s:node-taint': 'missing',
+  'k8s:ns-label': 'missing',
+  'k8s:owner': 'missing',
+  'k8s:pod-label': 'missing',
+  'k8s:runtime-class': 'missing',
+};
+
 describe('kubernetes attestor', () => {
   let fixture: Fixture;
   beforeEach(async () => {
@@ -41,7 +51,7 @@ describe('kubernetes attestor', () => {
           'k8s:sa-uid:'.concat(serviceaccount.uid),
           'k8s:sa:calendar-agent',
         ],
-        unknownSelectors: {},
+        unknownSelectors: notWatched,
         claims,
         facts: { podless: { value: false, observedAt: start } },
         evidenceId: claims.jti,
@@ -58,7 +68,7 @@ describe('kubernetes attestor', () => {
       assert.match(attestation.instance, /^serviceaccount:[0-9a-f-]{36}$/);
       assert.equal(attestation.assurance, 'low');
       assert.deepEqual(attestation.facts.podless, { value: true, observedAt: start });
-      assert.deepEqual(attestation.unknownSelectors, {});
+      assert.deepEqual(attestation.unknownSelectors, { 'k8s:ns-label': 'missing' });
       assert.ok(!attestation.selectors.some((one) => /^k8s:(pod|node)/.test(one)));
     });
 
@@ -70,12 +80,16 @@ describe('kubernetes attestor', () => {
 
     it('leaves the node unknown where a pod is bound and the cluster does not tell its node', async () => {
       const attestation = await fixture.attest(await fixture.token({ node: null }));
-      assert.deepEqual(attestation.unknownSelectors, { 'k8s:node': 'missing', 'k8s:node-uid': 'missing' });
+      assert.deepEqual(attestation.unknownSelectors, {
+        ...notWatched,
+        'k8s:node': 'missing',
+        'k8s:node-uid': 'missing',
+      });
     });
 
     it('leaves only the uid of the node unknown where the API server could not read the node', async () => {
       const attestation = await fixture.attest(fixture.changed(inKubernetes({ node: { name: 'node-1' } })));
-      assert.deepEqual(attestation.unknownSelectors, { 'k8s:node-uid': 'missing' });
+      assert.deepEqual(attestation.unknownSelectors, { ...notWatched, 'k8s:node-uid': 'missing' });
       assert.ok(attestation.selectors.includes('k8s:node:node-1'));
     });
 

@@ -1,0 +1,198 @@
+/**
+ * The connection to a cluster's API server. Credentials, in-cluster or from a kubeconfig, are @kubernetes/client-node's; it
+ * is imported only when an attestor has an `api`, as it takes half a second and 75 MB.
+ */
+import http from 'node:http';
+import https from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { Unavailable } from '../../src/errors.js';
+import { isLoopback } from '../options.js';
+
+export interface Operation {
+  readonly method: 'GET' | 'POST';
+  /** With the query. */
+  readonly path: string;
+  readonly accept: string;
+  readonly body?: unknown;
+  /** What to do when the API server answers 403. */
+  readonly permission: string;
+  /** A status that is an answer too, beside success: then the result is null. */
+  readonly orStatus?: 404 | 410;
+  /** Bytes; default 1 MiB. */
+  readonly limit?: number;
+}
+
+export interface Connection {
+  /** The parsed answer, not validated. @throws Unavailable */
+  ask(operation: Operation, signal: AbortSignal): Promise<unknown>;
+  /** The answer line by line, as it comes; null for `orStatus`. @throws Unavailable, also while it is read */
+  lines(operation: Operation, signal: AbortSignal): Promise<AsyncIterable<string> | null>;
+  close(): void;
+}
+
+/** Bytes; key sets and reviews are a few kilobytes. */
+const answerLimit = 1_048_576;
+/** Bytes of one line; etcd holds no object over 1.5 MiB. */
+const lineLimit = 4 * 1_048_576;
+
+/**
+ * @param api `in-cluster`, or the absolute path of a kubeconfig file
+ * @throws Error with a sentence for the operator
+ */
+export async function connect(api: string): Promise<Connection> {
+  const config = await loadConfig(api);
+  const cluster = config.getCurrentCluster();
+  if (!cluster) throw new Error(`${api} has no current context that names a cluster`);
+  const base = baseUrl(cluster.server, api);
+  // Over http, which is for loopback only, there is nothing to verify; the library asks to be told so.
+  if (base.protocol === 'http:') config.clusters = config.clusters.map((each) => ({ ...each, skipTLSVerify: true }));
+  const agentOptions = { keepAlive: true, maxSockets: 64, timeout: 30_000 };
+  const agent = base.protocol === 'https:' ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+
+  /** @throws Unavailable for every status but success and `orStatus` */
+  const call = async (operation: Operation, signal: AbortSignal): Promise<http.IncomingMessage | null> => {
+    const { method, accept, path, orStatus } = operation;
+    const request: https.RequestOptions = { method, signal, headers: { accept } };
+    try {
+      // Anew for each call: the library reads tokens and certificates again when they have rotated.
+      await config.applyToHTTPSOptions(request);
+      if (!cluster.proxyUrl) request.agent = agent;
+      const response = await open(new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base), request, operation.body);
+      const { statusCode = 0 } = response;
+      if (statusCode === 200 || statusCode === 201) return response;
+      response.resume();
+      if (statusCode === orStatus) return null;
+      throw refused(statusCode, operation);
+    } catch (error) {
+      throw asUnavailable(error, signal);
+    }
+  };
+
+  return Object.freeze<Connection>({
+    async ask(operation, signal) {
+      const response = await call(operation, signal);
+      return response === null ? null : readJson(response, operation, signal);
+    },
+    async lines(operation, signal) {
+      const response = await call(operation, signal);
+      return response === null ? null : readLines(response, signal);
+    },
+    close: () => agent.destroy(),
+  });
+}
+
+async function loadConfig(api: string): Promise<KubeConfig> {
+  const client = await import('@kubernetes/client-node/dist/config.js');
+  const config = new client.KubeConfig();
+  if (api === 'in-cluster') {
+    config.loadFromCluster();
+    return config;
+  }
+  try {
+    config.loadFromFile(api);
+  } catch (error) {
+    // A YAML error quotes the file, and the file may hold credentials.
+    throw new Error(`${api} cannot be read as a kubeconfig file${code(error)}`);
+  }
+  return config;
+}
+
+function baseUrl(server: string, api: string): URL {
+  const base = URL.canParse(server) ? new URL(server) : undefined;
+  if (api === 'in-cluster' && (base === undefined || base.hostname === 'undefined')) {
+    throw new Error('in-cluster needs KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, which every pod has');
+  }
+  if (base === undefined || !/^https?:$/.test(base.protocol)) throw new Error(`${api} has no usable server address`);
+  if (base.protocol === 'http:' && !isLoopback(base.hostname)) {
+    throw new Error(`${api} has a server address with http, which is for loopback only: write it with https`);
+  }
+  return base;
+}
+
+/** Once more over a new connection, when a kept one turns out to have been closed: no operation changes anything. */
+function open(url: URL, options: https.RequestOptions, body: unknown): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let isSettled = false;
+    const request = (url.protocol === 'https:' ? https : http).request(url, options, (response) => {
+      isSettled = true;
+      resolve(response);
+    });
+    request.on('error', (error) => {
+      // A connection that breaks within an answer: whoever reads the answer gets the error as well.
+      if (isSettled) return;
+      isSettled = true;
+      const isStale = request.reusedSocket && !options.signal?.aborted;
+      if (isStale) resolve(open(url, { ...options, agent: false }, body));
+      else reject(error);
+    });
+    if (body !== undefined) request.setHeader('content-type', 'application/json');
+    request.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+async function readJson(response: http.IncomingMessage, operation: Operation, signal: AbortSignal): Promise<unknown> {
+  const { limit = answerLimit } = operation;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > limit) throw tooLong(limit);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw asUnavailable(error, signal);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    // The parser's message quotes the body, which may hold the token.
+    const asked = askedFor(operation);
+    throw new Unavailable('api_unreadable', `the API server's answer to ${asked} is not JSON: check the address`);
+  }
+}
+
+async function* readLines(response: http.IncomingMessage, signal: AbortSignal): AsyncGenerator<string> {
+  let rest = '';
+  try {
+    for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop() ?? '';
+      if (rest.length > lineLimit) throw tooLong(lineLimit);
+      yield* parts;
+    }
+  } catch (error) {
+    throw asUnavailable(error, signal);
+  }
+}
+
+const tooLong = (limit: number) =>
+  new Unavailable('api_unreadable', `the API server answered with more than ${Math.round(limit / 1_048_576)} MiB`);
+
+const askedFor = ({ method, path }: Operation) => `${method} ${path.split('?')[0]}`;
+
+function refused(status: number, operation: Operation): Unavailable {
+  const asked = askedFor(operation);
+  if (status === 401) {
+    return new Unavailable('api_credentials', `the API server answered 401 to ${asked}: our credentials do not hold`);
+  }
+  if (status === 403) {
+    return new Unavailable('api_forbidden', `the API server answered 403 to ${asked}: ${operation.permission}`);
+  }
+  return new Unavailable('api_failed', `the API server answered ${status} to ${asked}: see its log`);
+}
+
+function asUnavailable(error: unknown, signal: AbortSignal): Unavailable {
+  if (error instanceof Unavailable) return error;
+  if (signal.aborted) return new Unavailable('api_deadline', 'the API server did not answer before the deadline');
+  return new Unavailable(
+    'api_unreachable',
+    `the API server could not be asked${code(error)}: check its address, certificates and credentials`,
+  );
+}
+
+/** Only the code of a system error: messages may quote what was read or sent. */
+function code(error: unknown): string {
+  const value = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof value === 'string' ? ` (${value})` : '';
+}

@@ -1,0 +1,37 @@
+/** The images of a pod, each with its registry and, once the kubelet has pulled it, its digest. */
+import { type Json, list, text } from './fields.js';
+import { containersOf } from './pod-security.js';
+
+const statusLists = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'] as const;
+
+/**
+ * Sorted, each once. `REGISTRY/REPOSITORY[:TAG][@sha256:…]`. A container without a status has the image of its specification
+ * alone. One that runs another image than its specification names has both: either may spoil a condition.
+ */
+export function imagesOf(spec: Json, status: Json): readonly string[] {
+  const running = new Map(statusLists.flatMap((name) => list(status[name])).map((each) => [each.name, each]));
+  const images = containersOf(spec).flatMap(({ name, image }) => imagesOfContainer(text(image), running.get(name)));
+  return Object.freeze([...new Set(images)].sort());
+}
+
+function imagesOfContainer(specified: string | undefined, status: Json | undefined): string[] {
+  const digest = /@(sha256:[0-9a-f]{64})$/.exec(text(status?.imageID) ?? '')?.[1];
+  const wanted = fullName(specified ?? 'unknown');
+  const seen = text(status?.image);
+  const actual = seen === undefined || seen.startsWith('sha256:') ? wanted : fullName(seen);
+  // Of the same repository it may be another tag of the same content, or one from before the specification was changed.
+  const isForeign = repositoryOf(actual) !== repositoryOf(wanted);
+  return [isForeign ? wanted : withDigest(wanted, digest), withDigest(actual, digest)];
+}
+
+const withDigest = (image: string, digest: string | undefined): string =>
+  digest === undefined || image.includes('@') ? image : `${image}@${digest}`;
+
+const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+
+/** As the runtimes complete it: `nginx` is `docker.io/library/nginx`. */
+function fullName(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  if (rest.length === 0) return `docker.io/library/${image}`;
+  return first.includes('.') || first.includes(':') || first === 'localhost' ? image : `docker.io/${image}`;
+}

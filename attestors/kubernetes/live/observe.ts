@@ -1,0 +1,112 @@
+/**
+ * Finds the pod, node, namespace and service account of a token: in the watched picture, at no cost; by a direct read what the
+ * watch has not seen yet; and all by direct reads while the picture is too old, if the configuration says so.
+ */
+import { Unavailable } from '../../../src/errors.js';
+import type { ApiServer } from '../api.js';
+import type { ServiceAccountToken } from '../claims.js';
+import type { ClusterState } from './cluster-state.js';
+import type { Known } from './collection.js';
+import type { Namespace, Node, Pod } from './objects.js';
+import { checkAgreement, ended, type Observation, podFault, type StandingRules } from './observation.js';
+import { createReader, namespaceOf, nodeNamed, nodeOf, podOf, serviceAccountOf, type Wanted } from './wanted.js';
+
+export interface ObserverOptions {
+  readonly server: ApiServer;
+  readonly state: ClusterState;
+  readonly rules: StandingRules;
+  /** What decides while the picture is too old. */
+  readonly stale: 'deny' | 'review';
+  /** What is done about a uid that the watch has not seen. */
+  readonly unseen: 'read' | 'deny';
+  /** Seconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface Observer {
+  /**
+   * @param review asks the API server about the token; called when the picture does not decide
+   * @throws Rejected when the pod, its service account or its node is gone, is not to be served, or disagrees with the token
+   * @throws Unavailable when that cannot be found out
+   */
+  observe(token: ServiceAccountToken, review: () => Promise<void>): Promise<Observation>;
+}
+
+interface Found {
+  readonly pod: Pod | undefined;
+  readonly node: Node | undefined;
+  readonly namespace: Namespace | undefined;
+  readonly observedAt: number;
+}
+
+/** Milliseconds that a direct read may take. */
+const readTime = 500;
+
+export function createObserver(options: ObserverOptions): Observer {
+  const { state, rules, now } = options;
+  const read = createReader(options.server, readTime);
+
+  async function find<T extends Known>(wanted: Wanted<T>): Promise<T> {
+    const { collection, uid } = wanted;
+    if (collection.isGone(uid)) throw ended(wanted.deleted);
+    const known = collection.byUid(uid);
+    if (known !== undefined) return known;
+    if (options.unseen === 'deny') {
+      throw new Unavailable('facts_unseen', `The watch has not seen the ${wanted.what} yet, and live.unseen is deny.`);
+    }
+    return readNow(wanted);
+  }
+
+  async function readNow<T extends Known>(wanted: Wanted<T>): Promise<T> {
+    const found = await read(wanted);
+    if (found?.uid === wanted.uid) return found;
+    wanted.collection.gone(wanted.uid);
+    throw ended(wanted.deleted);
+  }
+
+  async function inPicture(token: ServiceAccountToken, observedAt: number): Promise<Found> {
+    await find(serviceAccountOf(state, token));
+    const pod = token.pod && (await find(podOf(state, token, token.pod)));
+    const name = pod === undefined ? token.node?.name : pod.node;
+    const named = nodeOf(state, token);
+    const node = named === undefined ? state.nodes.byKey(name ?? '') : await find(named);
+    return { pod, node, namespace: state.namespaces.byKey(token.namespace), observedAt };
+  }
+
+  /** The review has settled the uids of the token; what it does not know is read. */
+  async function byReads(token: ServiceAccountToken): Promise<Found> {
+    // A read that was under way is shared.
+    const observedAt = now() - readTime / 1_000;
+    const pod = token.pod && (await readNow(podOf(state, token, token.pod)));
+    const named = nodeOf(state, token);
+    const name = pod === undefined ? token.node?.name : pod.node;
+    const [node, namespace] = await Promise.all([
+      named !== undefined ? readNow(named) : name === undefined ? undefined : read(nodeNamed(name)),
+      read(namespaceOf(token)),
+    ]);
+    return { pod, node: node ?? undefined, namespace: namespace ?? undefined, observedAt };
+  }
+
+  return Object.freeze<Observer>({
+    async observe(token, review) {
+      const completeAt = state.completeAt();
+      if (completeAt === null) {
+        if (options.stale === 'deny') throw tooOld();
+        await review();
+      }
+      const found = completeAt === null ? await byReads(token) : await inPicture(token, completeAt);
+      const nodeBootedAt = found.node && state.bootedAt(found.node);
+      const observation = Object.freeze<Observation>({ ...found, nodeBootedAt });
+      checkAgreement(token, observation);
+      const fault = found.pod === undefined ? null : podFault(found.pod, found.node, rules);
+      if (fault !== null) throw ended(fault);
+      return observation;
+    },
+  });
+}
+
+const tooOld = () =>
+  new Unavailable(
+    'facts_stale',
+    'What is known of the cluster is older than live.maxAge, as its API server cannot be watched: see /readyz, and run counterseal doctor kubernetes.',
+  );

@@ -1,0 +1,72 @@
+/** Selectors that are true of the pod, its namespace and its node now. */
+import { selector, type UnknownCause } from '../../attestor.js';
+import type { ServiceAccountToken } from '../claims.js';
+import type { Namespace, Node, Pod } from './objects.js';
+import type { Observation } from './observation.js';
+
+const podKinds = ['k8s:owner', 'k8s:pod-label', 'k8s:runtime-class'];
+const nodeKinds = ['k8s:node-label', 'k8s:node-taint'];
+const namespaceKinds = ['k8s:ns-label'];
+
+export const liveKinds: readonly string[] = Object.freeze([...podKinds, ...nodeKinds, ...namespaceKinds]);
+
+const labels = (kind: string, of: Readonly<Record<string, string>>): string[] =>
+  Object.entries(of).map(([key, value]) => selector('k8s', kind, key, value));
+
+const ofPod = (pod: Pod): readonly string[] => [
+  ...pod.owners.map((owner) => selector('k8s', 'owner', owner)),
+  ...labels('pod-label', pod.labels),
+  ...(pod.runtimeClass === undefined ? [] : [selector('k8s', 'runtime-class', pod.runtimeClass)]),
+];
+
+const ofNode = (node: Node): readonly string[] => [
+  ...labels('node-label', node.labels),
+  ...node.taints.map(({ key, value, effect }) => selector('k8s', 'node-taint', key, value, effect)),
+];
+
+const ofNamespace = (namespace: Namespace): readonly string[] => labels('ns-label', namespace.labels);
+
+/** Not sorted. */
+export function liveSelectors({ pod, node, namespace }: Observation): readonly string[] {
+  return [
+    ...(pod === undefined ? [] : remembered(pod, ofPod)),
+    ...(node === undefined ? [] : remembered(node, ofNode)),
+    ...(namespace === undefined ? [] : remembered(namespace, ofNamespace)),
+  ];
+}
+
+/** Made once for each version of an object: an exchange only puts them together. */
+const made = new WeakMap<object, readonly string[]>();
+
+function remembered<T extends object>(of: T, make: (of: T) => readonly string[]): readonly string[] {
+  const before = made.get(of);
+  if (before !== undefined) return before;
+  const selectors = Object.freeze(make(of));
+  made.set(of, selectors);
+  return selectors;
+}
+
+const unknownOf = (kinds: readonly string[]): Readonly<Record<string, UnknownCause>> =>
+  Object.freeze(Object.fromEntries(kinds.map((kind) => [kind, 'missing' as const])));
+
+const noNode = unknownOf(nodeKinds);
+const noNamespace = unknownOf(namespaceKinds);
+const nothingLive = unknownOf(liveKinds);
+const nothingLiveOfNode = unknownOf([...nodeKinds, ...namespaceKinds]);
+const nothing = unknownOf([]);
+
+/**
+ * Kinds of which it is not known whether the workload has one. A token without a pod has none of a pod's, which is known.
+ * @param observation undefined: the cluster is not watched
+ */
+export function unknownLiveSelectors(
+  { pod, node }: ServiceAccountToken,
+  observation: Observation | undefined,
+): Readonly<Record<string, UnknownCause>> {
+  if (observation === undefined) {
+    return pod !== undefined ? nothingLive : node !== undefined ? nothingLiveOfNode : noNamespace;
+  }
+  const isNodeUnknown = observation.node === undefined && (pod !== undefined || node !== undefined);
+  if (observation.namespace !== undefined) return isNodeUnknown ? noNode : nothing;
+  return isNodeUnknown ? nothingLiveOfNode : noNamespace;
+}

@@ -1,0 +1,87 @@
+/** Requests with a form, from node:http to what the stages take. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { maxBodyBytes, type WireBody, type WireRequest, type WireResponse } from '../exchange/wire.js';
+
+/** Bytes of unfinished bodies that are held at once, over all connections. */
+const maxHeldBytes = 16 * 1024 * 1024;
+
+export type BodyReader = (req: IncomingMessage) => Promise<WireBody>;
+
+/** @param readBody one for all endpoints, so that the bound on what is held is one */
+export function createFormListener(
+  readBody: BodyReader,
+  answer: (wire: WireRequest) => Promise<WireResponse>,
+): RequestListener {
+  const respond = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const body = await readBody(req);
+    send(res, await answer(wireRequest(req, body)));
+  };
+  return (req, res) => void respond(req, res);
+}
+
+export function send(res: ServerResponse, { status, headers, body }: WireResponse): void {
+  res.writeHead(status, status === 304 ? headers : { ...headers, 'Content-Length': Buffer.byteLength(body) });
+  res.end(body);
+}
+
+function wireRequest(req: IncomingMessage, body: WireBody): WireRequest {
+  const { headers, url = '' } = req;
+  const query = url.indexOf('?');
+  return {
+    method: req.method ?? '',
+    query: query < 0 ? '' : url.slice(query + 1),
+    contentType: headers['content-type'],
+    contentEncoding: headers['content-encoding'],
+    authorization: headers.authorization,
+    repeatedHeader: repeatsHeader(req.rawHeaders),
+    body,
+    address: req.socket.remoteAddress ?? 'unknown',
+  };
+}
+
+/** Node keeps the first of two such headers and drops the other in silence. */
+export function repeatsHeader(rawHeaders: readonly string[]): boolean {
+  let authorization = 0;
+  let contentType = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length === 13 && name.toLowerCase() === 'authorization') authorization++;
+    else if (name.length === 12 && name.toLowerCase() === 'content-type') contentType++;
+  }
+  return authorization > 1 || contentType > 1;
+}
+
+export function createBodyReader(): BodyReader {
+  let held = 0;
+  return (req) => {
+    if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.resolve('too_large');
+    return new Promise((resolve) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      const finish = (body: WireBody) => {
+        held -= size;
+        size = 0;
+        resolve(body);
+      };
+      /** What still comes is let go. */
+      const giveUp = (why: Exclude<WireBody, Buffer>) => {
+        chunks.length = 0;
+        req.off('data', take).resume();
+        finish(why);
+      };
+      const take = (chunk: Buffer) => {
+        size += chunk.length;
+        held += chunk.length;
+        if (size > maxBodyBytes) giveUp('too_large');
+        else if (held > maxHeldBytes) giveUp('too_many');
+        else chunks.push(chunk);
+      };
+      req.on('data', take);
+      req.on('end', () => finish(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+      req.on('error', () => giveUp('incomplete'));
+      req.on('close', () => {
+        if (!req.complete) giveUp('incomplete');
+      });
+    });
+  };
+}

@@ -1,0 +1,65 @@
+/** What a configuration with clients serves: `POST /introspect` and `GET /revocations`, each as one function. */
+import type { Attestor, Clock } from '../../attestors/attestor.js';
+import { Refusal } from '../errors.js';
+import type { Attest } from '../exchange/attest.js';
+import { errorResponse } from '../exchange/response.js';
+import type { WireRequest, WireResponse } from '../exchange/wire.js';
+import type { CompiledClient } from '../policy/clients.js';
+import type { Revocation } from '../revocation/revocation.js';
+import type { Signer } from '../signing/signer.js';
+import { introspect } from './introspect.js';
+import { createReadOwnToken } from './own-token.js';
+import { type RevocationsRequest, revocations } from './revocations.js';
+
+export interface IntrospectionRooms {
+  readonly issuer: string;
+  readonly signer: Pick<Signer, 'publicKeys'>;
+  readonly attest: Attest;
+  readonly attestors: readonly Attestor[];
+  readonly clients: readonly CompiledClient[];
+  readonly revocation: Revocation;
+  readonly now: Clock;
+  /** For faults of our own. */
+  readonly warn: (message: string) => void;
+}
+
+export interface Introspection {
+  introspect(wire: WireRequest): Promise<WireResponse>;
+  revocations(request: RevocationsRequest): Promise<WireResponse>;
+}
+
+export function createIntrospection(rooms: IntrospectionRooms): Introspection {
+  const attestorNames = new Set(rooms.attestors.map(({ name }) => name));
+  const room = { ...rooms, attestorNames, readOwnToken: createReadOwnToken(rooms) };
+
+  async function guarded(path: string, answer: () => Promise<WireResponse>, refuse: Refuse): Promise<WireResponse> {
+    try {
+      return await answer();
+    } catch (error) {
+      if (error instanceof Refusal && error.fault !== 'internal') return refuse(error);
+      rooms.warn(`${path}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      return refuse(new Refusal('internal', 'internal', 'An error of our own.'));
+    }
+  }
+
+  return Object.freeze<Introspection>({
+    introspect: (wire) =>
+      guarded(
+        '/introspect',
+        () => introspect(room, wire),
+        (refusal) => errorResponse(refusal, null, wire.authorization !== undefined),
+      ),
+    revocations: (request) => guarded('/revocations', () => revocations(room, request), refuseGet),
+  });
+}
+
+type Refuse = (refusal: Refusal) => WireResponse;
+
+/** RFC 6750 §3: a 401 names the scheme whether or not it was used. */
+function refuseGet(refusal: Refusal): WireResponse {
+  const { status, headers, body } = errorResponse(refusal, null, false);
+  if (status === 401)
+    return { status, headers: { ...headers, 'WWW-Authenticate': 'Bearer realm="counterseal"' }, body };
+  if (status === 405) return { status, headers: { ...headers, Allow: 'GET, HEAD' }, body };
+  return { status, headers, body };
+}

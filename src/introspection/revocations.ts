@@ -1,0 +1,62 @@
+/**
+ * `GET /revocations`: what a resource server needs to refuse revoked tokens without asking for each of them. The list is
+ * short: instances that ended and still hold tokens, for the caller's resources only, as hashes.
+ */
+import { hash, randomUUID } from 'node:crypto';
+import { Refusal } from '../errors.js';
+import { jsonResponse } from '../exchange/response.js';
+import type { WireResponse } from '../exchange/wire.js';
+import type { ListedEnding } from '../revocation/endings.js';
+import type { Revocation } from '../revocation/revocation.js';
+import { authenticate, type CallerRoom } from './caller.js';
+
+export interface RevocationsRoom extends CallerRoom {
+  readonly issuer: string;
+  readonly revocation: Pick<Revocation, 'refresh' | 'list'>;
+}
+
+export interface RevocationsRequest {
+  readonly method: string;
+  readonly authorization: string | undefined;
+  /** Whether Authorization came more than once. */
+  readonly repeatedHeader: boolean;
+  readonly ifNoneMatch: string | undefined;
+}
+
+/** Kept by the caller alone, and asked for again each time: an unchanged list costs a 304. */
+const caching = Object.freeze({ 'Cache-Control': 'private, no-cache', Vary: 'Authorization' });
+
+/** @throws Refusal */
+export async function revocations(room: RevocationsRoom, request: RevocationsRequest): Promise<WireResponse> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    throw new Refusal('read_only', 'method_not_allowed', 'The method is neither GET nor HEAD.');
+  }
+  const { resources } = await authenticate(room, readBearer(request), randomUUID(), 'bearer_invalid');
+  await room.revocation.refresh();
+  const instances = room.revocation.list(resources).map(listed);
+  instances.sort((one, other) => (one.hash < other.hash ? -1 : 1));
+  const answer = jsonResponse({ issuer: room.issuer, instances });
+  const etag = `"${hash('sha256', answer.body, 'base64url')}"`;
+  const headers = { 'Content-Type': answer.headers['Content-Type'] ?? '', ...caching, ETag: etag };
+  return matches(request.ifNoneMatch, etag) ? { status: 304, headers, body: '' } : { ...answer, headers };
+}
+
+/** RFC 6750 §2.1, not a form: a GET has no body. */
+function readBearer({ authorization, repeatedHeader }: RevocationsRequest): string {
+  if (repeatedHeader) throw new Refusal('header_repeated', 'header_repeated', 'Authorization came more than once.');
+  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization ?? '')?.[1];
+  if (token === undefined)
+    throw new Refusal('bearer_invalid', 'bearer_missing', 'Authorization is missing or another.');
+  return token;
+}
+
+/** @returns whole seconds; the hash is of `ATTESTOR/INSTANCE`, as the token's `attestation` claim has them */
+function listed({ key, before, until }: ListedEnding) {
+  return { hash: hash('sha256', key, 'base64url'), before: Math.floor(before), until: Math.ceil(until) };
+}
+
+/** RFC 9110 §13.1.2: a list of tags, or any; compared weakly. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  const tags = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes('*') || tags.includes(etag);
+}
