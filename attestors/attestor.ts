@@ -85,7 +85,19 @@ export type KeySource =
 export interface KeySet {
   /** Loads the keys once at start; a failure is reported as a warning, and `verifyJwt` says *unavailable* until it works. */
   ready(): Promise<void>;
+  status(): KeySetStatus;
   close(): void;
+}
+
+export interface KeySetStatus {
+  /** Of the source, such as the file as it was named. */
+  readonly name: string;
+  /** How many are usable. */
+  readonly keys: number;
+  /** Since the last load that worked; null when none has. */
+  readonly ageSeconds: number | null;
+  /** Of the last load; null when it worked. Holds nothing that an upstream sent. */
+  readonly lastError: string | null;
 }
 
 export interface JwtExpectations {
@@ -180,7 +192,21 @@ export interface AttestorType<Options = unknown> {
   /** The same for `check` and for `create`. @param issuer our issuer identifier: the default audience of evidence */
   plan(options: Options, issuer: string): AttestorPlan;
   create(name: string, options: Options, host: AttestorHost): Promise<Attestor>;
+  /**
+   * For `counterseal doctor`: tries step by step what the attestor needs of its platform, and changes nothing there. What is
+   * wrong is a finding, never an error; no finding has a token or a key. Left out by types that need nothing.
+   */
+  examine?(name: string, options: Options, host: AttestorHost): AsyncIterable<Finding>;
 }
+
+/** What one step of an examination came to. */
+export type Finding = { readonly step: string } & (
+  | { readonly outcome: 'ok'; readonly message: string }
+  /** `fix`: what the operator does next. */
+  | { readonly outcome: 'failed'; readonly message: string; readonly fix: string }
+  /** `message`: why. */
+  | { readonly outcome: 'skipped'; readonly message: string }
+);
 
 /**
  * A selector from its parts: `selector('k8s', 'ns', 'agents')` is `k8s:ns:agents`. `%` and `:` are percent-encoded in

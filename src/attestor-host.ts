@@ -1,9 +1,11 @@
 /** What the host hands to each attestor; the only doors out of a plug-in. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { AttestorHost, Clock, KeySource } from '../attestors/attestor.js';
 import { createKeySet, type HostKeySet } from './jwt/key-set.js';
 import { keyLoader } from './jwt/sources.js';
 import { verifyJwt } from './jwt/verify.js';
-import type { Outbound } from './outbound.js';
+import { createOutbound, type Outbound } from './outbound.js';
 import type { Revocation } from './revocation/revocation.js';
 
 export interface HostOptions {
@@ -23,6 +25,34 @@ export interface Host {
   /** State of each attestor's keys, by attestor. */
   keyStatus(): Readonly<Record<string, unknown>>;
   close(): Promise<void>;
+}
+
+/** What of a configuration a host needs. */
+export interface HostRoom {
+  readonly issuer: string;
+  readonly environment: string;
+  readonly trustDomain: string;
+  /** Absolute: relative paths are relative to it. */
+  readonly directory: string;
+  readonly outbound: { readonly ca?: { readonly file: string } | undefined; readonly allow: readonly string[] };
+  readonly literalHosts: ReadonlySet<string>;
+}
+
+/** @throws Error when the certificates of `outbound.ca` cannot be used */
+export async function openHost(
+  room: HostRoom,
+  around: Pick<HostOptions, 'now' | 'revocation' | 'warn'>,
+): Promise<Host> {
+  const { issuer, environment, trustDomain, directory, outbound, literalHosts } = room;
+  const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
+  return createHost({
+    issuer,
+    environment,
+    trustDomain,
+    outbound: createOutbound({ ...ca, allow: outbound.allow, literalHosts }),
+    path: (relative) => resolve(directory, relative),
+    ...around,
+  });
 }
 
 export function createHost(options: HostOptions): Host {

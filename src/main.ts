@@ -1,6 +1,7 @@
 /** The command line: the only reader of argv. */
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import type { ClusterOptions } from './doctor/cluster-add.js';
 import { printable } from './text.js';
 
 const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
@@ -54,6 +55,20 @@ async function checkCommand({ config }: { config: string }): Promise<void> {
   process.stdout.write(`${config}: valid; ${attestors.size} attestors, ${rules} rules, policy ${policy.revision}\n`);
 }
 
+async function doctorCommand(type: string, name: string | undefined, { config }: { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { diagnose } = await import('./doctor/doctor.js');
+  const isWell = await diagnose(configuration, { type, name }, (line) => process.stdout.write(`${line}\n`));
+  process.exitCode = isWell ? 0 : 1;
+}
+
+async function addClusterCommand(name: string, options: ClusterOptions & { config?: string }): Promise<void> {
+  const { config, ...cluster } = options;
+  const configuration = config === undefined ? undefined : await load(config);
+  const { addCluster } = await import('./doctor/cluster-add.js');
+  process.stdout.write(await addCluster(name, cluster, configuration, warn));
+}
+
 async function explainCommand(decisionId: string, { audit }: { audit: string }): Promise<void> {
   const { explainRecord, findRecord } = await import('./policy/explain.js');
   const record = await findRecord(audit, decisionId);
@@ -85,6 +100,27 @@ program
   .description('print a recorded decision for a person')
   .requiredOption('--audit <file>', 'the audit log, one JSON record a line')
   .action(explainCommand);
+
+program
+  .command('doctor')
+  .description('try step by step what attestors need of their platform: exit 1, with the fix, when something fails')
+  .argument('<type>', 'the type of the attestors, such as kubernetes')
+  .argument('[name]', 'of one attestor; default: all of the type')
+  .requiredOption('--config <file>', 'the configuration')
+  .action(doctorCommand);
+program
+  .command('cluster')
+  .description('help with the attestors of clusters')
+  .command('add <name>')
+  .description('check a cluster, and print the block for it to stand under `attestors:`')
+  .option('--kubeconfig <file>', 'its API server, which tells the issuer')
+  .option('--in-cluster', 'the API server of the cluster that this runs in')
+  .option('--issuer <url>', 'the issuer of its tokens, where the API server cannot be reached')
+  .option('--jwks-uri <url>', 'where its keys are, with --issuer')
+  .option('--jwks-file <file>', 'its keys, with --issuer; read again when the file changes')
+  .option('--audience <audience>', 'of the tokens; default: our issuer')
+  .option('--config <file>', 'the configuration that it is to be added to: checks it beside the other attestors')
+  .action(addClusterCommand);
 
 program
   .parseAsync()

@@ -1,11 +1,9 @@
 /** Builds the rooms from a configuration, opens the listeners, and closes everything in the reverse order. */
-import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isAbsolute, resolve } from 'node:path';
 import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
-import { createHost, type Host } from './attestor-host.js';
+import { type Host, openHost } from './attestor-host.js';
 import { createAuditLog } from './audit/audit-log.js';
 import { openFileSink } from './audit/file-sink.js';
 import type { AuditSink } from './audit/log.js';
@@ -14,8 +12,7 @@ import type { Configuration } from './config/configuration.js';
 import { createAttest } from './exchange/attest.js';
 import { createPipeline } from './exchange/pipeline.js';
 import { createIntrospection } from './introspection/introspection.js';
-import { createOutbound } from './outbound.js';
-import { openRevocation, type Revocation } from './revocation/revocation.js';
+import { openRevocation } from './revocation/revocation.js';
 import { createLocalSigner } from './signing/local.js';
 import { openEmbeddedStore } from './store/embedded.js';
 import { createMemoryStore } from './store/memory.js';
@@ -73,7 +70,7 @@ async function open(
   const audit = closing(await openAudit(configuration, around));
   const { now, warn } = around;
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
-  const host = closing(await openHost(configuration, around, revocation));
+  const host = closing(await openHost(configuration, { now: () => now() / 1000, revocation, warn }));
   const attestors = await createAttestors(configuration, host, closing);
   const attest = createAttest({ attestors, trustDomain: configuration.trustDomain, now: host.now, store });
   const deployment = {
@@ -119,25 +116,6 @@ async function openAudit({ audit }: Configuration, { now, warn, stdout }: Surrou
   }
   const { durability, refusalsPerSecond } = audit;
   return createAuditLog({ durability, sinks, refusalsPerSecond, now, warn });
-}
-
-async function openHost(
-  configuration: Configuration,
-  { now, warn }: Surroundings,
-  revocation: Revocation,
-): Promise<Host> {
-  const { outbound, directory } = configuration;
-  const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
-  return createHost({
-    now: () => now() / 1000,
-    issuer: configuration.issuer,
-    environment: configuration.environment,
-    trustDomain: configuration.trustDomain,
-    outbound: createOutbound({ ...ca, allow: outbound.allow, literalHosts: configuration.literalHosts }),
-    revocation,
-    path: (relative) => (isAbsolute(relative) ? relative : resolve(directory, relative)),
-    warn,
-  });
 }
 
 async function createAttestors(

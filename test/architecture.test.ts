@@ -90,7 +90,8 @@ const roomOf = (file: string) =>
 
 /** Each room, and the rooms that it may import from. */
 const may: Readonly<Record<string, readonly string[]>> = {
-  main: ['config', 'server', 'policy'],
+  main: ['config', 'doctor', 'server', 'policy'],
+  doctor: ['attestor-host', 'attestors', 'config'],
   server: [
     'app',
     'attestor-host',
@@ -104,12 +105,13 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'signing',
     'store',
   ],
-  app: ['endpoints', 'exchange', 'introspection', 'signing'],
+  app: ['endpoints', 'exchange', 'introspection', 'signing', 'telemetry'],
   'attestor-host': ['attestors', 'jwt', 'outbound', 'revocation'],
-  endpoints: ['exchange', 'introspection', 'jwt', 'signing'],
+  endpoints: ['attestors', 'exchange', 'introspection', 'jwt', 'signing', 'telemetry'],
   introspection: ['attestors', 'exchange', 'jwt', 'policy', 'revocation', 'signing'],
   exchange: ['attestors', 'audit', 'jwt', 'policy', 'revocation', 'signing', 'store'],
   revocation: ['store'],
+  telemetry: ['attestors'],
   config: ['attestors', 'policy', 'signing'],
   policy: ['attestors', 'audit', 'signing'],
   audit: ['policy'],

@@ -1,51 +1,12 @@
 /** The command line, as a process of its own. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ClusterIssuer, createClusterIssuer } from '../examples/quickstart/cluster-issuer.js';
 import type { AuditRecord } from '../src/audit/record.js';
+import { finish, root, said, start } from './support/command-line.js';
 import { calendar, clusterUrl, grantType, issuer, jwtType, postForm } from './support/service.js';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-interface Run {
-  readonly child: ChildProcess;
-  stdout: string;
-  stderr: string;
-  /** The exit code. */
-  readonly ended: Promise<number | null>;
-}
-
-function start(...args: readonly string[]): Run {
-  const child = spawn(process.execPath, ['--import=tsx', join(root, 'src/main.ts'), ...args], { cwd: root });
-  const ended = once(child, 'close').then(([code]) => code as number | null);
-  const run: Run = { child, stdout: '', stderr: '', ended };
-  child.stdout.on('data', (chunk) => {
-    run.stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    run.stderr += chunk;
-  });
-  return run;
-}
-
-async function finish(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const run = start(...args);
-  return { code: await run.ended, stdout: run.stdout, stderr: run.stderr };
-}
-
-async function said(run: Run, pattern: RegExp): Promise<string> {
-  for (;;) {
-    const found = pattern.exec(run.stderr)?.[1];
-    if (found !== undefined) return found;
-    const ended = await Promise.race([run.ended.then(() => true), new Promise((resolve) => setTimeout(resolve, 20))]);
-    assert.ok(ended !== true, `ended without saying ${pattern}: ${run.stderr}`);
-  }
-}
 
 describe('the command line', function () {
   this.timeout(30_000);
@@ -138,7 +99,8 @@ rules:
   it('--help names the commands, --version the version of package.json', async () => {
     const help = await finish('--help');
     assert.deepEqual([help.code, help.stderr], [0, '']);
-    for (const command of ['serve', 'check', 'policy']) assert.match(help.stdout, new RegExp(`^ {2}${command} `, 'm'));
+    for (const command of ['serve', 'check', 'policy', 'doctor', 'cluster'])
+      assert.match(help.stdout, new RegExp(`^ {2}${command} `, 'm'));
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
     assert.deepEqual(await finish('--version'), { code: 0, stdout: `${version}\n`, stderr: '' });
   });

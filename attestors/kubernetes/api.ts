@@ -119,7 +119,7 @@ export async function connectApiServer(api: string): Promise<ApiServer> {
   return createApiServer(await connect(api));
 }
 
-function createApiServer(connection: Connection): ApiServer {
+export function createApiServer(connection: Connection): ApiServer {
   return Object.freeze<ApiServer>({
     keys: (signal) => connection.ask(readKeys, signal),
     review: (token, audience, signal) => connection.ask(createReview(token, audience), signal),

@@ -27,6 +27,8 @@ export interface Connection {
   ask(operation: Operation, signal: AbortSignal): Promise<unknown>;
   /** The answer line by line, as it comes; null for `orStatus`. @throws Unavailable, also while it is read */
   lines(operation: Operation, signal: AbortSignal): Promise<AsyncIterable<string> | null>;
+  /** Seconds since the epoch, from the `Date` of the answer; undefined when it has none. @throws Unavailable */
+  date(operation: Operation, signal: AbortSignal): Promise<number | undefined>;
   close(): void;
 }
 
@@ -51,18 +53,22 @@ export async function connect(api: string): Promise<Connection> {
 
   /** @throws Unavailable for every status but success and `orStatus` */
   const call = async (operation: Operation, signal: AbortSignal): Promise<http.IncomingMessage | null> => {
-    const { method, accept, path, orStatus } = operation;
+    const response = await answer(operation, signal);
+    const { statusCode = 0 } = response;
+    if (statusCode === 200 || statusCode === 201) return response;
+    response.resume();
+    if (statusCode === operation.orStatus) return null;
+    throw refused(statusCode, operation);
+  };
+
+  const answer = async (operation: Operation, signal: AbortSignal): Promise<http.IncomingMessage> => {
+    const { method, accept, path } = operation;
     const request: https.RequestOptions = { method, signal, headers: { accept } };
     try {
       // Anew for each call: the library reads tokens and certificates again when they have rotated.
       await config.applyToHTTPSOptions(request);
       if (!cluster.proxyUrl) request.agent = agent;
-      const response = await open(new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base), request, operation.body);
-      const { statusCode = 0 } = response;
-      if (statusCode === 200 || statusCode === 201) return response;
-      response.resume();
-      if (statusCode === orStatus) return null;
-      throw refused(statusCode, operation);
+      return await open(new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base), request, operation.body);
     } catch (error) {
       throw asUnavailable(error, signal);
     }
@@ -76,6 +82,12 @@ export async function connect(api: string): Promise<Connection> {
     async lines(operation, signal) {
       const response = await call(operation, signal);
       return response === null ? null : readLines(response, signal);
+    },
+    async date(operation, signal) {
+      const response = await answer(operation, signal);
+      response.resume();
+      const milliseconds = Date.parse(response.headers.date ?? '');
+      return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;
     },
     close: () => agent.destroy(),
   });
@@ -185,11 +197,20 @@ function refused(status: number, operation: Operation): Unavailable {
 function asUnavailable(error: unknown, signal: AbortSignal): Unavailable {
   if (error instanceof Unavailable) return error;
   if (signal.aborted) return new Unavailable('api_deadline', 'the API server did not answer before the deadline');
+  if (isOfCertificate(code(error))) {
+    return new Unavailable(
+      'api_certificate',
+      `the API server's certificate cannot be verified${code(error)}: check the certificate authority and the server's name`,
+    );
+  }
   return new Unavailable(
     'api_unreachable',
     `the API server could not be asked${code(error)}: check its address, certificates and credentials`,
   );
 }
+
+/** Codes of the verification, such as `CERT_HAS_EXPIRED`, and not those of the handshake, which begin with `ERR_SSL_`. */
+const isOfCertificate = (named: string) => /CERT|SIGNATURE|INVALID_CA/.test(named) && !named.includes('ERR_SSL_');
 
 /** Only the code of a system error: messages may quote what was read or sent. */
 function code(error: unknown): string {

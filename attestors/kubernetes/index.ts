@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AttestorHost, AttestorPlan, AttestorType, KeySource } from '../attestor.js';
 import { duration, isLoopback, text } from '../options.js';
 import { type ApiServer, connectApiServer } from './api.js';
+import { examine } from './doctor.js';
 import { environmentOf, environmentOptions } from './live/environment.js';
 import { startLive } from './live/index.js';
 import { liveOptions } from './live/options.js';
@@ -164,7 +165,7 @@ function keySource(attestorName: string, block: KubernetesOptions, server: ApiSe
   return { name: 'the API server', load: server.keys };
 }
 
-export const kubernetes: AttestorType<KubernetesOptions> = Object.freeze({
+export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
   type: 'kubernetes',
   selectorKinds: Object.freeze([
     'k8s:ns',
@@ -198,4 +199,11 @@ export const kubernetes: AttestorType<KubernetesOptions> = Object.freeze({
   options,
   plan,
   create,
+  examine: (attestorName, block, host) =>
+    examine({
+      options: block,
+      audience: audienceOf(block, host.issuer),
+      keySource: (server) => keySource(attestorName, block, server),
+      host,
+    }),
 });

@@ -52,7 +52,7 @@ function overlap(one: string, other: string): boolean {
 }
 
 /** Evidence goes to the one attestor that has its route. */
-function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): Finding[] {
+export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): Finding[] {
   if (issuer === undefined) return [];
   const findings: Finding[] = [];
   const owners = new Map<string, string>();

@@ -4,7 +4,7 @@
  * unknown ones cause keep a distance.
  */
 import { LRUCache } from 'lru-cache';
-import type { Clock, KeySet } from '../../attestors/attestor.js';
+import type { Clock, KeySet, KeySetStatus } from '../../attestors/attestor.js';
 import { withDeadline } from '../deadline.js';
 import { Refusal, Rejected, Unavailable } from '../errors.js';
 import { importKeys, isKid, type VerificationKey } from './key.js';
@@ -30,16 +30,9 @@ export interface KeySetOptions {
   readonly now: Clock;
   /** Seconds since the last load that worked, after which the keys are no longer used. */
   readonly maxStale: number;
+  /** Seconds since the last load, after which a known key too waits for a load; by default the load is in the background. */
+  readonly freshFor?: number | undefined;
   readonly warn: (message: string) => void;
-}
-
-interface KeySetStatus {
-  readonly name: string;
-  readonly keys: number;
-  /** Since the last load that worked; null when none has. */
-  readonly ageSeconds: number | null;
-  /** Of the last load; null when it worked. Holds nothing that an upstream sent. */
-  readonly lastError: string | null;
 }
 
 export interface HostKeySet extends KeySet {
@@ -49,11 +42,10 @@ export interface HostKeySet extends KeySet {
    * with *Unavailable* `keys_unavailable` when that cannot be told. A `kid` of another form than `isKid` never causes a load.
    */
   find(kid: string): VerificationKey | Promise<VerificationKey>;
-  status(): KeySetStatus;
 }
 
 export function createKeySet(options: KeySetOptions): HostKeySet {
-  const { name, now, maxStale } = options;
+  const { name, now, maxStale, freshFor = Number.POSITIVE_INFINITY } = options;
   const refreshAfter = Math.min(longestUnrefreshed, maxStale / 2);
   const closing = new AbortController();
   /** By `kid`, when a load did not bring it. */
@@ -67,6 +59,7 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
   /** Seconds since then. A clock that was put back tells nothing: any limit counts as reached. */
   const since = (at: number) => (now() < at ? Number.POSITIVE_INFINITY : now() - at);
   const isStale = () => since(loadedAt) > maxStale;
+  const mustLoad = () => since(loadedAt) > Math.min(maxStale, freshFor);
 
   /** Joins the load that is under way, or begins one unless the last one failed just now. Never rejects. */
   function load(): Promise<void> {
@@ -94,7 +87,7 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
 
   async function findAfterLoad(kid: string): Promise<VerificationKey> {
     if (!isKid(kid)) throw unknownKey(kid);
-    if (isStale()) await load();
+    if (mustLoad()) await load();
     else if (!keys.has(kid)) await loadForUnknown(kid);
     if (isStale()) throw unavailable(loadedAt === Number.NEGATIVE_INFINITY ? 'have not been loaded' : 'are too old');
     const key = keys.get(kid);
@@ -128,11 +121,11 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
     find(kid) {
       const age = since(loadedAt);
       const key = keys.get(kid);
-      if (key === undefined || age > maxStale) return findAfterLoad(kid);
+      if (key === undefined || mustLoad()) return findAfterLoad(kid);
       if (age > refreshAfter) void load();
       return key;
     },
-    status: () => ({
+    status: (): KeySetStatus => ({
       name,
       keys: keys.size,
       ageSeconds: loadedAt === Number.NEGATIVE_INFINITY ? null : Math.max(0, Math.floor(now() - loadedAt)),

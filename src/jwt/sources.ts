@@ -11,11 +11,18 @@ export interface KeySourceRoom {
   readonly path: (relative: string) => string;
 }
 
-/** A file is read again at each load, so that a rotated one takes effect without a restart. */
-export function keyLoader(source: KeySource, room: KeySourceRoom): Pick<KeySetOptions, 'name' | 'load'> {
+/**
+ * Seconds. A changed file takes effect within it: keys that are added, and above all those that are taken out. The path is
+ * read anew instead of watched, because a ConfigMap is exchanged by its symbolic link.
+ */
+const fileFreshFor = 1;
+
+type Loader = Pick<KeySetOptions, 'name' | 'load' | 'freshFor'>;
+
+export function keyLoader(source: KeySource, room: KeySourceRoom): Loader {
   if ('file' in source) {
     const path = room.path(source.file);
-    return { name: source.file, load: (signal) => readJson(path, signal) };
+    return { name: source.file, load: (signal) => readJson(path, signal), freshFor: fileFreshFor };
   }
   if ('uri' in source) {
     return { name: source.uri, load: (signal) => room.outbound.getJson(source.uri, { signal }) };
