@@ -185,6 +185,8 @@ export interface AttestorType<Options = unknown> {
   readonly type: string;
   /** Kinds that its selectors may have, such as `k8s:ns`: a rule that names another is refused at load. */
   readonly selectorKinds: readonly string[];
+  /** Names that its facts may have, such as `posture.kubelet`: a condition that reads another is refused at load. */
+  readonly facts: readonly string[];
   /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */
   readonly options: z.ZodType<Options>;
   /** The same for `check` and for `create`. @param issuer our issuer identifier: the default audience of evidence */

@@ -4,7 +4,8 @@ import type { Policy } from '../policy/compile.js';
 import type { ConfiguredAttestor, Sections } from './schema.js';
 
 /** Validated, compiled and frozen. Durations are seconds; paths are absolute, except those in an attestor's options. */
-export interface Configuration extends Omit<Sections, 'attestors' | 'clients' | 'resources' | 'rules' | 'trustDomain'> {
+export interface Configuration
+  extends Omit<Sections, 'attestors' | 'clients' | 'conditions' | 'resources' | 'rules' | 'trustDomain'> {
   /** Absolute. */
   readonly file: string;
   /** Of the file, absolute: what relative paths are relative to. */

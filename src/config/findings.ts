@@ -43,7 +43,8 @@ function wrongValue(path: Path, expected: string, value: unknown, words: readonl
 /** A union's own text says what the forms are. Better is the fault within the form that was evidently meant. */
 function findingsOfUnion(issue: UnionIssue, path: Path, values: unknown): Finding[] {
   const meant = issue.errors.filter((form) =>
-    form.every(({ code, path: at }) => at.length > 0 && code !== 'unrecognized_keys'),
+    // A key that is unknown deeper within stands where this form has a map, so the form was meant as well.
+    form.every(({ path: at }) => at.length > 0),
   );
   const [only] = meant;
   if (only !== undefined && meant.length === 1) {

@@ -98,11 +98,13 @@ interface Compiled {
 
 /** @param findings gets what policy and clients say that cannot be meant */
 function compile(valid: Partial<Sections>, values: unknown, findings: Finding[]): Compiled | undefined {
-  const { environment, resources, rules, clients } = valid;
+  const { environment, resources, conditions, rules, clients } = valid;
   const attestors = typesByName(values, findings);
   if (attestors === undefined || environment === undefined || resources === undefined) return undefined;
   const known = { resources, attestors, environment };
-  const policy = rules && compilePart(() => compilePolicy({ ...known, rules }), findings);
+  // A condition that is not built was taken out of the values, and rules may name it.
+  const named = findings.some(({ path }) => path[0] === 'conditions') ? undefined : conditions;
+  const policy = rules && named && compilePart(() => compilePolicy({ ...known, conditions: named, rules }), findings);
   const compiledClients = clients && compilePart(() => compileClients({ ...known, clients }), findings);
   return policy && compiledClients && { policy, clients: compiledClients };
 }
@@ -121,7 +123,7 @@ function compilePart<Part>(compile: () => Part, findings: Finding[]): Part | und
 
 function configurationOf(
   file: string,
-  { attestors, clients: _, resources: __, rules: ___, trustDomain, ...parsed }: Sections,
+  { attestors, clients: _, conditions: __, resources: ___, rules: ____, trustDomain, ...parsed }: Sections,
   { policy, clients }: Compiled,
   hosts: ReadonlySet<string>,
 ): Configuration {

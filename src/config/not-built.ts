@@ -2,9 +2,11 @@
 import { type Path, valueAt } from './path.js';
 import type { Finding } from './problem.js';
 
+const conditionKinds = ['time', 'environment', 'network', 'behaviour', 'attestation', 'cel', 'external'];
+
 /**
- * Keys by path, `*` for any name. After `=` stands the value that is meant; then, and with `block`, the key makes the block around it
- * another kind of block, of which nothing else is judged.
+ * Keys by path, `*` for any name and `[]` for each entry of a list. After `=` stands the value that is meant; then, and with `block`, the key makes the block around it
+ * another kind of block, of which nothing else is judged; of an entry of a list, the list.
  */
 export const notBuilt: readonly { readonly key: string; readonly block?: true }[] = [
   { key: 'listen.tls' },
@@ -15,12 +17,14 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'signing.masterKey' },
   { key: 'signing.type', block: true },
   { key: 'policy' },
-  { key: 'conditions' },
+  ...conditionKinds.map((kind) => ({ key: `conditions.*.${kind}`, block: true as const })),
+  { key: 'conditions.*.unknown' },
   { key: 'attestors.*.type=aws', block: true },
   { key: 'attestors.*.type=azure', block: true },
   { key: 'attestors.*.type=oidc', block: true },
   { key: 'attestors.*.pin' },
-  { key: 'rules.*.conditions' },
+  ...conditionKinds.map((kind) => ({ key: `rules.*.conditions[].${kind}`, block: true as const })),
+  { key: 'rules.*.conditions[].unknown' },
   { key: 'rules.*.delegator' },
   { key: 'rules.*.mode' },
   { key: 'rules.*.grant.binding' },
@@ -30,10 +34,10 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
 export function takeNotBuilt(values: unknown): Finding[] {
   const hits = notBuilt.flatMap(({ key, block }) => {
     const [pattern = '', value] = key.split('=');
-    const found = expand(values, pattern.split('.'), []).filter(
+    const found = expand(values, pattern.replaceAll('[]', '.[]').split('.'), []).filter(
       (path) => value === undefined || valueAt(values, path) === value,
     );
-    return found.map((path) => ({ path, value, remove: block ? path.slice(0, -1) : path }));
+    return found.map((path) => ({ path, value, remove: block ? blockAround(path) : path }));
   });
   for (const { remove } of hits) {
     const parent = valueAt(values, remove.slice(0, -1));
@@ -48,9 +52,19 @@ export function takeNotBuilt(values: unknown): Finding[] {
 
 const advice = 'is not built yet in this version: remove it';
 
+/** Entries of a list cannot go: those behind them would be taken for others. */
+function blockAround(path: Path): Path {
+  const around = path.slice(0, -1);
+  return typeof around.at(-1) === 'number' ? around.slice(0, -1) : around;
+}
+
 function expand(values: unknown, pattern: readonly string[], path: Path): Path[] {
   const [segment, ...rest] = pattern;
   if (segment === undefined) return [path];
+  if (segment === '[]') {
+    const items: readonly unknown[] = Array.isArray(values) ? values : [];
+    return items.flatMap((item, index) => expand(item, rest, [...path, index]));
+  }
   if (!isRecord(values)) return [];
   const keys = segment === '*' ? Object.keys(values) : Object.hasOwn(values, segment) ? [segment] : [];
   return keys.flatMap((key) => expand(values[key], rest, [...path, key]));

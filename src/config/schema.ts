@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
 import { isLoopback, name, text } from '../../attestors/options.js';
+import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
 
@@ -169,6 +170,7 @@ export const sections = {
   outbound,
   attestors,
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
+  conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),
   clients: clientsSchema.prefault({}).describe('Who may introspect tokens, by name: resource servers, as a rule.'),
   rules: rulesSchema.describe('Who gets what, by name. Nothing is granted but what stands here.'),
 };

@@ -1,8 +1,9 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
-import type { Facts } from '../policy/facts.js';
+import type { Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 
-export function gatherFacts(attestation: Attestation, now: number): Facts {
+/** @param reads names of the facts of posture that are wanted, without `posture.`. Default: none */
+export function gatherFacts(attestation: Attestation, now: number, reads: readonly string[] = []): Facts {
   const { attestor, environment, selectors, unknownSelectors, vouchesUntil } = attestation;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
   const { podless } = attestation.facts;
@@ -16,7 +17,37 @@ export function gatherFacts(attestation: Attestation, now: number): Facts {
       selectors,
       unknown,
       podless: podless !== undefined && podless.value !== false,
+      posture: gatherPosture(reads, attestation.facts),
       vouchesUntil,
     }),
   });
 }
+
+const noPosture: WorkloadFacts['posture'] = Object.freeze({});
+
+function gatherPosture(reads: readonly string[], facts: Attestation['facts']): WorkloadFacts['posture'] {
+  if (reads.length === 0) return noPosture;
+  const posture: Record<string, ObservedFact> = {};
+  for (const name of reads) {
+    const full = `posture.${name}`;
+    const fact = Object.hasOwn(facts, full) ? facts[full] : undefined;
+    if (fact === undefined) continue;
+    posture[name] = Object.freeze({ value: plainValue(fact.value), observedAt: fact.observedAt });
+  }
+  return Object.freeze(posture);
+}
+
+/** Longest text of a fact, in UTF-16 units, and longest list: what is beyond them is as good as not readable. */
+const longest = 512;
+const mostItems = 256;
+
+/** A copy that a record can hold, and that nobody changes; null for whatever else an attestor may give. */
+function plainValue(value: unknown): FactValue {
+  if (typeof value === 'boolean' || isShortText(value)) return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (!Array.isArray(value) || value.length > mostItems) return null;
+  const items: readonly unknown[] = Object.freeze([...value]);
+  return items.every(isShortText) ? items : null;
+}
+
+const isShortText = (value: unknown): value is string => typeof value === 'string' && value.length <= longest;

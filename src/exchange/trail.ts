@@ -62,8 +62,8 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
 
 function recordedFacts(facts: Facts | undefined): RecordedFacts | null {
   if (facts === undefined) return null;
-  const { environment, unknown, podless, vouchesUntil } = facts.workload;
-  return { now: facts.now, environment, unknown, podless, vouchesUntil };
+  const { environment, unknown, podless, posture, vouchesUntil } = facts.workload;
+  return { now: facts.now, environment, unknown, podless, posture, vouchesUntil };
 }
 
 /** Before the request is parsed as a whole, what its form said. */

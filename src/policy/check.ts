@@ -1,5 +1,7 @@
 /** What the schema cannot see: that the names in a policy exist, and that nothing in it is silently without effect. */
 import { nearest } from '../nearest.js';
+import { postureChecks } from './conditions/posture.js';
+import type { Conditions, RuleCondition } from './conditions/schema.js';
 import { compileGlob } from './glob.js';
 import { kindOf } from './match.js';
 import type { Resources, Rules } from './schema.js';
@@ -17,9 +19,14 @@ export interface PolicyProblem {
 
 export interface PolicyInput {
   readonly resources: Resources;
+  /** By name, for all rules. */
+  readonly conditions: Conditions;
   readonly rules: Rules;
-  /** The configured attestors by name, with the selector kinds that their type can give. */
-  readonly attestors: ReadonlyMap<string, { readonly selectorKinds: readonly string[] }>;
+  /** The configured attestors by name, with the selector kinds and the facts that their type can give. */
+  readonly attestors: ReadonlyMap<
+    string,
+    { readonly selectorKinds: readonly string[]; readonly facts: readonly string[] }
+  >;
   /** Of this deployment: the default of a resource's. */
   readonly environment: string;
 }
@@ -30,7 +37,7 @@ type Grant = NonNullable<Rule['grant']>;
 /** Every fault at once, in the order of the rules. */
 export function checkPolicy(input: PolicyInput): PolicyProblem[] {
   return Object.entries(input.rules).flatMap(([name, rule]) =>
-    [...checkWorkload(input, rule), ...checkEffect(input, rule)].map((problem) => ({
+    [...checkWorkload(input, rule), ...checkConditions(input, rule), ...checkEffect(input, rule)].map((problem) => ({
       ...problem,
       path: ['rules', name, ...problem.path],
     })),
@@ -70,6 +77,35 @@ function checkSelector(path: PolicyProblem['path'], selector: string, kinds: rea
     return [{ path, message, expected: kinds.map((known) => `${known}:…`).join(', '), found: selector }];
   }
   return [unknownName(path, 'the attestor gives no selectors of this kind', kind, kinds)];
+}
+
+function checkConditions(input: PolicyInput, { workload, conditions = [] }: Rule): PolicyProblem[] {
+  return conditions.flatMap((condition, index) => {
+    const path = ['conditions', index];
+    if (typeof condition !== 'string') return checkFacts(input, workload.attestor, condition, [...path, 'posture']);
+    if (Object.hasOwn(input.conditions, condition)) {
+      const named = input.conditions[condition];
+      return named === undefined ? [] : checkFacts(input, workload.attestor, named, path);
+    }
+    return [unknownName(path, 'no condition has this name', condition, Object.keys(input.conditions))];
+  });
+}
+
+/** What is never supplied is never known: a grant would never apply, and a denial always. */
+function checkFacts(
+  { attestors }: PolicyInput,
+  attestor: string,
+  { posture }: Exclude<RuleCondition, string>,
+  path: PolicyProblem['path'],
+): PolicyProblem[] {
+  const supplied = attestors.get(attestor)?.facts;
+  if (supplied === undefined) return [];
+  return postureChecks(posture)
+    .filter(({ fact }) => !supplied.includes(`posture.${fact}`))
+    .map(({ key, fact }) => ({
+      path: path.at(-1) === 'posture' ? [...path, key] : path,
+      message: `the attestor ${attestor} never supplies posture.${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
+    }));
 }
 
 function checkEffect(input: PolicyInput, rule: Rule): PolicyProblem[] {

@@ -1,7 +1,7 @@
 /** Who may introspect, compiled: a client is a workload, described as in a rule, so it has no secret to store. */
 import { checkWorkload, type PolicyInput, type PolicyProblem, unknownName } from './check.js';
 import { admissionClauses, PolicyError } from './compile.js';
-import type { WorkloadFacts } from './facts.js';
+import type { Facts } from './facts.js';
 import { type Clause, candidateOf, type Rank } from './match.js';
 import type { Clients } from './schema.js';
 
@@ -51,13 +51,13 @@ function checkResources({ resources }: ClientsInput, introspect: readonly string
  */
 export function visibleTo(
   clients: readonly CompiledClient[],
-  workload: WorkloadFacts,
+  facts: Facts,
 ): ReadonlySet<string> | 'unavailable' | 'none' {
-  const candidate = candidateOf(workload);
+  const candidate = candidateOf(facts);
   const visible = new Set<string>();
   let best: Rank = 0;
   for (const { attestor, clauses, resources } of clients) {
-    if (attestor !== workload.attestor) continue;
+    if (attestor !== facts.workload.attestor) continue;
     const rank = clauses.reduce<Rank>((least, clause) => Math.min(least, clause.rank(candidate)) as Rank, 3);
     best = Math.max(best, rank) as Rank;
     if (rank === 3) for (const resource of resources) visible.add(resource);

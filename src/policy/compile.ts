@@ -1,6 +1,7 @@
-/** Turns the resources and rules of a configuration into what `decide` reads: checked, indexed, sorted, frozen. */
+/** Turns the resources, conditions and rules of a configuration into what `decide` reads: checked, indexed, sorted, frozen. */
 import type { SigningAlgorithm } from '../signing/signer.js';
 import { checkPolicy, type PolicyInput, type PolicyProblem } from './check.js';
+import { type ConditionCompiler, createConditionCompiler } from './conditions/clauses.js';
 import type { RuleVerdict } from './decision.js';
 import { compileGlob } from './glob.js';
 import {
@@ -26,7 +27,7 @@ export class PolicyError extends Error {
 }
 
 export interface Policy {
-  /** 32 hexadecimal digits: the same for the same resources, rules and environment. */
+  /** 32 hexadecimal digits: the same for the same resources, conditions, rules and environment. */
   readonly revision: string;
   readonly ruleCount: number;
   readonly resources: ReadonlyMap<string, CompiledResource>;
@@ -46,6 +47,8 @@ export interface AttestorRules {
   readonly all: readonly CompiledRule[];
   /** By resource: what grants it and what denies it, sorted by name. */
   readonly covering: ReadonlyMap<string, readonly CompiledRule[]>;
+  /** Names of the facts of posture that any of these rules reads, without `posture.`, sorted. */
+  readonly reads: readonly string[];
 }
 
 export interface CompiledRule {
@@ -72,9 +75,9 @@ type Rule = Rules[string];
 export function compilePolicy(input: PolicyInput): Policy {
   const problems = checkPolicy(input);
   if (problems.length > 0) throw new PolicyError(problems);
-  const { resources, rules, environment } = input;
+  const { resources, conditions, rules, environment } = input;
   return Object.freeze({
-    revision: revisionOf({ resources, rules, environment }),
+    revision: revisionOf({ resources, conditions, rules, environment }),
     ruleCount: Object.keys(rules).length,
     resources: new Map(
       Object.entries(resources).map(([uri, { lifetime, algorithm }]) => [
@@ -87,13 +90,19 @@ export function compilePolicy(input: PolicyInput): Policy {
 }
 
 function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
-  const index = new Map<string, { all: CompiledRule[]; covering: Map<string, CompiledRule[]> }>();
+  const compileConditions = createConditionCompiler(input.conditions);
+  const index = new Map<string, { all: CompiledRule[]; covering: Map<string, CompiledRule[]>; reads: string[] }>();
   const sorted = Object.entries(input.rules).sort(([one], [other]) => (one < other ? -1 : 1));
   for (const [name, rule] of sorted) {
-    const rules = index.get(rule.workload.attestor) ?? { all: [], covering: new Map<string, CompiledRule[]>() };
+    const rules = index.get(rule.workload.attestor) ?? {
+      all: [],
+      covering: new Map<string, CompiledRule[]>(),
+      reads: [],
+    };
     index.set(rule.workload.attestor, rules);
-    const compiled = compileRule(input, name, rule);
+    const { compiled, reads } = compileRule(input, name, rule, compileConditions);
     rules.all.push(compiled);
+    rules.reads = [...new Set([...rules.reads, ...reads])].sort();
     for (const resource of coveredBy(input, rule)) {
       const covering = rules.covering.get(resource);
       if (covering === undefined) rules.covering.set(resource, [compiled]);
@@ -110,14 +119,15 @@ function coveredBy({ resources }: PolicyInput, { grant, deny }: Rule): readonly 
   return deny.resource.includes('*') ? Object.keys(resources).filter(compileGlob(deny.resource)) : [deny.resource];
 }
 
-function compileRule(input: PolicyInput, name: string, rule: Rule): CompiledRule {
+function compileRule(input: PolicyInput, name: string, rule: Rule, compileConditions: ConditionCompiler) {
   const effect = rule.grant === undefined ? 'deny' : 'grant';
-  return Object.freeze({
+  const hope = rule.grant === undefined ? 'fails' : 'holds';
+  const match = rule.grant === undefined ? workloadClauses(rule, hope) : grantClauses(input, rule, rule.grant);
+  const { clauses, reads } = compileConditions(rule.conditions ?? [], hope);
+  const compiled = Object.freeze<CompiledRule>({
     name,
     effect,
-    clauses: Object.freeze(
-      rule.grant === undefined ? workloadClauses(rule, 'fails') : grantClauses(input, rule, rule.grant),
-    ),
+    clauses: Object.freeze([...match, ...clauses]),
     grant:
       rule.grant === undefined
         ? null
@@ -128,6 +138,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule): CompiledRule
           }),
     held: Object.freeze({ rule: name, effect, verdict: 'holds', clause: null, expected: null, seen: null }),
   });
+  return { compiled, reads };
 }
 
 /** A grant stays within the resource's environment, but for workloads of those that `crossing` lists. */

@@ -6,7 +6,7 @@ import { type Candidate, type Clause, candidateOf, type Rank } from './match.js'
 
 /** Nothing is granted by default, a deny that holds or is unknown ends it, and grants add up within what was asked. */
 export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
-  const candidate = candidateOf(facts.workload);
+  const candidate = candidateOf(facts);
   if (asked.resource !== null) return decideTarget(policy, facts, candidate, asked.resource, asked.scope);
   const judged = (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
   const targets = grantable(judged);

@@ -1,6 +1,15 @@
 /** What a decision is made from. Plain frozen data: the record holds all of it, so the decision can be made again. */
 import type { UnknownCause } from '../../attestors/attestor.js';
 
+/** Null: the attestor gave something that is none of these. */
+export type FactValue = boolean | number | string | readonly string[] | null;
+
+export interface ObservedFact {
+  readonly value: FactValue;
+  /** Seconds since the epoch. */
+  readonly observedAt: number;
+}
+
 export interface WorkloadFacts {
   readonly attestor: string;
   /** Null while unknown. */
@@ -10,6 +19,8 @@ export interface WorkloadFacts {
   readonly unknown: Readonly<Record<string, UnknownCause>>;
   /** A token that is bound to no pod matches only rules that say `podless: true`. */
   readonly podless: boolean;
+  /** What the node and the pod are like, of the names that the policy reads: `kubelet`, `ready`, … Others are left out. */
+  readonly posture: Readonly<Record<string, ObservedFact>>;
   /** Seconds since the epoch: nothing that is granted may outlive it. */
   readonly vouchesUntil: number;
 }

@@ -1,6 +1,6 @@
 /** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
 import type { UnknownCause } from '../../attestors/attestor.js';
-import type { WorkloadFacts } from './facts.js';
+import type { Facts, WorkloadFacts } from './facts.js';
 import { compileGlob } from './glob.js';
 
 /**
@@ -13,18 +13,22 @@ export type Rank = 0 | 1 | 2 | 3;
 /** What would let a token be issued: that a grant's clause holds, that a deny's fails; turned around inside `not`. */
 export type Hope = 'holds' | 'fails';
 
-const unknownRank = {
+export const unknownRank = {
   holds: { missing: 1, unavailable: 2 },
   fails: { missing: 2, unavailable: 1 },
 } as const;
 
 /** The workload of one decision, its selectors indexed once by their kind. */
 export interface Candidate {
+  /** Seconds since the epoch. */
+  readonly now: number;
   readonly facts: WorkloadFacts;
   readonly byKind: ReadonlyMap<string, readonly string[]>;
+  /** What `shared` conditions have come to. */
+  readonly ranks: Map<Condition, Rank>;
 }
 
-export function candidateOf(facts: WorkloadFacts): Candidate {
+export function candidateOf({ now, workload: facts }: Facts): Candidate {
   const byKind = new Map<string, string[]>();
   for (const selector of facts.selectors) {
     const kind = kindOf(selector);
@@ -33,7 +37,7 @@ export function candidateOf(facts: WorkloadFacts): Candidate {
     if (others === undefined) byKind.set(kind, [selector]);
     else others.push(selector);
   }
-  return { facts, byKind };
+  return { now, facts, byKind, ranks: new Map() };
 }
 
 export interface Condition {
@@ -95,6 +99,20 @@ export function notCondition(match: readonly Condition[]): Condition {
       return (3 - least) as Rank;
     },
     seen: (candidate) => match.map((condition) => condition.seen(candidate)).join(' and '),
+  };
+}
+
+/** Of a condition that many rules have: it is looked at once in a decision. */
+export function sharedCondition(condition: Condition): Condition {
+  return {
+    ...condition,
+    rank(candidate) {
+      const known = candidate.ranks.get(condition);
+      if (known !== undefined) return known;
+      const rank = condition.rank(candidate);
+      candidate.ranks.set(condition, rank);
+      return rank;
+    },
   };
 }
 

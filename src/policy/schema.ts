@@ -5,18 +5,10 @@
 import { z } from 'zod';
 import { duration, name, text } from '../../attestors/options.js';
 import { signingAlgorithms } from '../signing/signer.js';
+import { ruleConditionsSchema } from './conditions/schema.js';
+import { list, object } from './strict.js';
 
 const longest = 86_400;
-
-/** A strict object that says what was expected; an unknown key keeps its own message. */
-const object = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>
-  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : what) });
-
-const list = <Item extends z.ZodType>(what: string, item: Item) =>
-  z
-    .array(item, { error: what })
-    .min(1, { error: what })
-    .refine((items) => new Set(items).size === items.length, { error: `${what}, each once` });
 
 /** RFC 6749 §3.3: scope-token. */
 const scopeToken = z
@@ -90,12 +82,13 @@ const denySchema = object('a denial: its resource', {
 });
 
 /**
- * Exactly one of `grant` and `deny`. A denial always applies to tokens that are bound to no pod too, which is the safe
+ * Exactly one of `grant` and `deny`, which applies when all `conditions` hold. A denial always applies to tokens that are bound to no pod too, which is the safe
  * direction, so `podless` on one would be a key without effect and is refused. `crossing` lists the environments **of
  * workloads** that may get this grant although the resource is in another: `crossing: [staging]` lets staging's in.
  */
 export const ruleSchema = object('a rule: a workload, and a grant or a deny', {
   workload: workloadSchema,
+  conditions: ruleConditionsSchema.optional(),
   grant: grantSchema.optional(),
   deny: denySchema.optional(),
   crossing: environments.optional(),

@@ -152,7 +152,7 @@ describe('octo-sts, an allow-list that is deleted fails open: without a policy n
 
   it('a rule about what is not configured is refused at load, so that nothing is left of it half way', () => {
     const rules = rulesSchema.parse({ one: { workload: { attestor: 'prod-eu' }, grant } });
-    const input = { resources: {}, rules, environment: 'production' };
+    const input = { resources: {}, conditions: {}, rules, environment: 'production' };
     assert.throws(() => compilePolicy({ ...input, attestors }), PolicyError);
     assert.throws(() => compilePolicy({ ...input, attestors: new Map() }), PolicyError);
   });

@@ -21,6 +21,7 @@ export const record = (changes: Partial<AuditRecord> = {}): AuditRecord => ({
     environment: 'production',
     unknown: {},
     podless: false,
+    posture: {},
     vouchesUntil: 1793615400,
   },
   request: {

@@ -1,4 +1,8 @@
-/** Every key that the JSON Schema knows, as the documentation writes it (`audit.sinks[].path`), with its default. */
+/**
+ * Every key that the JSON Schema knows, as the documentation writes it (`audit.sinks[].path`), with its default. A condition
+ * in a rule has the keys of `conditions.*`, and is documented there.
+ */
+import assert from 'node:assert/strict';
 import { configurationJsonSchema } from '../../src/config/json-schema.js';
 
 type JsonSchema = ReturnType<typeof configurationJsonSchema>;
@@ -6,7 +10,14 @@ type Entry = readonly [key: string, fallback: unknown];
 
 /** The value is the default; undefined where there is none. */
 export function schemaKeys(): ReadonlyMap<string, unknown> {
-  return new Map(entriesOf(configurationJsonSchema(), ''));
+  const entries = entriesOf(configurationJsonSchema(), '');
+  const under = (place: string) => entries.map(([key]) => key).filter((key) => key.startsWith(place));
+  const [named, inPlace] = ['conditions.*.', 'rules.*.conditions[].'] as const;
+  assert.deepEqual(
+    under(inPlace).map((key) => key.replace(inPlace, named)),
+    under(named),
+  );
+  return new Map(entries.filter(([key]) => !key.startsWith(inPlace)));
 }
 
 function entriesOf(schema: JsonSchema, path: string): Entry[] {

@@ -359,6 +359,109 @@ describe('config: equal ports', () => {
   }
 });
 
+const named = (posture: string) => ({ more: `conditions: { node: { posture: ${posture} } }` });
+const inPlace = (conditions: string) => rule(`{ attestor: prod-eu }\n    conditions: ${conditions}`);
+const comparison = 'a comparison of versions, such as ">=1.33.4" or ">=1.33.4, <1.37"';
+
+const wrongConditions: readonly Row[] = [
+  [
+    'a name that no condition has',
+    { ...named('{ ready: true }'), ...inPlace('[nod]') },
+    '12:18: rules.agent.conditions[0]: no condition has this name (expected one of node, found "nod"; did you mean node?)',
+  ],
+  [
+    'a name where there are no conditions',
+    inPlace('[node]'),
+    '11:18: rules.agent.conditions[0]: no condition has this name (expected nothing: none is configured, found "node")',
+  ],
+  [
+    'a name that every object has',
+    inPlace('[constructor]'),
+    '11:18: rules.agent.conditions[0]: no condition has this name (expected nothing: none is configured, found "constructor")',
+  ],
+  [
+    'a condition that stands twice in a rule',
+    { ...named('{ ready: true }'), ...inPlace('[node, node]') },
+    '12:17: rules.agent.conditions: wrong value (expected a list of at least one condition, each once, found a list)',
+  ],
+  [
+    'two conditions of one name',
+    { more: 'conditions:\n  a: { posture: { ready: true } }\n  a: { posture: { ready: true } }' },
+    '3:3: not YAML 1.2: Map keys must be unique',
+  ],
+  [
+    'no condition',
+    inPlace('[]'),
+    '11:17: rules.agent.conditions: wrong value (expected a list of at least one condition, found an empty list)',
+  ],
+  [
+    'a condition that is no list',
+    inPlace('node'),
+    '11:17: rules.agent.conditions: wrong value (expected a list of at least one condition, found "node")',
+  ],
+  [
+    'a kind that there is none of',
+    { more: 'conditions: { node: { postur: { ready: true } } }' },
+    '1:21: conditions.node.posture: missing key (expected a posture: what the node and the pod must be like)',
+    '1:23: conditions.node.postur: unknown key (did you mean posture?)',
+  ],
+  [
+    'an unknown key of a posture',
+    named('{ kublet: ">=1.33", ready: true }'),
+    '1:34: conditions.node.posture.kublet: unknown key (did you mean kubelet?)',
+  ],
+  [
+    'an unknown key of a posture in a rule',
+    inPlace('[{ posture: { kublet: ">=1.33", ready: true } }]'),
+    '11:31: rules.agent.conditions[0].posture.kublet: unknown key (did you mean kubelet?)',
+  ],
+  [
+    'a version that is none, in a rule',
+    inPlace('[{ posture: { kubelet: ">= new" } }]'),
+    `11:40: rules.agent.conditions[0].posture.kubelet: wrong value (expected ${comparison}, found ">= new")`,
+  ],
+  [
+    'a version that YAML takes for a number',
+    named('{ kubelet: 1.33 }'),
+    `1:43: conditions.node.posture.kubelet: wrong value (expected ${comparison}, found 1.33)`,
+  ],
+  [
+    'a runtime without a version',
+    named('{ runtime: containerd }'),
+    '1:43: conditions.node.posture.runtime: wrong value (expected a runtime and a comparison of its versions, such as "containerd >=1.7.20", found "containerd")',
+  ],
+  [
+    'an age without a unit',
+    named('{ nodeBooted: "<30" }'),
+    '1:46: conditions.node.posture.nodeBooted: wrong value (expected a comparison of ages, such as "<30d" or ">=5m", found "<30")',
+  ],
+  [
+    'a count that is a fraction',
+    named('{ restarts: "<=3.5" }'),
+    '1:44: conditions.node.posture.restarts: wrong value (expected a comparison of whole numbers, such as "<=3", found "<=3.5")',
+  ],
+  [
+    'a flag that YAML 1.1 would take for one',
+    named('{ ready: yes }'),
+    '1:41: conditions.node.posture.ready: wrong value (expected true or false, found "yes")',
+  ],
+  [
+    'images without only',
+    named('{ images: [x] }'),
+    '1:42: conditions.node.posture.images: wrong value (expected a map with only, found a list)',
+  ],
+  [
+    'no image',
+    named('{ images: { only: [] } }'),
+    '1:50: conditions.node.posture.images.only: wrong value (expected a list of at least one image, found an empty list)',
+  ],
+  [
+    'a posture that asks for nothing',
+    named('{ maxAge: 60s }'),
+    '1:32: conditions.node.posture: wrong value (expected a posture that asks for something beside maxAge, found a map)',
+  ],
+];
+
 /** For each key of the table, a file that has it, and the place of the key or, after `=`, of the value. */
 const notBuiltYet: Readonly<Record<string, Row>> = {
   'listen.tls': ['', { more: 'listen: { tls: { cert: { file: x } } }' }, '1:11: listen.tls'],
@@ -369,7 +472,18 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
   policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
-  conditions: ['', { more: 'conditions: {}' }, '1:1: conditions'],
+  'conditions.*.time': ['', { more: 'conditions: { a: { time: x } }' }, '1:20: conditions.a.time'],
+  'conditions.*.environment': ['', { more: 'conditions: { a: { environment: x } }' }, '1:20: conditions.a.environment'],
+  'conditions.*.network': ['', { more: 'conditions: { a: { network: x } }' }, '1:20: conditions.a.network'],
+  'conditions.*.behaviour': ['', { more: 'conditions: { a: { behaviour: x } }' }, '1:20: conditions.a.behaviour'],
+  'conditions.*.attestation': ['', { more: 'conditions: { a: { attestation: x } }' }, '1:20: conditions.a.attestation'],
+  'conditions.*.cel': ['', { more: 'conditions: { a: { cel: x } }' }, '1:20: conditions.a.cel'],
+  'conditions.*.external': ['', { more: 'conditions: { a: { external: x } }' }, '1:20: conditions.a.external'],
+  'conditions.*.unknown': [
+    '',
+    { more: 'conditions: { a: { posture: { ready: true }, unknown: permit } }' },
+    '1:46: conditions.a.unknown',
+  ],
   'attestors.*.type=aws': [
     '',
     { attestors: 'attestors: { a: { type: aws, accounts: {} } }' },
@@ -384,7 +498,46 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     kubernetes('keys: { jwksFile: x }, environment: { namespaceLabel: env }'),
     '4:112: attestors.prod-eu.environment.namespaceLabel',
   ],
-  'rules.*.conditions': ['', rule('{ attestor: prod-eu }\n    conditions: []'), '11:5: rules.agent.conditions'],
+  'rules.*.conditions[].time': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ time: x }]'),
+    '11:20: rules.agent.conditions[0].time',
+  ],
+  'rules.*.conditions[].environment': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ environment: x }]'),
+    '11:20: rules.agent.conditions[0].environment',
+  ],
+  'rules.*.conditions[].network': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ network: x }]'),
+    '11:20: rules.agent.conditions[0].network',
+  ],
+  'rules.*.conditions[].behaviour': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ behaviour: x }]'),
+    '11:20: rules.agent.conditions[0].behaviour',
+  ],
+  'rules.*.conditions[].attestation': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ attestation: x }]'),
+    '11:20: rules.agent.conditions[0].attestation',
+  ],
+  'rules.*.conditions[].cel': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ cel: x }]'),
+    '11:20: rules.agent.conditions[0].cel',
+  ],
+  'rules.*.conditions[].external': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ external: x }]'),
+    '11:20: rules.agent.conditions[0].external',
+  ],
+  'rules.*.conditions[].unknown': [
+    '',
+    rule('{ attestor: prod-eu }\n    conditions: [{ posture: { ready: true }, unknown: permit }]'),
+    '11:46: rules.agent.conditions[0].unknown',
+  ],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.mode': ['', rule('{ attestor: prod-eu }\n    mode: shadow'), '11:5: rules.agent.mode'],
   'rules.*.grant.binding': [
@@ -411,6 +564,29 @@ describe('config: what is wrong, and where', () => {
 
   describe('a wrong value', () => {
     for (const [what, changes, ...problems] of wrongValues) it(what, () => check(changes, problems));
+  });
+
+  describe('a condition', () => {
+    for (const [what, changes, ...problems] of wrongConditions) it(what, () => check(changes, problems));
+
+    it('that no rule names is fine', () => check(named('{ ready: true }'), []));
+
+    it('that is wrong hides rules that name it, and no other fault', () =>
+      check({ ...named('{ ready: 1 }'), ...inPlace('[node]'), ...resource('lifetime: 1') }, [
+        '1:41: conditions.node.posture.ready: wrong value (expected true or false, found 1)',
+        `8:69: resources["${calendar}"].lifetime: wrong value (expected a duration such as 90s, 10m, 25h or 30d, found 1)`,
+      ]));
+
+    it('that is not built hides rules that name it', () =>
+      check({ more: 'conditions: { hours: { time: {} } }', ...inPlace('[hours]') }, [
+        '1:24: conditions.hours.time: is not built yet in this version: remove it',
+      ]));
+
+    it('that is not built stands at its own place, behind one that is built', () =>
+      check(inPlace('[{ posture: { ready: true } }, { cel: "1" }, { time: {} }]'), [
+        '11:50: rules.agent.conditions[1].cel: is not built yet in this version: remove it',
+        '11:64: rules.agent.conditions[2].time: is not built yet in this version: remove it',
+      ]));
   });
 
   describe('a wrong client', () => {

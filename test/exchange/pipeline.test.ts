@@ -8,17 +8,19 @@ import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
 import { createPipeline, type Rooms } from '../../src/exchange/pipeline.js';
 import type { WireRequest } from '../../src/exchange/wire.js';
 import { compilePolicy } from '../../src/policy/compile.js';
+import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
-import { keep } from '../support/records.js';
+import { keep, replay } from '../support/records.js';
 import { calendar, grantType, jwtType, startService } from '../support/service.js';
 
 const now = 1_800_000_000;
 const policy = compilePolicy({
   resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),
+  conditions: {},
   rules: rulesSchema.parse({
     one: { workload: { attestor: 'one', selectors: ['k8s:ns:a'] }, grant: { resource: calendar, scope: ['read'] } },
   }),
-  attestors: new Map([['one', { selectorKinds: ['k8s:ns'] }]]),
+  attestors: new Map([['one', { selectorKinds: ['k8s:ns'], facts: [] }]]),
   environment: 'production',
 });
 const attestation: Attestation = {
@@ -105,7 +107,7 @@ describe('pipeline', () => {
       evidence_sha256: createHash('sha256').update('a.b.c').digest('hex'),
       evidence_id: 'id-1',
       selectors: ['k8s:ns:a'],
-      facts: { now, environment: 'production', unknown: {}, podless: false, vouchesUntil: now + 600 },
+      facts: { now, environment: 'production', unknown: {}, podless: false, posture: {}, vouchesUntil: now + 600 },
       request: { resource: [calendar], scope: null, authorization_details: null, actor: null, delegator: null },
       rules: [{ rule: 'one', effect: 'grant', verdict: 'holds', clause: null, expected: null, seen: null }],
       policy_revision: policy.revision,
@@ -115,6 +117,53 @@ describe('pipeline', () => {
       duration_ms: 0,
       skew_s: 7.5,
     });
+  });
+
+  it('records the posture that the policy reads, so that the decision can be made again from the record', async () => {
+    const reading = compilePolicy({
+      resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),
+      conditions: conditionsSchema.parse({ node: { posture: { kubelet: '>=1.33', maxAge: '60s' } } }),
+      rules: rulesSchema.parse({
+        one: { workload: { attestor: 'one' }, conditions: ['node'], grant: { resource: calendar, scope: ['read'] } },
+      }),
+      attestors: new Map([['one', { selectorKinds: ['k8s:ns'], facts: ['posture.kubelet'] }]]),
+      environment: 'production',
+    });
+    const observed = (value: unknown) => ({ value, observedAt: now - 5 });
+    const kubelets = [
+      [observed('v1.36.3'), 200],
+      [observed('v1.32.0'), 400],
+      [observed(/1.36/), 400],
+    ] as const;
+    const seen: unknown[] = [];
+    for (const [kubelet, status] of kubelets) {
+      const { run, records } = rooms({
+        policy: reading,
+        deployment: { environment: 'production', region: null, policyRevision: reading.revision },
+        attest: async () => ({
+          ...attestation,
+          facts: { 'posture.kubelet': kubelet, 'posture.kernel': observed('6.1') },
+        }),
+        audit: {
+          append: async (record) => void records.push(keep(auditLine(record), reading)),
+          admit: () => true,
+          close: async () => {},
+        },
+      });
+      assert.equal((await run(wire())).status, status);
+      const [record] = records;
+      assert.ok(record);
+      replay(record, reading);
+      seen.push(record.facts?.posture, record.rules?.[0]?.seen);
+    }
+    assert.deepEqual(seen, [
+      { kubelet: observed('v1.36.3') },
+      null,
+      { kubelet: observed('v1.32.0') },
+      'v1.32.0',
+      { kubelet: observed(null) },
+      'unknown (missing): something else cannot be compared',
+    ]);
   });
 
   it('has every field of the record on every path (Vault CVE-2024-8365)', async () => {
@@ -160,6 +209,25 @@ describe('pipeline', () => {
       );
     });
   }
+
+  it('a condition on posture that the attestor does not know stops a grant, from the configuration file on', async () => {
+    const service = await startService({
+      more: 'conditions: { patched: { posture: { kubelet: ">=1.33.4" } } }',
+      rules: `
+  one:
+    workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"] }
+    conditions: [patched]
+    grant: { resource: "${calendar}", scope: ["read:calendar"] }`,
+    });
+    // The attestor of this service has no API server to ask for nodes.
+    const answer = await service.exchange();
+    const { rules, facts } = await service.lastRecord();
+    await service.close();
+    assert.deepEqual([answer.status, answer.body.error], [400, 'invalid_target']);
+    assert.deepEqual(facts?.posture, {});
+    const clause = { clause: 'conditions.patched.posture.kubelet', expected: '>=1.33.4', seen: 'unknown (missing)' };
+    assert.deepEqual(rules, [{ rule: 'one', effect: 'grant', verdict: 'unknown', ...clause }]);
+  });
 
   it('a full disk means 503, over the real sink', async function () {
     if (process.platform !== 'linux') return this.skip(); // /dev/full is Linux's

@@ -26,7 +26,7 @@ const attestation: Attestation = {
   expiresAt: now + 600,
   vouchesUntil: now + 600,
 };
-const kinds = { selectorKinds: ['k8s:ns', 'k8s:sa', 'k8s:node'] };
+const kinds = { selectorKinds: ['k8s:ns', 'k8s:sa', 'k8s:node'], facts: [] };
 
 function clients(...workloads: readonly Record<string, unknown>[]) {
   const entries = workloads.map((workload, index) => {

@@ -17,7 +17,7 @@ const attestor = { name: 'one', accepts: [], attest: () => assert.fail('not aske
 const clients = compileClients({
   clients: clientsSchema.parse({ api: { workload: { attestor: 'one' }, introspect: [calendar] } }),
   resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),
-  attestors: new Map([['one', { selectorKinds: [] }]]),
+  attestors: new Map([['one', { selectorKinds: [], facts: [] }]]),
 });
 
 describe('introspection while the log of revocations fails', () => {

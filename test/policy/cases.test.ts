@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision, RuleVerdict } from '../../src/policy/decision.js';
+import type { FactValue } from '../../src/policy/facts.js';
 import { compile, factsOf } from './samples.js';
 
 const folder = new URL('../cases/', import.meta.url);
@@ -20,6 +21,10 @@ const workload = z.strictObject({
   selectors: z.array(z.string()).optional(),
   unknown: z.record(z.string(), cause).optional(),
   podless: z.boolean().optional(),
+  /** Values by name. */
+  posture: z.record(z.string(), z.unknown()).default({}),
+  /** Seconds before now: when the posture was observed. */
+  observedAgo: z.number().default(0),
   /** Seconds from now. */
   vouchesFor: z.number().optional(),
 });
@@ -46,11 +51,12 @@ const expectation = z.strictObject({
 
 const file = z.strictObject({
   resources: z.unknown(),
+  conditions: z.unknown().optional(),
   rules: z.unknown(),
   cases: z.array(
     z.strictObject({
       name: z.string(),
-      workload: workload.default({}),
+      workload: workload.prefault({}),
       asked: z.strictObject({ resource: z.string().optional(), scope: z.array(z.string()).optional() }).default({}),
       expect: expectation,
     }),
@@ -77,17 +83,19 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.yaml'))) {
   describe(`cases/${name}`, () => {
-    const { cases, ...policy } = file.parse(parse(readFileSync(new URL(name, folder), 'utf8')));
+    const { cases, ...policy } = file.parse(parse(readFileSync(new URL(name, folder), 'utf8'), { merge: true }));
     const compiled = compile(policy);
     for (const { name: title, workload: changes, asked, expect } of cases) {
       it(title, () => {
-        const { vouchesFor, ...stated } = changes;
+        const { vouchesFor, posture, observedAgo, ...stated } = changes;
         const base = factsOf();
+        const observed = (value: unknown) => ({ value: value as FactValue, observedAt: base.now - observedAgo });
         const facts = {
           now: base.now,
           workload: {
             ...base.workload,
             ...(plain(stated) as object),
+            posture: Object.fromEntries(Object.entries(posture).map(([fact, value]) => [fact, observed(value)])),
             ...(vouchesFor === undefined ? {} : { vouchesUntil: base.now + vouchesFor }),
           },
         };

@@ -7,7 +7,7 @@ const grant = { resource: calendar, scope: ['read'] };
 
 function problemsOf(rules: unknown): readonly PolicyProblem[] {
   try {
-    compileRules(rules);
+    compileRules(rules, { patched: { posture: { kubelet: '>=1.33' } } });
   } catch (error) {
     assert.ok(error instanceof PolicyError);
     return error.problems;
@@ -18,7 +18,7 @@ function problemsOf(rules: unknown): readonly PolicyProblem[] {
 describe('policy/compile', () => {
   const kinds = `one of ${selectorKinds.join(', ')}`;
   const crossable = 'environments of workloads, other than the resource’s own';
-  const rows: readonly [what: string, rule: unknown, problem: PolicyProblem][] = [
+  const rows: [what: string, rule: unknown, problem: PolicyProblem][] = [
     [
       'an unknown attestor',
       { workload: { attestor: 'prod-ue' }, grant },
@@ -105,6 +105,32 @@ describe('policy/compile', () => {
       },
     ],
   ];
+  const neverSupplied = (fact: string) =>
+    `the attestor prod-ap never supplies posture.${fact}, so it would never be known: leave it out of this rule, or name another attestor`;
+  const elsewhere = { attestor: 'prod-ap' };
+  rows.push(
+    [
+      'a condition that there is none of',
+      { workload, conditions: ['patched', 'pathced'], grant },
+      {
+        path: ['rules', 'one', 'conditions', 1],
+        message: 'no condition has this name',
+        expected: 'one of patched',
+        found: 'pathced',
+        nearest: 'patched',
+      },
+    ],
+    [
+      'a condition by name on a fact that the attestor never supplies',
+      { workload: elsewhere, conditions: ['patched'], grant },
+      { path: ['rules', 'one', 'conditions', 0], message: neverSupplied('kubelet') },
+    ],
+    [
+      'a condition in place on a fact that the attestor never supplies',
+      { workload: elsewhere, conditions: [{ posture: { nodeBooted: '<1d' } }], deny: { resource: '*' } },
+      { path: ['rules', 'one', 'conditions', 0, 'posture', 'nodeBooted'], message: neverSupplied('nodeBootedAt') },
+    ],
+  );
   for (const [what, rule, problem] of rows) {
     it(`refuses ${what}, and says where and what was expected`, () =>
       assert.deepEqual(problemsOf({ one: rule }), [problem]));
@@ -166,7 +192,24 @@ describe('policy/compile', () => {
     assert.ok(Object.isFrozen(policy));
   });
 
-  it('gives the revision 32 hexadecimal digits, that follow from resources, rules and environment', () => {
+  it('knows of each attestor which facts of posture its rules read, and no other', () => {
+    const conditions = {
+      node: { posture: { kubelet: '>=1.33', maxAge: '60s' } },
+      unused: { posture: { kernel: '>=6' } },
+    };
+    const policy = compileRules(
+      {
+        a: { workload, conditions: ['node', { posture: { podStarted: '>=1m', ready: true } }], grant },
+        b: { workload, conditions: [{ posture: { images: { only: ['a'] } } }, 'node'], deny: { resource: '*' } },
+        c: { workload: { attestor: 'prod-us' }, grant },
+      },
+      conditions,
+    );
+    assert.deepEqual(policy.attestors.get('prod-eu')?.reads, ['images', 'kubelet', 'podStartedAt', 'ready']);
+    assert.deepEqual(policy.attestors.get('prod-us')?.reads, []);
+  });
+
+  it('gives the revision 32 hexadecimal digits, that follow from resources, conditions, rules and environment', () => {
     const resources = { [calendar]: { scope: ['read'] } };
     const rules = { one: { workload, grant } };
     const { revision } = compile({ resources, rules });
@@ -178,6 +221,11 @@ describe('policy/compile', () => {
     assert.notEqual(compile({ resources, rules: {} }).revision, revision);
     assert.notEqual(compile({ resources, rules: { two: { workload, grant } } }).revision, revision);
     assert.notEqual(compile({ resources, rules, environment: 'staging' }).revision, revision);
+    const revisionWith = (posture: unknown) => compile({ resources, conditions: { a: { posture } }, rules }).revision;
+    const revisions = [{ kubelet: '>=1.9' }, { kubelet: '>=1.10' }, { kernel: '>=1.9' }, { nodeBooted: '<1d' }].map(
+      revisionWith,
+    );
+    assert.equal(new Set([revision, ...revisions]).size, 5);
     assert.notEqual(
       compile({ resources: { [calendar]: { scope: ['read'], lifetime: '5m' } }, rules }).revision,
       revision,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import type { Asked, Facts } from '../../src/policy/facts.js';
-import { asked, denyRule, facts, lostFact, type RawRules, rawPolicy } from './generated.js';
+import { asked, denyRule, facts, lostFact, postureDenyRule, type RawRules, rawPolicy, world } from './generated.js';
 import { calendar, compile, compileRules, factsOf, now } from './samples.js';
 
 const all: Asked = { resource: calendar, scope: null };
@@ -24,7 +24,15 @@ function assertNotWider(before: Decision, after: Decision): void {
   assert.ok(after.granted.lifetime <= before.granted.lifetime, 'the lifetime grew');
 }
 
+/** A fact of posture is missing when it is not there, and unavailable, for conditions with `maxAge`, when it is old. */
+function losingPosture(before: Facts, name: string, cause: 'missing' | 'unavailable'): Facts {
+  const { [name]: fact, ...others } = before.workload.posture;
+  const old = fact === undefined || cause === 'missing' ? {} : { [name]: { ...fact, observedAt: now - 1e6 } };
+  return { ...before, workload: { ...before.workload, posture: { ...others, ...old } } };
+}
+
 function losing(before: Facts, { what, cause }: { what: string; cause: 'missing' | 'unavailable' }): Facts {
+  if (what.startsWith('posture.')) return losingPosture(before, what.slice('posture.'.length), cause);
   const { workload } = before;
   const unknown = { ...workload.unknown, [what]: cause };
   if (what === 'environment') return { ...before, workload: { ...workload, environment: null, unknown } };
@@ -38,12 +46,31 @@ function answersAbout(known: Facts, what: string): Facts[] {
   if (what === 'environment') {
     return ['production', 'staging'].map((environment) => ({ ...known, workload: { ...workload, environment } }));
   }
+  if (what.startsWith('posture.')) {
+    const name = what.slice('posture.'.length);
+    return (world[name]?.values ?? []).map((value) => ({
+      ...known,
+      workload: { ...workload, posture: { ...workload.posture, [name]: { value, observedAt: now } } },
+    }));
+  }
   const others = workload.selectors.filter((selector) => !selector.startsWith(`${what}:`));
   const values = ['a', 'b', 'ab'].map((value) => `${what}:${value}`);
   const subsets = Array.from({ length: 2 ** values.length }, (_, bits) =>
     values.filter((__, index) => (bits >> index) & 1),
   );
   return subsets.map((subset) => ({ ...known, workload: { ...workload, selectors: [...others, ...subset] } }));
+}
+
+/** Whether a rule has two conditions about one fact of posture. */
+function asksTwice({ conditions, rules }: { conditions?: unknown; rules: RawRules }, what: string): boolean {
+  const key = world[what.slice('posture.'.length)]?.key;
+  const named = conditions as Readonly<Record<string, unknown>>;
+  return Object.values(rules).some((rule) => {
+    const asked = ((rule.conditions ?? []) as readonly unknown[]).map((each) =>
+      typeof each === 'string' ? named[each] : each,
+    );
+    return JSON.stringify(asked).split(`"${key}":`).length > 2;
+  });
 }
 
 describe('policy/decide', () => {
@@ -176,6 +203,10 @@ describe('policy/decide properties', function () {
     assert.ok(
       rules.some((rule) => rule.crossing !== undefined) && rules.some((rule) => rule.workload.podless === true),
     );
+    for (const effect of ['grant', 'deny'] as const) {
+      const share = rules.filter((rule) => rule[effect] !== undefined && rule.conditions !== undefined).length;
+      assert.ok(share > 20, `${share} rules of ${rules.length} are a ${effect} with conditions`);
+    }
     const workloads = fc.sample(facts, 500).map(({ workload }) => workload);
     assert.ok(workloads.some(({ environment }) => environment === null) && workloads.some(({ podless }) => podless));
     assert.ok(workloads.some(({ unknown }) => Object.keys(unknown).length > 0));
@@ -214,8 +245,9 @@ describe('policy/decide properties', function () {
   it('turning any facts into unknown never widens what is issued', () => {
     let issued = 0;
     const lost = fc.array(lostFact, { minLength: 1, maxLength: 3 });
-    const property = fc.property(rawPolicy, facts, lost, asked, (raw, workload, losses, request) => {
-      const policy = compile(raw);
+    const added = fc.option(postureDenyRule, { freq: 2 });
+    const property = fc.property(rawPolicy, added, facts, lost, asked, (raw, deny, workload, losses, request) => {
+      const policy = compile(deny === null ? raw : { ...raw, rules: { ...raw.rules, 'added-deny': deny } });
       const before = decide(policy, workload, request);
       const after = decide(policy, losses.reduce(losing, workload), request);
       if (after.granted !== null) issued += 1;
@@ -261,14 +293,21 @@ describe('policy/decide properties', function () {
 
   it('says 503 only where an answer of the dependency could lead to a token', () => {
     let awaited = 0;
-    const what = fc.constantFrom('k8s:ns', 'k8s:sa', 'k8s:node', 'environment');
+    const postureFacts = Object.keys(world).map((name) => `posture.${name}`);
+    const what = fc.oneof(
+      { weight: 2, arbitrary: fc.constantFrom('k8s:ns', 'k8s:sa', 'k8s:node', 'environment') },
+      { weight: 1, arbitrary: fc.constantFrom(...postureFacts) },
+    );
     const property = fc.property(rawPolicy, facts, asked, what, (raw, known, request, lost) => {
       // Kleene's logic reads each clause by itself. Rules that ask twice about one fact, which may contradict itself then
-      // (`not`; workload.environment beside the resource's), are left out.
+      // (`not`; workload.environment beside the resource's; two conditions about one fact), are left out.
       const twice = lost === 'environment' ? /"(not|environment)"/ : /"not"/;
-      if (twice.test(JSON.stringify(raw.rules))) return;
+      if (twice.test(JSON.stringify(raw.rules)) || asksTwice(raw, lost)) return;
       const policy = compile(raw);
-      const whole = { ...known, workload: { ...known.workload, environment: 'production', unknown: {} } };
+      const posture = Object.fromEntries(
+        Object.entries(known.workload.posture).map(([name, fact]) => [name, { ...fact, observedAt: now }]),
+      );
+      const whole = { ...known, workload: { ...known.workload, environment: 'production', unknown: {}, posture } };
       const decision = decide(policy, losing(whole, { what: lost, cause: 'unavailable' }), request);
       if (decision.fault !== 'dependency_unavailable') return;
       if (decision.rules.filter(({ verdict }) => verdict === 'unknown').length > 1) return;
@@ -307,6 +346,13 @@ describe('policy/decide properties', function () {
         selectors: fc.array(anyText),
         unknown: fc.dictionary(anyText, fc.constantFrom('missing' as const, 'unavailable' as const)),
         podless: fc.boolean(),
+        posture: fc.dictionary(
+          fc.oneof(anyText, fc.constantFrom(...Object.keys(world))),
+          fc.record({
+            value: fc.oneof(anyText, fc.array(anyText), fc.double(), fc.boolean(), fc.constant(null)),
+            observedAt: fc.double(),
+          }),
+        ),
         vouchesUntil: fc.double(),
       }),
     });

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { auditLine } from '../../src/audit/line.js';
 import type { AuditRecord } from '../../src/audit/record.js';
+import { decide } from '../../src/policy/decide.js';
 import { explainRecord, findRecord } from '../../src/policy/explain.js';
 import { record } from '../audit/fixtures.js';
+import { calendar, compileRules, factsOf, now } from './samples.js';
 
 const refused = (changes: Partial<AuditRecord>): AuditRecord =>
   record({ outcome: 'refused', error: 'invalid_target', granted: null, ...changes });
@@ -123,6 +125,32 @@ Policy      revision rev-1
 To do       Correct in the request, or in the attestor that should accept it, what the reason names.
 `,
     );
+  });
+
+  it('tells which condition refused, of a decision about posture', () => {
+    const workload = { attestor: 'prod-eu' };
+    const grant = { resource: calendar, scope: ['read'] };
+    const policy = compileRules(
+      { agents: { workload, conditions: ['patched'], grant }, writers: { workload, conditions: ['recent'], grant } },
+      { patched: { posture: { kubelet: '>=1.33.4' } }, recent: { posture: { ready: true, maxAge: '60s' } } },
+    );
+    const posture = {
+      kubelet: { value: 'v1.31.2-eks-7f9249a', observedAt: now },
+      ready: { value: true, observedAt: now - 95 },
+    };
+    const { rules } = decide(policy, factsOf({ posture }), { resource: calendar, scope: null });
+    const explained = explainRecord(refused({ rules }));
+    assert.equal(
+      explained.slice(explained.indexOf('Rules'), explained.indexOf('Granted')),
+      `Rules       ✗ agents (grant): conditions.patched.posture.kubelet fails
+                expected  >=1.33.4
+                seen      v1.31.2-eks-7f9249a
+            ? writers (grant): conditions.recent.posture.ready is unknown
+                expected  true, observed within 60 s
+                seen      unknown (unavailable): observed 95 s ago
+`,
+    );
+    assert.match(explained, /See why conditions\.recent\.posture\.ready of writers is not known/);
   });
 
   it('tells what was unknown', () => {

@@ -1,6 +1,6 @@
 /** Arbitrary policies, facts and requests over a small world, in which rules often meet workloads and each other. */
 import fc from 'fast-check';
-import type { Asked, Facts } from '../../src/policy/facts.js';
+import type { Asked, Facts, FactValue, ObservedFact } from '../../src/policy/facts.js';
 import { now, type RawPolicy } from './samples.js';
 
 const resources = ['https://one.example/', 'https://two.example/'];
@@ -38,9 +38,75 @@ const workload = fc.record({
   not: maybe(fc.array(match, { minLength: 1, maxLength: 2 }), 3),
 });
 
+/** For each fact of posture, what conditions ask of it, under which key, and values: good, bad, and not to be read. */
+export const world: Readonly<Record<string, { key: string; asks: readonly unknown[]; values: readonly FactValue[] }>> =
+  {
+    kubelet: {
+      key: 'kubelet',
+      asks: ['>=1.33.4', '<1.34', '>=1.33, <=1.34.0-rc.1'],
+      values: ['v1.33.4', 'v1.33.4-eks-7f9249a', 'v1.34.0-rc.1', 'v1.32', 'none', 5],
+    },
+    runtime: {
+      key: 'runtime',
+      asks: ['containerd >=1.7', 'containerd <2-5'],
+      values: ['containerd://2.0.0', 'containerd://2-4', 'cri-o://1.30', 'x'],
+    },
+    ready: { key: 'ready', asks: [true, false], values: [true, true, false, 'true', null] },
+    nodeBootedAt: {
+      key: 'nodeBooted',
+      asks: ['<30d', '>=5m'],
+      values: [now - 3600, now - 60, now - 9e6, now + 900, '1'],
+    },
+    restarts: { key: 'restarts', asks: ['<=3', '=0'], values: [0, 3, 4, -1, 0.5, true] },
+    images: {
+      key: 'images',
+      asks: [{ only: ['a/*'] }, { only: ['a/x', 'b/*'] }],
+      values: [['a/x'], ['a/x', 'b/y'], [], 'a/x'],
+    },
+  };
+
+const postureFacts = Object.keys(world);
+
+const askPosture = fc
+  .record({
+    facts: fc.uniqueArray(fc.constantFrom(...Object.values(world)), { minLength: 1, maxLength: 2 }),
+    die: fc.nat(5),
+    maxAge: maybe(fc.constantFrom('60s', '10m')),
+  })
+  .map(({ facts, die, maxAge }) => {
+    const asked = facts.map(({ key, asks }) => [key, asks[die % asks.length]]);
+    return { posture: { ...Object.fromEntries(asked), ...(maxAge === undefined ? {} : { maxAge }) } };
+  });
+
+/** Every policy has conditions by these names. */
+const conditionNames = ['patched', 'constructor'];
+
+const conditions = fc.uniqueArray(
+  fc.oneof({ weight: 2, arbitrary: fc.constantFrom<unknown>(...conditionNames) }, { weight: 1, arbitrary: askPosture }),
+  { minLength: 1, maxLength: 2 },
+);
+
+const posture: fc.Arbitrary<Readonly<Record<string, ObservedFact>>> = fc
+  .record(
+    Object.fromEntries(
+      postureFacts.map((name) => [
+        name,
+        maybe(
+          fc.record({
+            value: fc.constantFrom(...(world[name]?.values ?? [])),
+            observedAt: inTenths(8, fc.constant(now), now - 100),
+          }),
+          8,
+        ),
+      ]),
+    ),
+  )
+  .map((all) => Object.fromEntries(Object.entries(all).flatMap(([name, fact]) => (fact ? [[name, fact]] : []))));
+
 const grantRule = fc
   .record({
     workload,
+    conditions: maybe(conditions, 3),
     podless: maybe(fc.boolean()),
     grant: fc.record({
       resource: fc.constantFrom(...resources),
@@ -49,20 +115,29 @@ const grantRule = fc
     }),
     crossing: fc.boolean(),
   })
-  .map(({ workload, podless, grant, crossing }) => {
+  .map(({ workload, conditions, podless, grant, crossing }) => {
     // The only crossing that the compiler takes: from the other environment, where the workload match admits it.
     const other = grant.resource === resources[0] ? 'staging' : 'production';
     const crosses = crossing && (workload.environment?.includes(other) ?? true);
-    return { workload: { ...workload, podless }, grant, crossing: crosses ? [other] : undefined };
+    return { workload: { ...workload, podless }, conditions, grant, crossing: crosses ? [other] : undefined };
   });
 
 export const denyRule = fc.record({
   workload,
+  conditions: maybe(conditions, 3),
   deny: fc.record({ resource: fc.constantFrom(...resources, '*', 'https://t*') }),
+});
+
+/** One that nothing but facts of posture keeps from applying. */
+export const postureDenyRule = fc.record({
+  workload: fc.constant({ attestor: 'prod-eu' }),
+  conditions: fc.tuple(askPosture),
+  deny: fc.constant({ resource: '*' }),
 });
 
 interface RawRule {
   readonly workload: Readonly<Record<string, unknown>>;
+  readonly conditions?: unknown;
   readonly grant?: unknown;
   readonly deny?: unknown;
   readonly crossing?: unknown;
@@ -76,6 +151,7 @@ export type RawRules = Readonly<Record<string, RawRule>>;
 export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> = fc
   .record({
     lifetime: fc.constantFrom('20m', '20m', '1m'),
+    conditions: fc.tuple(askPosture, askPosture),
     rules: fc.uniqueArray(
       fc.tuple(
         names,
@@ -84,7 +160,8 @@ export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> =
       { selector: ([name]) => name, minLength: 1, maxLength: 8, size: 'max' },
     ),
   })
-  .map(({ lifetime, rules }) => ({
+  .map(({ lifetime, conditions, rules }) => ({
+    conditions: Object.fromEntries(conditionNames.map((name, index) => [name, conditions[index]])),
     resources: {
       [`${resources[0]}`]: { scope: scopes, lifetime },
       [`${resources[1]}`]: { scope: scopes, environment: 'staging' },
@@ -106,6 +183,7 @@ export const facts: fc.Arbitrary<Facts> = fc
       },
     ),
     podless: fc.nat(5).map((die) => die === 0),
+    posture,
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
   .map(({ vouchesFor, ...workload }) => ({ now, workload: { ...workload, vouchesUntil: now + vouchesFor } }));
@@ -117,6 +195,6 @@ export const asked: fc.Arbitrary<Asked> = fc.record({
 
 /** Another state of knowledge about the same workload: one fact less is known. */
 export const lostFact = fc.record({
-  what: fc.constantFrom(...kinds, 'environment'),
+  what: fc.constantFrom(...kinds, 'environment', ...postureFacts.map((name) => `posture.${name}`)),
   cause: fc.constantFrom('missing' as const, 'unavailable' as const),
 });

@@ -1,5 +1,8 @@
 /** Facts and policies that the tests of this folder start from. */
+
+import { kubernetes } from '../../attestors/kubernetes/index.js';
 import { compilePolicy, type Policy } from '../../src/policy/compile.js';
+import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import type { Facts, WorkloadFacts } from '../../src/policy/facts.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
 
@@ -8,29 +11,32 @@ export const calendar = 'https://calendar.example/mcp';
 
 export const selectorKinds = ['k8s:ns', 'k8s:sa', 'k8s:node', 'k8s:pod-label'];
 export const attestors = new Map([
-  ['prod-eu', { selectorKinds }],
-  ['prod-us', { selectorKinds }],
-  ['prod-ap', { selectorKinds }],
+  ['prod-eu', { selectorKinds, facts: kubernetes.facts }],
+  ['prod-us', { selectorKinds, facts: kubernetes.facts }],
+  ['prod-ap', { selectorKinds, facts: [] }],
 ]);
 
 /** As the configuration file has them, before the schema. */
 export interface RawPolicy {
   readonly resources: unknown;
+  /** Default: none. */
+  readonly conditions?: unknown;
   readonly rules: unknown;
   readonly environment?: string;
 }
 
-export const compile = ({ resources, rules, environment = 'production' }: RawPolicy): Policy =>
+export const compile = ({ resources, conditions = {}, rules, environment = 'production' }: RawPolicy): Policy =>
   compilePolicy({
     resources: resourcesSchema.parse(resources),
+    conditions: conditionsSchema.parse(conditions),
     rules: rulesSchema.parse(rules),
     attestors,
     environment,
   });
 
 /** A policy over one resource with the scope `read write`. */
-export const compileRules = (rules: unknown): Policy =>
-  compile({ resources: { [calendar]: { scope: ['read', 'write'] } }, rules });
+export const compileRules = (rules: unknown, conditions: unknown = {}): Policy =>
+  compile({ resources: { [calendar]: { scope: ['read', 'write'] } }, conditions, rules });
 
 export const factsOf = (workload: Partial<WorkloadFacts> = {}): Facts => ({
   now,
@@ -40,6 +46,7 @@ export const factsOf = (workload: Partial<WorkloadFacts> = {}): Facts => ({
     selectors: ['k8s:ns:agents', 'k8s:sa:calendar-agent'],
     unknown: {},
     podless: false,
+    posture: {},
     vouchesUntil: now + 3600,
     ...workload,
   },

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
+import { kubernetes } from '../../attestors/kubernetes/index.js';
+import { postureChecks } from '../../src/policy/conditions/posture.js';
+import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
 import { calendar } from './samples.js';
 
@@ -74,6 +77,41 @@ describe('policy/schema resources', () => {
 describe('policy/schema rules', () => {
   const rule = (value: unknown) => ({ one: value });
 
+  it('accepts every key of a posture', () => {
+    const posture = {
+      kubelet: '>=1.33.4, <1.37',
+      kernel: '>6.1.140-1',
+      osImage: ['Ubuntu 24.04*'],
+      runtime: 'containerd >=1.7.20, <3',
+      ready: true,
+      memoryPressure: false,
+      diskPressure: false,
+      pidPressure: false,
+      networkUnavailable: false,
+      nodeBooted: '<30d',
+      podStarted: '>=5m, <=1d',
+      restarts: '<=3',
+      privileged: false,
+      hostNamespaces: false,
+      runsAsRoot: false,
+      readOnlyRoot: true,
+      images: { only: ['a', 'b*'] },
+      maxAge: '60s',
+    };
+    assert.deepEqual(faultsOf(rulesSchema, rule({ workload, conditions: ['named', { posture }], grant })), []);
+    const checks = postureChecks(conditionsSchema.parse({ all: { posture } }).all?.posture ?? {});
+    assert.deepEqual(
+      checks.map(({ key }) => key).sort(),
+      Object.keys(posture)
+        .filter((key) => key !== 'maxAge')
+        .sort(),
+    );
+    assert.deepEqual(
+      checks.map(({ fact }) => `posture.${fact}`).filter((fact) => !kubernetes.facts.includes(fact)),
+      [],
+    );
+  });
+
   it('accepts all that is built', () => {
     const full = {
       ...workload,
@@ -134,6 +172,15 @@ describe('policy/schema rules', () => {
     ['an empty scope', { workload, grant: { ...grant, scope: [] } }, 'grant scope', /at least one scope token/],
     ['a lifetime over 24h', { workload, grant: { ...grant, lifetime: '2d' } }, 'grant lifetime', /at most 24h/],
     ['a misspelt key', { workload: { ...workload, selector: ['k8s:ns:a'] }, grant }, 'workload', /selector/],
+    ['no condition', { workload, conditions: [], grant }, 'conditions', /at least one condition/],
+    ['a condition named twice', { workload, conditions: ['a', 'a'], grant }, 'conditions', /each once/],
+    ['an empty condition', { workload, conditions: [{}], grant }, 'conditions 0', /the name of a condition, or/],
+    [
+      'a condition of a kind that is not built',
+      { workload, conditions: [{ posture: { ready: true }, time: {} }], grant },
+      'conditions 0',
+      /Unrecognized key: "time"/,
+    ],
     [
       'a pattern as the resource of a grant',
       { workload, grant: { ...grant, resource: '*' } },
@@ -145,7 +192,7 @@ describe('policy/schema rules', () => {
     it(`refuses ${what}`, () => refuses(rulesSchema, rule(value), `one ${path}`.trim(), message));
   }
 
-  for (const key of ['conditions', 'delegator', 'mode', 'unknown']) {
+  for (const key of ['delegator', 'mode', 'unknown']) {
     it(`refuses ${key}, whose enforcement is not built`, () => {
       refuses(rulesSchema, rule({ workload, grant, [key]: [] }), 'one', new RegExp(key));
     });
