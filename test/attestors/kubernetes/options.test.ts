@@ -85,7 +85,7 @@ describe('kubernetes options', () => {
         'an environment for no namespace',
         { issuer, keys, environment: { namespaces: {} } },
         'environment.namespaces',
-        /namespaces/,
+        /at least one entry/,
       ],
       ['pins, which are not built', { issuer, keys, pin: 'none' }, '', /pin/],
       [
