@@ -129,7 +129,10 @@ export async function startFakeCluster(issuer: ClusterIssuer): Promise<FakeClust
 
   function list(response: ServerResponse, { resource, query }: Asked): void {
     const [id = '', from = '0'] = (query.get('continue') ?? `${resource}${version}`).split('/');
-    if (query.has('continue') && !listings.has(id)) return status(410)(response, () => {});
+    if (query.has('continue') && !listings.has(id)) {
+      send(response, 410, {});
+      return;
+    }
     const listing = listings.get(id) ?? { version, items: [...objects[resource].values()] };
     listings.set(id, listing);
     const end = Number(from) + Math.min(cluster.pageSize, Number(query.get('limit')));
@@ -143,7 +146,10 @@ export async function startFakeCluster(issuer: ClusterIssuer): Promise<FakeClust
 
   function watch(response: ServerResponse, { resource, query }: Asked): void {
     const from = Number(query.get('resourceVersion'));
-    if (from < oldest) return status(410)(response, () => {});
+    if (from < oldest) {
+      send(response, 410, {});
+      return;
+    }
     response.writeHead(200, head).flushHeaders();
     for (const each of changes) if (each.resource === resource && each.version > from) response.write(each.line);
     watches.set(response, resource);
