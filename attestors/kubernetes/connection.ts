@@ -173,6 +173,8 @@ async function* readLines(response: http.IncomingMessage, signal: AbortSignal): 
       if (rest.length > lineLimit) throw tooLong(lineLimit);
       yield* parts;
     }
+    // Half a line must be noticed, not dropped.
+    if (rest !== '') yield rest;
   } catch (error) {
     throw asUnavailable(error, signal);
   }

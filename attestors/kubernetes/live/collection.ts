@@ -13,7 +13,7 @@ export interface Collection<T extends Known> extends Follower {
   byKey(key: string): T | undefined;
   /** Whether it was deleted, as far as that is remembered. */
   isGone(uid: string): boolean;
-  /** For what a direct read has found out. */
+  /** For what a direct read has found out; it holds against a list that is older. */
   gone(uid: string): void;
   values(): Iterable<T>;
   size(): number;
@@ -38,7 +38,8 @@ export function createCollection<T extends Known>(
   const byKey = new Map<string, T>();
   const goneUids = new Set<string>();
 
-  function gone(uid: string): void {
+  /** No uid that is remembered here is among what is there, nor comes back. */
+  function bury(uid: string): void {
     goneUids.add(uid);
     if (goneUids.size <= maxGone) return;
     const [oldest] = goneUids;
@@ -48,7 +49,7 @@ export function createCollection<T extends Known>(
   function remove(known: T): void {
     byUid.delete(known.uid);
     if (byKey.get(known.key) === known) byKey.delete(known.key);
-    gone(known.uid);
+    bury(known.uid);
     events.removed?.(known);
   }
 
@@ -66,12 +67,16 @@ export function createCollection<T extends Known>(
     byUid: (uid) => byUid.get(uid),
     byKey: (key) => byKey.get(key),
     isGone: (uid) => goneUids.has(uid),
-    gone,
+    gone(uid) {
+      const known = byUid.get(uid);
+      if (known === undefined) bury(uid);
+      else remove(known);
+    },
     values: () => byUid.values(),
     size: () => byUid.size,
     listing: () => events.listing?.(),
     listed(objects) {
-      const present = objects.map(project).filter((each) => each !== null);
+      const present = objects.map(project).filter((each): each is T => each !== null && !goneUids.has(each.uid));
       const uids = new Set(present.map(({ uid }) => uid));
       for (const known of [...byUid.values()]) if (!uids.has(known.uid)) remove(known);
       for (const known of present) put(known);
@@ -83,10 +88,8 @@ export function createCollection<T extends Known>(
     },
     deleted(object) {
       const known = project(object);
-      if (known === null) return;
-      const present = byUid.get(known.uid);
-      if (present === undefined) gone(known.uid);
-      else remove(present);
+      // One that was never seen may have been read directly, and hold a token.
+      if (known !== null) remove(byUid.get(known.uid) ?? known);
     },
   });
 }

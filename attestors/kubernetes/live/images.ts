@@ -16,16 +16,17 @@ export function imagesOf(spec: Json, status: Json): readonly string[] {
 
 function imagesOfContainer(specified: string | undefined, status: Json | undefined): string[] {
   const digest = /@(sha256:[0-9a-f]{64})$/.exec(text(status?.imageID) ?? '')?.[1];
-  const wanted = fullName(specified ?? 'unknown');
+  const wanted = specified === undefined ? 'unknown' : fullName(specified);
   const seen = text(status?.image);
   const actual = seen === undefined || seen.startsWith('sha256:') ? wanted : fullName(seen);
   // Of the same repository it may be another tag of the same content, or one from before the specification was changed.
   const isForeign = repositoryOf(actual) !== repositoryOf(wanted);
-  return [isForeign ? wanted : withDigest(wanted, digest), withDigest(actual, digest)];
+  const ofSpecification = isForeign || wanted.includes('@') ? wanted : withDigest(wanted, digest);
+  return [ofSpecification, withDigest(actual, digest)];
 }
 
 const withDigest = (image: string, digest: string | undefined): string =>
-  digest === undefined || image.includes('@') ? image : `${image}@${digest}`;
+  digest === undefined ? image : `${image.replace(/@.*$/, '')}@${digest}`;
 
 const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
 
@@ -33,5 +34,6 @@ const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replac
 function fullName(image: string): string {
   const [first = '', ...rest] = image.split('/');
   if (rest.length === 0) return `docker.io/library/${image}`;
+  if (first === 'docker.io' && rest.length === 1) return `docker.io/library/${rest[0]}`;
   return first.includes('.') || first.includes(':') || first === 'localhost' ? image : `docker.io/${image}`;
 }

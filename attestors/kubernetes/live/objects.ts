@@ -68,7 +68,7 @@ export function readPod(object: unknown): Pod | null {
     serviceAccount: text(serviceAccountName) ?? 'default',
     node: text(nodeName),
     labels: texts(labels),
-    owners: Object.freeze(list(ownerReferences).map(({ kind, name }) => `${text(kind)}/${text(name)}`)),
+    owners: ownersOf(ownerReferences),
     runtimeClass: text(runtimeClassName),
     isTerminating: deletionTimestamp !== undefined,
     hasEnded: phase === 'Succeeded' || phase === 'Failed',
@@ -78,6 +78,13 @@ export function readPod(object: unknown): Pod | null {
     images: imagesOf(map(spec), map(status)),
   });
 }
+
+const ownersOf = (references: unknown): readonly string[] =>
+  Object.freeze(
+    list(references).flatMap(({ kind, name }) =>
+      text(kind) === undefined || text(name) === undefined ? [] : [`${kind}/${name}`],
+    ),
+  );
 
 const statusLists = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'] as const;
 
@@ -97,7 +104,7 @@ export function readNode(object: unknown): Node | null {
         Object.freeze({ key: text(key) ?? '', value: text(value) ?? '', effect: text(effect) ?? '' }),
       ),
     ),
-    conditions: texts(Object.fromEntries(list(conditions).map(({ type, status: is }) => [String(type), is]))),
+    conditions: texts(Object.fromEntries(list(conditions).map(({ type, status: is }) => [text(type) ?? '', is]))),
     info: texts(nodeInfo),
     createdAt: time(map(metadata).creationTimestamp),
   });

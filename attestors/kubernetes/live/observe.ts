@@ -6,10 +6,19 @@ import { Unavailable } from '../../../src/errors.js';
 import type { ApiServer } from '../api.js';
 import type { ServiceAccountToken } from '../claims.js';
 import type { ClusterState } from './cluster-state.js';
-import type { Known } from './collection.js';
+import type { Collection, Known } from './collection.js';
 import type { Namespace, Node, Pod } from './objects.js';
 import { checkAgreement, ended, type Observation, podFault, type StandingRules } from './observation.js';
-import { createReader, namespaceOf, nodeNamed, nodeOf, podOf, serviceAccountOf, type Wanted } from './wanted.js';
+import {
+  createReader,
+  namespaceOf,
+  nodeNamed,
+  nodeOf,
+  podOf,
+  type Readable,
+  serviceAccountOf,
+  type Wanted,
+} from './wanted.js';
 
 export interface ObserverOptions {
   readonly server: ApiServer;
@@ -50,7 +59,7 @@ export function createObserver(options: ObserverOptions): Observer {
     const { collection, uid } = wanted;
     if (collection.isGone(uid)) throw ended(wanted.deleted);
     const known = collection.byUid(uid);
-    if (known !== undefined) return known;
+    if (known !== undefined && wanted.isCurrent(known)) return known;
     if (options.unseen === 'deny') {
       throw new Unavailable('facts_unseen', `The watch has not seen the ${wanted.what} yet, and live.unseen is deny.`);
     }
@@ -64,13 +73,25 @@ export function createObserver(options: ObserverOptions): Observer {
     throw ended(wanted.deleted);
   }
 
+  /** What the token gives no uid of: where it is not there either, nothing is known of it. */
+  async function findNamed<T extends Known>(collection: Collection<T>, readable: Readable<T>): Promise<T | undefined> {
+    const known = collection.byKey(readable.object.name);
+    if (known !== undefined || options.unseen === 'deny') return known;
+    return (await read(readable)) ?? undefined;
+  }
+
+  async function nodeNow(token: ServiceAccountToken, pod: Pod | undefined): Promise<Node | undefined> {
+    const named = nodeOf(state, token);
+    if (named !== undefined) return find(named);
+    const name = pod === undefined ? token.node?.name : pod.node;
+    return name === undefined ? undefined : findNamed(state.nodes, nodeNamed(name));
+  }
+
   async function inPicture(token: ServiceAccountToken, observedAt: number): Promise<Found> {
     await find(serviceAccountOf(state, token));
     const pod = token.pod && (await find(podOf(state, token, token.pod)));
-    const name = pod === undefined ? token.node?.name : pod.node;
-    const named = nodeOf(state, token);
-    const node = named === undefined ? state.nodes.byKey(name ?? '') : await find(named);
-    return { pod, node, namespace: state.namespaces.byKey(token.namespace), observedAt };
+    const node = await nodeNow(token, pod);
+    return { pod, node, namespace: await findNamed(state.namespaces, namespaceOf(token)), observedAt };
   }
 
   /** The review has settled the uids of the token; what it does not know is read. */

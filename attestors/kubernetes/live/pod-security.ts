@@ -22,7 +22,7 @@ export function securityOf(spec: Json): PodSecurity {
   return Object.freeze({
     privileged: contexts.some(({ privileged }) => privileged === true),
     hostNamespaces: spec.hostNetwork === true || spec.hostPID === true || spec.hostIPC === true,
-    runsAsRoot: contexts.some((context) => mayBeRoot({ ...ofPod, ...context })),
+    runsAsRoot: contexts.length === 0 || contexts.some((context) => mayBeRoot({ ...ofPod, ...context })),
     readOnlyRoot:
       contexts.length > 0 && contexts.every(({ readOnlyRootFilesystem }) => readOnlyRootFilesystem === true),
   });

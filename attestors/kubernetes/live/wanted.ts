@@ -1,4 +1,5 @@
 /** What a token names, as something to be found in the watched picture or read from the API server. */
+import { Unavailable } from '../../../src/errors.js';
 import type { ApiServer, ObjectName, Resource } from '../api.js';
 import type { ServiceAccountToken } from '../claims.js';
 import type { ClusterState } from './cluster-state.js';
@@ -28,17 +29,23 @@ export interface Wanted<T extends Known> extends Readable<T> {
   readonly collection: Collection<T>;
   /** What it means when it is not there any more. */
   readonly deleted: EndReason;
+  /** Whether what was seen of it is as new as the token. */
+  readonly isCurrent: (known: T) => boolean;
 }
+
+const always = () => true;
 
 export const podOf = (
   { pods }: ClusterState,
-  { namespace }: ServiceAccountToken,
+  { namespace, node }: ServiceAccountToken,
   { name, uid }: NonNullable<ServiceAccountToken['pod']>,
 ): Wanted<Pod> => ({
   what: 'pod',
   uid,
   collection: pods,
   deleted: 'pod_deleted',
+  // A pod may get its node, and with it its first token, before the watch has told so.
+  isCurrent: (pod) => pod.node !== undefined || node === undefined,
   resource: 'pods',
   object: { namespace, name },
   project: readPod,
@@ -52,6 +59,7 @@ export const serviceAccountOf = (
   uid: serviceAccount.uid,
   collection: serviceAccounts,
   deleted: 'service_account_deleted',
+  isCurrent: always,
   resource: 'serviceaccounts',
   object: { namespace, name: serviceAccount.name },
   project: readServiceAccount,
@@ -60,7 +68,14 @@ export const serviceAccountOf = (
 /** Undefined where the token does not say which node it was. */
 export function nodeOf({ nodes }: ClusterState, { node }: ServiceAccountToken): Wanted<Node> | undefined {
   if (node?.uid === undefined) return undefined;
-  return { what: 'node', uid: node.uid, collection: nodes, deleted: 'node_deleted', ...nodeNamed(node.name) };
+  return {
+    what: 'node',
+    uid: node.uid,
+    collection: nodes,
+    deleted: 'node_deleted',
+    isCurrent: always,
+    ...nodeNamed(node.name),
+  };
 }
 
 export const nodeNamed = (name: string): Readable<Node> => ({
@@ -75,6 +90,7 @@ export const namespaceOf = ({ namespace }: ServiceAccountToken): Readable<Namesp
   project: readNamespace,
 });
 
+/** Null: there is no such object. @throws Unavailable */
 export type Reader = <T>(readable: Readable<T>) => Promise<T | null>;
 
 /**
@@ -92,6 +108,10 @@ export function createReader(server: ApiServer, time: number): Reader {
       flights.set(key, flight);
     }
     const found = await flight;
-    return found === null ? null : project(found);
+    if (found === null) return null;
+    const read = project(found);
+    // Of what cannot be read it is not known that it is gone.
+    if (read === null) throw new Unavailable('api_unreadable', `the API server's answer is none of ${resource}`);
+    return read;
   };
 }

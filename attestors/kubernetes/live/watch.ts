@@ -10,7 +10,7 @@ import type { ApiServer, Resource } from '../api.js';
 export interface WatchOptions {
   readonly server: ApiServer;
   readonly resource: Resource;
-  /** Seconds. A watch lasts a third of it: its end, and the bookmark before that, prove that nothing was missed. */
+  /** Seconds. A watch lasts a third of it at most: its end, and the bookmark before that, prove that nothing was missed. */
   readonly maxAge: number;
   /** Seconds since the epoch. */
   readonly now: () => number;
@@ -42,6 +42,8 @@ export interface ResourceWatch {
 const resyncEvery = 600;
 /** Seconds that a page of a list may take. */
 const pageTime = 20;
+/** Seconds of one watch, however old the picture may be: only between two of them everything is listed again. */
+const longestWatch = 300;
 /** Seconds beyond its time after which a watch counts as stalled. */
 const stallTime = 3;
 /** Milliseconds between two attempts; doubled with each that fails. */
@@ -50,12 +52,19 @@ const longestDelay = 5_000;
 /** Failures in a row after which the version is given up and everything is listed. */
 const patience = 3;
 
-const metadata = z.looseObject({ resourceVersion: z.string().min(1), continue: z.string().optional() });
-const pageSchema = z.object({ metadata, items: z.array(z.unknown()) });
-const eventSchema = z.object({
-  type: z.string(),
-  object: z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().optional() }).optional() }),
+/** Watching from an empty version would begin anywhere. */
+const resourceVersion = z.string().min(1);
+const pageSchema = z.object({
+  metadata: z.object({ resourceVersion, continue: z.string().optional() }),
+  items: z.array(z.unknown()),
 });
+/** What cannot be told apart from others cannot be taken out of the picture either. */
+const identified = z.object({ resourceVersion, uid: z.string().min(1), name: z.string().min(1) });
+const eventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.enum(['ADDED', 'MODIFIED', 'DELETED']), object: z.looseObject({ metadata: identified.loose() }) }),
+  z.object({ type: z.literal('BOOKMARK'), object: z.object({ metadata: z.object({ resourceVersion }) }) }),
+  z.object({ type: z.literal('ERROR'), object: z.object({ code: z.int().optional() }) }),
+]);
 
 interface State {
   /** Where to watch from; null: everything has to be listed. */
@@ -74,18 +83,17 @@ export function watchResource(options: WatchOptions): ResourceWatch {
 
 async function forever(options: WatchOptions, state: State, closed: AbortSignal, attempted: () => void): Promise<void> {
   while (!closed.aborted) {
-    const began = performance.now();
     try {
-      if (state.version === null || options.now() - state.listedAt > resyncEvery) await list(options, state, closed);
+      // Nothing waits for a list that is only a precaution, and has just failed.
+      const isResyncDue = options.now() - state.listedAt > resyncEvery && state.failures === 0;
+      if (state.version === null || isResyncDue) await list(options, state, closed);
       attempted();
       await follow(options, state, closed);
     } catch (error) {
       if (!closed.aborted) failed(options, state, error);
     }
     attempted();
-    // A watch that ends early, however politely, must not become a busy loop.
-    const isEarly = performance.now() - began < 1_000;
-    if (state.failures > 0 || isEarly) await pause(state.failures, closed);
+    if (state.failures > 0) await pause(state.failures, closed);
   }
 }
 
@@ -97,8 +105,9 @@ function failed({ resource, warn }: WatchOptions, state: State, error: unknown):
 
 const sentence = (error: unknown) => (error instanceof Unavailable ? error.detail : String(error));
 
-function works({ resource, warn }: WatchOptions, state: State, completeAt: number): void {
-  state.completeAt = completeAt;
+/** Not said of a list: when nothing but the watch is broken, lists alone must neither end the delays nor say that it works. */
+function works({ resource, warn, now }: WatchOptions, state: State): void {
+  state.completeAt = now();
   if (state.failures >= patience) warn(`watching ${resource} works again`);
   state.failures = 0;
 }
@@ -123,49 +132,51 @@ async function list(options: WatchOptions, state: State, closed: AbortSignal): P
     if (answer === null) throw unreadable('the API server gave up the list half-way');
     const page = pageSchema.safeParse(answer);
     if (!page.success) throw unreadable(`the API server's answer is not a list of ${resource}`);
-    objects.push(...page.data.items);
+    for (const item of page.data.items) objects.push(item);
     version = page.data.metadata.resourceVersion;
     next = page.data.metadata.continue ?? '';
   } while (next !== '');
+  if (closed.aborted) return;
   follower.listed(objects);
   state.version = version;
   state.listedAt = began;
-  works(options, state, began);
+  state.completeAt = began;
 }
 
 /** One watch, from the version that is known to the time at which the API server ends it. */
 async function follow(options: WatchOptions, state: State, closed: AbortSignal): Promise<void> {
-  const { server, resource, maxAge, now } = options;
-  const seconds = Math.max(1, Math.floor(maxAge / 3));
+  const { server, resource, maxAge } = options;
+  const seconds = Math.min(longestWatch, Math.max(1, Math.floor(maxAge / 3)));
   const resourceVersion = state.version ?? '';
   const began = performance.now();
   await within(seconds + stallTime, closed, async (signal) => {
     const lines = await server.watch(resource, { resourceVersion, seconds }, signal);
-    if (lines === null) {
-      state.version = null;
-      return;
-    }
+    if (lines === null) throw forgotten(state);
     for await (const line of lines) {
-      if (!take(options, state, line)) return;
+      if (closed.aborted) return;
+      take(options, state, line);
     }
-    // A connection that was cut off is no proof of anything; one that lasted its time is.
-    if (performance.now() - began >= seconds * 1_000 - 500) works(options, state, now());
+    // A connection that was cut off is no proof of anything, nor is an end before its time, however polite.
+    if (performance.now() - began < seconds * 1_000 - 500) throw unreadable('the watch ended before its time');
+    works(options, state);
   });
 }
 
-/** @returns false when the version is too old: everything has to be listed */
-function take(options: WatchOptions, state: State, line: string): boolean {
+function take(options: WatchOptions, state: State, line: string): void {
   const { type, object } = readEvent(line);
   if (type === 'ERROR') {
-    if (object.code !== 410) throw unreadable(`the watch ended with status ${String(object.code)}`);
-    state.version = null;
-    return false;
+    throw object.code === 410 ? forgotten(state) : unreadable(`the watch ended with status ${object.code ?? 'none'}`);
   }
-  if (type === 'ADDED' || type === 'MODIFIED') options.follower.present(object);
-  else if (type === 'DELETED') options.follower.deleted(object);
-  state.version = object.metadata?.resourceVersion ?? state.version;
-  works(options, state, options.now());
-  return true;
+  if (type === 'DELETED') options.follower.deleted(object);
+  else if (type !== 'BOOKMARK') options.follower.present(object);
+  state.version = object.metadata.resourceVersion;
+  works(options, state);
+}
+
+/** Counts as a failure: an API server that forgets every version at once is not to be asked for one list after another. */
+function forgotten(state: State): Unavailable {
+  state.version = null;
+  return unreadable('the API server does not remember the version that was seen last');
 }
 
 function readEvent(line: string): z.output<typeof eventSchema> {

@@ -41,8 +41,15 @@ export interface ReviewStatus {
 
 export const ownToken = 'the-token-that-counterseal-shows-to-the-api-server';
 
-/** @param prefix of all paths, as behind a proxy such as Rancher's */
-export async function startFakeApi(cluster: ClusterIssuer, prefix = ''): Promise<FakeApi> {
+/**
+ * @param prefix of all paths, as behind a proxy such as Rancher's
+ * @param more answers what it knows, and tells whether it does
+ */
+export async function startFakeApi(
+  cluster: ClusterIssuer,
+  prefix = '',
+  more: (response: ServerResponse, request: IncomingMessage) => boolean = () => false,
+): Promise<FakeApi> {
   const requests: string[] = [];
   const authorizations = new Set<string | undefined>();
   let change: (honest: ReviewStatus, review: Review) => unknown = (honest) => honest;
@@ -53,6 +60,7 @@ export async function startFakeApi(cluster: ClusterIssuer, prefix = ''): Promise
     requests.push(`${request.method} ${request.url}`);
     authorizations.add(request.headers.authorization);
     if (handler !== undefined) return handler(response, request);
+    if (more(response, request)) return;
     if (request.url === `${prefix}/openid/v1/jwks`) {
       const isAccepted = request.headers.accept === 'application/jwk-set+json';
       return send(response, isAccepted ? 200 : 406, cluster.jwks());

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { createCollection } from '../../../../attestors/kubernetes/live/collection.js';
+import { createEndings, type Present } from '../../../../attestors/kubernetes/live/endings.js';
+import { readNode, readPod, readServiceAccount } from '../../../../attestors/kubernetes/live/objects.js';
+import type { StandingRules } from '../../../../attestors/kubernetes/live/observation.js';
+import { nodeObject, podObject, serviceAccountObject } from './things.js';
+
+const anyNode: StandingRules = { terminating: 'allow', trustedNodes: undefined };
+const trusting = (trust: Partial<NonNullable<StandingRules['trustedNodes']>>): StandingRules => ({
+  terminating: 'allow',
+  trustedNodes: { labels: {}, withoutTaints: [], ready: false, ...trust },
+});
+
+/** @param holding instances that hold tokens */
+function create(rules: StandingRules = anyNode, holding: string[] = []) {
+  const ended: string[] = [];
+  const endings = createEndings(
+    { rules, ended: (instance, reason) => ended.push(`${instance} ${reason}`), instances: () => [...holding] },
+    () => present,
+  );
+  const present: Present = {
+    pods: createCollection(readPod, endings.ofPods),
+    nodes: createCollection(readNode, endings.ofNodes),
+    serviceAccounts: createCollection(readServiceAccount, endings.ofServiceAccounts),
+  };
+  /** What was ended since the last time. */
+  const news = () => [...new Set(ended.splice(0))];
+  return { ...present, news };
+}
+
+const pod = podObject('a');
+const deleting = podObject('a', { metadata: { deletionTimestamp: '2026-11-21T00:00:00Z' } });
+const phase = (is: string) => podObject('a', { status: { phase: is } });
+const gold = nodeObject('node-1', { metadata: { labels: { pool: 'gold' } } });
+const plain = nodeObject('node-1');
+
+describe('kubernetes endings', () => {
+  it('ends a pod that is deleted', () => {
+    const { pods, news } = create();
+    pods.present(pod);
+    assert.deepEqual(news(), []);
+    pods.deleted(pod);
+    assert.deepEqual(news(), ['pod:pod-a pod_deleted']);
+  });
+
+  for (const is of ['Succeeded', 'Failed']) {
+    it(`ends a pod that has ${is}, once`, () => {
+      const { pods, news } = create();
+      pods.present(pod);
+      pods.present(phase(is));
+      assert.deepEqual(news(), ['pod:pod-a pod_ended']);
+      pods.present(phase(is));
+      pods.listed([phase(is)]);
+      assert.deepEqual(news(), []);
+    });
+  }
+
+  it('ends no pod that waits, runs or is lost', () => {
+    const { pods, news } = create();
+    for (const is of ['Pending', 'Running', 'Unknown']) pods.present(phase(is));
+    assert.deepEqual(news(), []);
+  });
+
+  it('ends a pod whose deletion begins with terminating: refuse, and not with allow', () => {
+    const strict = create({ ...anyNode, terminating: 'refuse' });
+    strict.pods.present(pod);
+    strict.pods.present(deleting);
+    strict.pods.present(deleting);
+    assert.deepEqual(strict.news(), ['pod:pod-a pod_terminating']);
+    const lenient = create();
+    lenient.pods.present(pod);
+    lenient.pods.present(deleting);
+    assert.deepEqual(lenient.news(), []);
+  });
+
+  it('ends a service account that is deleted, and the pods that have it', () => {
+    const { pods, serviceAccounts, news } = create();
+    serviceAccounts.listed([serviceAccountObject('calendar-agent')]);
+    pods.listed([
+      pod,
+      podObject('b', { spec: { serviceAccountName: 'other' } }),
+      podObject('c', { metadata: { namespace: 'other' } }),
+    ]);
+    serviceAccounts.deleted(serviceAccountObject('calendar-agent'));
+    assert.deepEqual(news(), [
+      'serviceaccount:serviceaccount-calendar-agent service_account_deleted',
+      'pod:pod-a service_account_deleted',
+    ]);
+  });
+
+  it('ends them when the service account was made again meanwhile', () => {
+    const { pods, serviceAccounts, news } = create();
+    serviceAccounts.listed([serviceAccountObject('calendar-agent', { uid: 'first' })]);
+    pods.listed([pod]);
+    serviceAccounts.listed([serviceAccountObject('calendar-agent', { uid: 'second' })]);
+    assert.deepEqual(news(), ['serviceaccount:first service_account_deleted', 'pod:pod-a service_account_deleted']);
+  });
+
+  it('ends the pods of a node that is deleted, and of no other', () => {
+    const { pods, nodes, news } = create();
+    nodes.listed([plain, nodeObject('node-2')]);
+    pods.listed([pod, podObject('b', { spec: { nodeName: 'node-2' } }), podObject('c', { spec: { nodeName: null } })]);
+    nodes.deleted(plain);
+    assert.deepEqual(news(), ['pod:pod-a node_deleted']);
+  });
+
+  const tainted = nodeObject('node-1', { spec: { taints: [{ key: 'quarantine', effect: 'NoExecute' }] } });
+  const readiness = (is: string) => nodeObject('node-1', { status: { conditions: [{ type: 'Ready', status: is }] } });
+  const losses = {
+    'a label': [trusting({ labels: { pool: 'gold' } }), gold, plain],
+    'the value of a label': [
+      trusting({ labels: { pool: 'gold' } }),
+      gold,
+      nodeObject('node-1', { metadata: { labels: { pool: 'silver' } } }),
+    ],
+    'a taint': [trusting({ withoutTaints: ['quarantine'] }), plain, tainted],
+    readiness: [trusting({ ready: true }), readiness('True'), readiness('Unknown')],
+    'its status': [trusting({ ready: true }), readiness('True'), nodeObject('node-1', { status: { conditions: [] } })],
+  } as const;
+  for (const [what, [rules, good, bad]] of Object.entries(losses)) {
+    it(`ends the pods of a node that loses trust by ${what}, each time anew`, () => {
+      const { pods, nodes, news } = create(rules);
+      nodes.listed([good, nodeObject('node-2', good)]);
+      pods.listed([pod, podObject('b', { spec: { nodeName: 'node-2' } })]);
+      assert.deepEqual(news(), []);
+      for (let times = 0; times < 2; times += 1) {
+        nodes.present(bad);
+        assert.deepEqual(news(), ['pod:pod-a node_untrusted']);
+        nodes.present(bad);
+        pods.present(pod);
+        assert.deepEqual(news(), []);
+        nodes.present(good);
+        assert.deepEqual(news(), []);
+      }
+      pods.present(phase('Failed'));
+      assert.deepEqual(news(), ['pod:pod-a pod_ended']);
+    });
+
+    it(`ends the pods of a node that is found without trust by ${what}, in whatever order they are listed`, () => {
+      const podsFirst = create(rules);
+      podsFirst.pods.listed([pod]);
+      assert.deepEqual(podsFirst.news(), []);
+      podsFirst.nodes.listed([bad]);
+      assert.deepEqual(podsFirst.news(), ['pod:pod-a node_untrusted']);
+      const nodesFirst = create(rules);
+      nodesFirst.nodes.listed([bad]);
+      nodesFirst.pods.listed([pod]);
+      assert.deepEqual(nodesFirst.news(), ['pod:pod-a node_untrusted']);
+    });
+
+    it(`ends nothing of a node with trust by ${what}, in whatever order they are listed`, () => {
+      const podsFirst = create(rules, ['pod:pod-a']);
+      podsFirst.pods.listing();
+      podsFirst.pods.listed([pod]);
+      podsFirst.nodes.listed([good]);
+      assert.deepEqual(podsFirst.news(), []);
+      const nodesFirst = create(rules, ['pod:pod-a']);
+      nodesFirst.nodes.listed([good]);
+      nodesFirst.pods.listing();
+      nodesFirst.pods.listed([pod]);
+      assert.deepEqual(nodesFirst.news(), []);
+    });
+  }
+
+  describe('after a restart', () => {
+    it('ends who holds a token and is not in the list', () => {
+      const holding = ['pod:pod-a', 'pod:gone', 'serviceaccount:serviceaccount-calendar-agent', 'serviceaccount:gone'];
+      const { pods, serviceAccounts, news } = create(anyNode, [...holding, 'pod', 'other:x']);
+      pods.listing();
+      serviceAccounts.listing();
+      serviceAccounts.listed([serviceAccountObject('calendar-agent')]);
+      assert.deepEqual(news(), ['serviceaccount:gone service_account_deleted']);
+      pods.listed([pod]);
+      assert.deepEqual(news(), ['pod:gone pod_deleted']);
+    });
+
+    it('ends nobody who got a token after the list began', () => {
+      const holding: string[] = [];
+      const { pods, news } = create(anyNode, holding);
+      pods.listing();
+      holding.push('pod:new');
+      pods.listed([]);
+      assert.deepEqual(news(), []);
+    });
+
+    it('ends nobody by a list that failed half-way, nor twice by the one after it', () => {
+      const { pods, news } = create(anyNode, ['pod:pod-a']);
+      pods.listing();
+      pods.listing();
+      assert.deepEqual(news(), []);
+      pods.listed([pod]);
+      assert.deepEqual(news(), []);
+    });
+  });
+});
