@@ -45,7 +45,7 @@ ${attestors}`,
 `;
 
   /** An API server on which all is well, but for what is said. @param issuerFound by discovery */
-  function play(issuerFound: string, reviewStatus = 201) {
+  function play(issuerFound: string, listStatus = 200) {
     api.answer(async (response, { method, url }) => {
       if (url === '/openid/v1/jwks') return send(response, 200, (await sharedCluster()).jwks());
       if (url === '/.well-known/openid-configuration') return send(response, 200, { issuer: issuerFound });
@@ -53,10 +53,16 @@ ${attestors}`,
         return send(response, 201, { status: { userInfo: { username: 'a\u001b[31mb' } } });
       }
       if (url?.endsWith('/selfsubjectaccessreviews')) return send(response, 201, { status: { allowed: true } });
-      if (url?.endsWith('/tokenreviews') && method === 'POST') return send(response, reviewStatus, { status: {} });
+      if (url?.endsWith('/tokenreviews') && method === 'POST') return send(response, 201, { status: {} });
+      if (url?.startsWith('/api/v1/pods')) return send(response, listStatus, nothing(url.includes('watch=1')));
       return send(response, 404, {});
     });
   }
+
+  const nothing = (isWatch: boolean) => {
+    const metadata = { resourceVersion: '1' };
+    return isWatch ? { type: 'BOOKMARK', object: { metadata } } : { metadata, items: [] };
+  };
 
   describe('doctor', () => {
     it('exit 0 when no step failed; a step is a line, its control characters written out', async () => {
@@ -124,14 +130,14 @@ ${attestors}`,
           issuer: clusterUrl,
           audience: 'counterseal-east',
           api: { kubeconfig: api.kubeconfig },
-          review: true,
+          live: {},
         },
       });
       assert.match(
         stderr,
         /note: many clusters have the issuer https:\/\/kubernetes\.default\.svc: .* different audiences/,
       );
-      assert.match(stderr, /ok {7}TokenReview/);
+      assert.match(stderr, /ok {7}watch/);
       assert.ok(!`${stdout}${stderr}`.includes(ownToken));
       await writeFile(config, `${await readFile(config, 'utf8')}${stdout}`);
       assert.equal((await finish('check', '--config', config)).code, 0);
@@ -167,11 +173,11 @@ ${attestors}`,
       }
     });
 
-    it('a review that is refused fails the check of a kubeconfig', async () => {
+    it('a watch that is refused fails the check of a kubeconfig', async () => {
       play(clusterUrl, 403);
       const { code, stdout, stderr } = await finish('cluster', 'add', 'east', '--kubeconfig', api.kubeconfig);
       assert.deepEqual([code, stdout], [1, '']);
-      assert.match(stderr, /FAILED {3}TokenReview: .*403[\s\S]*east would not work yet/);
+      assert.match(stderr, /FAILED {3}watch: .*403[\s\S]*east would not work yet/);
     });
 
     it('refuses what would collide with the attestors of the configuration', async () => {

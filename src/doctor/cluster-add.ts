@@ -52,7 +52,7 @@ async function blockOf(options: ClusterOptions, tell: (line: string) => void): P
   const common = audience === undefined ? {} : { audience };
   const api = apiOf(options);
   if (api !== undefined) {
-    return { type: 'kubernetes', issuer: await issuerOf(api, tell), ...common, api, review: true };
+    return { type: 'kubernetes', issuer: await issuerOf(api, tell), ...common, api, live: {} };
   }
   const { issuer, jwksUri, jwksFile } = options;
   if (issuer === undefined || (jwksUri === undefined) === (jwksFile === undefined)) throw new Error(whichCluster);

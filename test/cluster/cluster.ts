@@ -10,6 +10,7 @@ import {
   type V1PodSpec,
   type V1PolicyRule,
 } from '@kubernetes/client-node';
+import { parse } from 'yaml';
 
 export interface TestCluster {
   readonly issuer: string;
@@ -33,6 +34,13 @@ export interface TestCluster {
   /** PEM. */
   readonly ca: string;
   close(): Promise<void>;
+}
+
+/** The role that the attestor's page has: a service account of ours needs exactly this. */
+export async function documentedRole(): Promise<V1PolicyRule[]> {
+  const page = await readFile('attestors/kubernetes/README.md', 'utf8');
+  const block = /^```yaml\n(apiVersion: rbac[\s\S]*?)^```/m.exec(page)?.[1] ?? '';
+  return (parse(block) as { rules: V1PolicyRule[] }).rules;
 }
 
 export interface PodParts {

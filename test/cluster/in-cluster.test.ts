@@ -4,14 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { V1PolicyRule } from '@kubernetes/client-node';
-import { parse } from 'yaml';
 import { calendar, claimsOf, grantType, issuer, jwtType, postForm, send } from '../support/service.js';
-import { type TestCluster, useCluster } from './cluster.js';
+import { documentedRole, type TestCluster, useCluster } from './cluster.js';
 
 const kubeconfig = process.env.KUBECONFIG;
 const skipped =
@@ -47,13 +45,6 @@ describe(`api: in-cluster${skipped === undefined ? '' : ` (${skipped})`}`, () =>
     await cluster?.close();
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   });
-
-  /** As the attestor's page has it. */
-  async function documentedRole(): Promise<V1PolicyRule[]> {
-    const page = await readFile('attestors/kubernetes/README.md', 'utf8');
-    const block = /^```yaml\n(apiVersion: rbac[\s\S]*?)^```/m.exec(page)?.[1] ?? '';
-    return (parse(block) as { rules: V1PolicyRule[] }).rules;
-  }
 
   const configuration = () => `
 issuer: ${issuer}

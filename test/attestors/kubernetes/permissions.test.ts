@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { permissionName, permissions } from '../../../attestors/kubernetes/permissions.js';
+import { documentedRole } from '../../cluster/cluster.js';
 
 const names = (options: Parameters<typeof permissions>[0]) => permissions(options).map(permissionName);
 
@@ -32,5 +33,16 @@ describe('kubernetes permissions', () => {
   it('live facts are read, listed and watched', () => {
     const keys = { jwksFile: 'jwks.json' };
     assert.deepEqual(names({ api: 'in-cluster', keys, review: false, live: { stale: 'deny' } }), objects);
+  });
+
+  it('all of them together are the role of the attestor’s page', async () => {
+    const role = (await documentedRole()).flatMap(({ verbs, resources = [], apiGroups = [], nonResourceURLs = [] }) =>
+      verbs.flatMap((verb) => [
+        ...nonResourceURLs.map((path) => `${verb} ${path}`),
+        ...resources.map((resource) => `${verb} ${[resource, ...apiGroups].filter((part) => part !== '').join('.')}`),
+      ]),
+    );
+    const all = names({ api: 'in-cluster', review: true, live: { stale: 'review' } });
+    assert.deepEqual(role.sort(), [...all].sort());
   });
 });
