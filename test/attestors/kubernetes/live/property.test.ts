@@ -113,7 +113,7 @@ describe('kubernetes watched picture', () => {
       label: fc.constantFrom('a', 'b'),
     });
     // All at once, as each of them waits most of its time.
-    const sequences = fc.sample(fc.array(step, { minLength: 4, maxLength: 16 }), 30);
+    const sequences = fc.sample(fc.array(step, { minLength: 4, maxLength: 10 }), 16);
     const outcomes = await Promise.allSettled(sequences.map(holds));
     outcomes.forEach((outcome, index) => {
       if (outcome.status === 'rejected') assert.fail(`${outcome.reason}\n${JSON.stringify(sequences[index])}`);
