@@ -112,7 +112,10 @@ export async function startFakeCluster(issuer: ClusterIssuer): Promise<FakeClust
   let version = 1_000;
   let oldest = 0;
 
-  const watchesOf = (resource: Resource) => [...watches].filter(([, of]) => of === resource).map(([each]) => each);
+  const watchesOf = (resource: Resource) =>
+    [...watches]
+      .filter(([each, of]) => of === resource && !each.writableEnded && !each.destroyed)
+      .map(([each]) => each);
   const write = (resource: Resource, text: string) => {
     for (const response of watchesOf(resource)) response.write(text);
   };
