@@ -37,6 +37,8 @@ export function createCollection<T extends Known>(
   const byUid = new Map<string, T>();
   const byKey = new Map<string, T>();
   const goneUids = new Set<string>();
+  /** Of a list that is under way. */
+  let pages: T[] = [];
 
   /** No uid that is remembered here is among what is there, nor comes back. */
   function bury(uid: string): void {
@@ -63,6 +65,13 @@ export function createCollection<T extends Known>(
     events.changed?.(known, before);
   }
 
+  function page(objects: readonly unknown[]): void {
+    for (const object of objects) {
+      const known = project(object);
+      if (known !== null) pages.push(known);
+    }
+  }
+
   return Object.freeze<Collection<T>>({
     byUid: (uid) => byUid.get(uid),
     byKey: (key) => byKey.get(key),
@@ -74,9 +83,15 @@ export function createCollection<T extends Known>(
     },
     values: () => byUid.values(),
     size: () => byUid.size,
-    listing: () => events.listing?.(),
+    listing() {
+      pages = [];
+      events.listing?.();
+    },
+    page,
     listed(objects) {
-      const present = objects.map(project).filter((each): each is T => each !== null && !goneUids.has(each.uid));
+      page(objects);
+      const present = pages.filter(({ uid }) => !goneUids.has(uid));
+      pages = [];
       const uids = new Set(present.map(({ uid }) => uid));
       for (const known of [...byUid.values()]) if (!uids.has(known.uid)) remove(known);
       for (const known of present) put(known);

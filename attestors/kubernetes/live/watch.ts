@@ -23,7 +23,9 @@ export interface WatchOptions {
 export interface Follower {
   /** A list begins: what exists now will be in it. */
   listing(): void;
-  /** All that there is. */
+  /** One of its pages, but for the last. What is not kept of them is not held while the others are read. */
+  page(objects: readonly unknown[]): void;
+  /** The last page: that was all that there is. */
   listed(objects: readonly unknown[]): void;
   /** Added or changed. */
   present(object: unknown): void;
@@ -122,25 +124,26 @@ async function pause(failures: number, closed: AbortSignal): Promise<void> {
 async function list(options: WatchOptions, state: State, closed: AbortSignal): Promise<void> {
   const { server, resource, follower, now } = options;
   const began = now();
-  const objects: unknown[] = [];
   let next = '';
-  let version: string;
   follower.listing();
-  do {
+  for (;;) {
     const from = { continue: next };
     const answer = await within(pageTime, closed, (signal) => server.list(resource, from, signal));
     if (answer === null) throw unreadable('the API server gave up the list half-way');
     const page = pageSchema.safeParse(answer);
     if (!page.success) throw unreadable(`the API server's answer is not a list of ${resource}`);
-    for (const item of page.data.items) objects.push(item);
-    version = page.data.metadata.resourceVersion;
-    next = page.data.metadata.continue ?? '';
-  } while (next !== '');
-  if (closed.aborted) return;
-  follower.listed(objects);
-  state.version = version;
-  state.listedAt = began;
-  state.completeAt = began;
+    if (closed.aborted) return;
+    const { metadata, items } = page.data;
+    next = metadata.continue ?? '';
+    if (next === '') {
+      follower.listed(items);
+      state.version = metadata.resourceVersion;
+      state.listedAt = began;
+      state.completeAt = began;
+      return;
+    }
+    follower.page(items);
+  }
 }
 
 /** One watch, from the version that is known to the time at which the API server ends it. */

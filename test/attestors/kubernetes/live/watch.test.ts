@@ -220,7 +220,7 @@ describe('kubernetes watch', () => {
     const script = `
       import { connectApiServer } from './attestors/kubernetes/api.ts';
       import { watchResource } from './attestors/kubernetes/live/watch.ts';
-      const follower = { listing() {}, listed() {}, present() {}, deleted() {} };
+      const follower = { listing() {}, page() {}, listed() {}, present() {}, deleted() {} };
       const now = () => Date.now() / 1000;
       const watch = (server, resource) => watchResource({ server, resource, maxAge: 30, now, follower, warn() {} });
       const [closed, left] = await Promise.all([1, 2].map(() => connectApiServer(process.argv[1])));

@@ -34,6 +34,7 @@ export async function startWatching(
   const server: ApiServer = await connectApiServer(cluster.api.kubeconfig);
   const picture = new Set<string>();
   const told: string[] = [];
+  let pages: unknown[] = [];
   const warnings: string[] = [];
   const clock = { ahead: 0 };
   const now = () => Date.now() / 1_000 + clock.ahead;
@@ -45,11 +46,18 @@ export async function startWatching(
     now,
     warn: (message) => warnings.push(message),
     follower: {
-      listing: () => told.push('listing'),
+      listing() {
+        told.push('listing');
+        pages = [];
+      },
+      page(objects) {
+        pages = pages.concat(objects);
+      },
       listed(objects) {
-        told.push(`listed ${objects.length}`);
+        pages = pages.concat(objects);
+        told.push(`listed ${pages.length}`);
         picture.clear();
-        for (const object of objects) picture.add(uidOf(object));
+        for (const object of pages) picture.add(uidOf(object));
       },
       present(object) {
         tell('present', object);
