@@ -172,6 +172,19 @@ describe('kubernetes watch that is broken', () => {
     }
   });
 
+  it('does not count as complete what ends within a line, though it lasted its time', async () => {
+    const { cluster, watch } = watching;
+    cluster.fault('watch', 'pods', (response) => {
+      response.writeHead(200).write(event('DELETED', { uid: 'pod-a', name: 'a' }).slice(0, 30));
+      setTimeout(() => response.end(), 1_000);
+    });
+    cluster.cutWatches('pods');
+    await until(() => cluster.asked('watch') === 2, 'the watch that ends so');
+    const completeAt = watch.completeAt();
+    await until(() => cluster.asked('watch') === 3, 'the watch after it');
+    assert.equal(watch.completeAt(), completeAt);
+  });
+
   it('applies every event that came before a cut, and none twice', async () => {
     const { cluster, told, picture } = watching;
     for (const name of ['b', 'c', 'd', 'e']) {
