@@ -35,6 +35,7 @@ export function watchCluster(options: ClusterStateOptions): ClusterState {
   const collections = {
     pods: createCollection(readPod, endings.ofPods),
     nodes: createCollection(readNode, {
+      ...endings.ofNodes,
       changed(node, before) {
         boots.see(node, now());
         endings.ofNodes.changed?.(node, before);

@@ -48,10 +48,42 @@ export function createEndings({ rules, ended, instances }: EndingsOptions, prese
     for (const pod of present().pods.values()) if (affected(pod)) endPod(pod, reason(pod));
   }
 
+  const serviceAccountOf = (pod: Pod) => present().serviceAccounts.byKey(keyOf(pod.namespace, pod.serviceAccount));
+  /** Whoever held a token when a list began had a service account and a node then; pods may be listed before or after these. */
+  const holders = { serviceAccounts: new Set<string>(), nodes: new Set<string>() };
+
+  function endOrphans(): void {
+    endPodsWhere(
+      (pod) => holders.serviceAccounts.has(podInstance(pod.uid)) && serviceAccountOf(pod) === undefined,
+      () => 'service_account_deleted',
+    );
+    endPodsWhere(
+      (pod) => holders.nodes.has(podInstance(pod.uid)) && pod.node !== undefined && nodeOf(pod) === undefined,
+      () => 'node_deleted',
+    );
+  }
+
+  /** Whoever held a token when a list began, and is not in it, is gone: it was there, and the list is newer. */
+  function onList(finish: (held: readonly string[]) => void) {
+    let held: readonly string[] = [];
+    return {
+      listing() {
+        held = instances();
+      },
+      listed() {
+        finish(held);
+        held = [];
+        endOrphans();
+      },
+    };
+  }
+
   return Object.freeze<Endings>({
     ofPods: {
-      ...missed(podPrefix, instances, (uid) => {
-        if (present().pods.byUid(uid) === undefined) ended(podInstance(uid), 'pod_deleted');
+      ...onList((held) => {
+        for (const uid of uidsOf(podPrefix, held)) {
+          if (present().pods.byUid(uid) === undefined) ended(podInstance(uid), 'pod_deleted');
+        }
       }),
       changed(pod, before) {
         const node = nodeOf(pod);
@@ -60,6 +92,9 @@ export function createEndings({ rules, ended, instances }: EndingsOptions, prese
       removed: (pod) => endPod(pod, 'pod_deleted'),
     },
     ofNodes: {
+      ...onList((held) => {
+        holders.nodes = new Set(held);
+      }),
       changed(node, before) {
         if (trusts(node) || (before !== undefined && !trusts(before))) return;
         endPodsWhere(
@@ -74,9 +109,12 @@ export function createEndings({ rules, ended, instances }: EndingsOptions, prese
         ),
     },
     ofServiceAccounts: {
-      ...missed(serviceAccountPrefix, instances, (uid) => {
-        if (present().serviceAccounts.byUid(uid) === undefined) {
-          ended(serviceAccountInstance(uid), 'service_account_deleted');
+      ...onList((held) => {
+        holders.serviceAccounts = new Set(held);
+        for (const uid of uidsOf(serviceAccountPrefix, held)) {
+          if (present().serviceAccounts.byUid(uid) === undefined) {
+            ended(serviceAccountInstance(uid), 'service_account_deleted');
+          }
         }
       }),
       removed(serviceAccount) {
@@ -90,16 +128,5 @@ export function createEndings({ rules, ended, instances }: EndingsOptions, prese
   });
 }
 
-/** Whoever held a token when a list began, and is not in it, is gone: it was there, and the list is newer. */
-function missed(prefix: string, instances: () => readonly string[], look: (uid: string) => void) {
-  let before: readonly string[] = [];
-  return {
-    listing() {
-      before = instances();
-    },
-    listed() {
-      for (const instance of before) if (instance.startsWith(prefix)) look(instance.slice(prefix.length));
-      before = [];
-    },
-  };
-}
+const uidsOf = (prefix: string, instances: readonly string[]): readonly string[] =>
+  instances.flatMap((instance) => (instance.startsWith(prefix) ? [instance.slice(prefix.length)] : []));

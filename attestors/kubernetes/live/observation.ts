@@ -39,6 +39,16 @@ export type EndReason =
   | 'node_deleted'
   | 'node_untrusted';
 
+/**
+ * Of what was found for a token. A node that could not be found although the pod is on it is gone.
+ * @param wasRead what the watch has not seen was looked for at the API server
+ */
+export function fault({ pod, node }: Observation, rules: StandingRules, wasRead: boolean): EndReason | null {
+  if (pod === undefined) return node === undefined ? null : nodeFault(node, rules.trustedNodes);
+  if (pod.node !== undefined && node === undefined && wasRead) return 'node_deleted';
+  return podFault(pod, node, rules);
+}
+
 /** Null: nothing speaks against it. The same for an exchange, and for tokens that were issued before. */
 export function podFault(pod: Pod, node: Node | undefined, rules: StandingRules): EndReason | null {
   if (pod.hasEnded) return 'pod_ended';

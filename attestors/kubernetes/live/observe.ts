@@ -8,7 +8,7 @@ import type { ServiceAccountToken } from '../claims.js';
 import type { ClusterState } from './cluster-state.js';
 import type { Collection, Known } from './collection.js';
 import type { Namespace, Node, Pod } from './objects.js';
-import { checkAgreement, ended, type Observation, podFault, type StandingRules } from './observation.js';
+import { checkAgreement, ended, fault, type Observation, type StandingRules } from './observation.js';
 import {
   createReader,
   namespaceOf,
@@ -119,8 +119,8 @@ export function createObserver(options: ObserverOptions): Observer {
       const nodeBootedAt = found.node && state.bootedAt(found.node);
       const observation = Object.freeze<Observation>({ ...found, nodeBootedAt });
       checkAgreement(token, observation);
-      const fault = found.pod === undefined ? null : podFault(found.pod, found.node, rules);
-      if (fault !== null) throw ended(fault);
+      const reason = fault(observation, rules, completeAt === null || options.unseen === 'read');
+      if (reason !== null) throw ended(reason);
       return observation;
     },
   });

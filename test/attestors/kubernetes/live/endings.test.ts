@@ -174,6 +174,33 @@ describe('kubernetes endings', () => {
       assert.deepEqual(news(), ['pod:gone pod_deleted']);
     });
 
+    for (const [what, list, reason] of [
+      ['service account', 'serviceAccounts', 'service_account_deleted'],
+      ['node', 'nodes', 'node_deleted'],
+    ] as const) {
+      it(`ends pods that hold a token and whose ${what} is gone, whether pods are listed before or after`, () => {
+        for (const podsFirst of [true, false]) {
+          const { [list]: others, pods, news } = create(anyNode, ['pod:pod-a']);
+          others.listing();
+          if (podsFirst) pods.listed([pod, podObject('b')]);
+          others.listed([]);
+          if (!podsFirst) pods.listed([pod, podObject('b')]);
+          assert.deepEqual(news(), [`pod:pod-a ${reason}`]);
+        }
+      });
+
+      it(`ends no pod that got its token after the ${what}s were listed, which may be newer than that list`, () => {
+        const holding: string[] = [];
+        const { [list]: others, pods, news } = create(anyNode, holding);
+        others.listing();
+        others.listed([]);
+        holding.push('pod:pod-a');
+        pods.listing();
+        pods.listed([pod]);
+        assert.deepEqual(news(), []);
+      });
+    }
+
     it('ends nobody who got a token after the list began', () => {
       const holding: string[] = [];
       const { pods, news } = create(anyNode, holding);

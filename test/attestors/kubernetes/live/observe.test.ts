@@ -299,6 +299,28 @@ describe('kubernetes attestor that watches', () => {
     await eventuallyAccepted(() => fixture.attest(token));
   });
 
+  it('asks the same of the node of a token that is bound to a node alone', async () => {
+    const { fixture, objects } = await start({ trustedNodes: { labels: { pool: 'gold' } } });
+    const { uid, name } = objects().node?.metadata ?? assert.fail('no node');
+    const token = fixture.changed((claims) => ({
+      ...claims,
+      'kubernetes.io': { ...Object(claims['kubernetes.io']), pod: undefined, node: { name, uid } },
+    }));
+    await refused(fixture.attest(token), 'node_untrusted');
+  });
+
+  it('refuses a pod whose node is gone, of which its token says nothing', async () => {
+    const { fixture, cluster, objects, known } = await start();
+    const token = fixture.changed((claims) => ({
+      ...claims,
+      'kubernetes.io': { ...Object(claims['kubernetes.io']), node: undefined },
+    }));
+    await fixture.attest(token);
+    cluster.remove('nodes', String(objects().node?.metadata.uid));
+    await known('nodes', 0);
+    await refused(fixture.attest(token), 'node_deleted');
+  });
+
   it('refuses a pod whose deletion has begun with terminating: refuse', async () => {
     for (const terminating of ['allow', 'refuse']) {
       const { fixture, objects } = await start({ terminating }, {}, (made, claims) => {
