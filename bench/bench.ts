@@ -139,7 +139,7 @@ async function main(): Promise<void> {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
   const material = prepareMaterial(folder);
-  const contenders = createContenders(folder, material);
+  const contenders = await createContenders(folder, material);
   const [ours] = contenders;
   if (profiling && ours !== undefined) {
     process.stdout.write(`${await profile(ours, material, folder, plan)}\n`);

@@ -19,8 +19,11 @@ export interface Contender {
 const watchedPods = 5_000;
 const changesPerSecond = 50;
 
-export function createContenders(folder: string, material: Material): readonly Contender[] {
+/** @returns when the cluster that (e) watches is there; it ends with this process */
+export async function createContenders(folder: string, material: Material): Promise<readonly Contender[]> {
   let starts = 0;
+  const parameters = [material.exchangesFile, `${watchedPods}`, `${changesPerSecond}`];
+  const cluster = await startBesideService([fileOf('watched-cluster.js'), ...parameters]);
   const startOurs = (options: readonly string[], api?: string) => {
     const own = join(folder, `counterseal-${starts++}`);
     mkdirSync(own);
@@ -46,16 +49,7 @@ export function createContenders(folder: string, material: Material): readonly C
     {
       name: 'watching',
       clientId: null,
-      start: async (options = []) => {
-        const parameters = [material.exchangesFile, `${watchedPods}`, `${changesPerSecond}`];
-        const cluster = await startBesideService([fileOf('watched-cluster.js'), ...parameters]);
-        const server = await startOurs(options, cluster.url);
-        const stop = async () => {
-          await server.stop();
-          await cluster.stop();
-        };
-        return { ...server, stop };
-      },
+      start: (options = []) => startOurs(options, cluster.url),
     },
   ]);
 }

@@ -177,6 +177,7 @@ const server = createServer((request, response) => {
   if (url.searchParams.has('watch')) watch(response, kind, url.searchParams);
   else list(response, kind, url.searchParams);
 });
+for (const kind of Object.keys(objects)) itemsOf(kind);
 server.listen(0, '127.0.0.1', () => {
   process.stderr.write(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
   if (Number(changesPerSecond) > 0) setInterval(change, 1_000 / Number(changesPerSecond));

@@ -1,20 +1,18 @@
 /** From a pod's token to an attestation. */
 import { createHash } from 'node:crypto';
 import { Rejected } from '../../src/errors.js';
-import {
-  type Assurance,
-  type Attestation,
-  type AttestCall,
-  type Attestor,
-  type AttestorHost,
-  type Evidence,
-  type JwtExpectations,
-  type KeySet,
-  type Route,
-  selector,
-  type UnknownCause,
-  type UnverifiedJwt,
-  type VerifiedJwt,
+import type {
+  Assurance,
+  Attestation,
+  AttestCall,
+  Attestor,
+  AttestorHost,
+  Evidence,
+  JwtExpectations,
+  KeySet,
+  Route,
+  UnverifiedJwt,
+  VerifiedJwt,
 } from '../attestor.js';
 import type { ApiServer } from './api.js';
 import { readServiceAccountToken, type ServiceAccountToken } from './claims.js';
@@ -22,9 +20,9 @@ import { podInstance, serviceAccountInstance } from './live/endings.js';
 import type { EnvironmentOf } from './live/environment.js';
 import type { Live } from './live/index.js';
 import type { Observation } from './live/observation.js';
-import { postureFacts } from './live/posture.js';
-import { liveSelectors, unknownLiveSelectors } from './live/selectors.js';
+import { liveFacts } from './live/posture.js';
 import { reviewToken } from './review.js';
+import { selectors, unknownSelectors } from './selectors.js';
 
 export interface KubernetesParts {
   readonly name: string;
@@ -103,7 +101,6 @@ function attestation(parts: KubernetesParts, checked: Checked): Attestation {
   const { name, host } = parts;
   const { token, verified, attestedAt, observation } = checked;
   const { namespace, serviceAccount, pod } = token;
-  const podless = Object.freeze({ value: pod === undefined, observedAt: attestedAt });
   return Object.freeze<Attestation>({
     attestor: name,
     subject: host.spiffeId(name, 'ns', namespace, 'sa', serviceAccount.name),
@@ -112,7 +109,7 @@ function attestation(parts: KubernetesParts, checked: Checked): Attestation {
     selectors: selectors(token, observation),
     unknownSelectors: unknownSelectors(token, observation),
     claims: verified.claims,
-    facts: Object.freeze(observation === undefined ? { podless } : { podless, ...postureFacts(observation) }),
+    facts: observation === undefined ? podlessAlone(pod === undefined, attestedAt) : liveFacts(observation),
     evidenceId: checked.evidenceId,
     singleUse: false,
     assurance: assurance(parts, token),
@@ -122,44 +119,8 @@ function attestation(parts: KubernetesParts, checked: Checked): Attestation {
   });
 }
 
-/** The token's own, in the order of their kinds, which is sorted; and those of the cluster as it is now. */
-function selectors(token: ServiceAccountToken, observation: Observation | undefined): readonly string[] {
-  const { namespace, serviceAccount, pod } = token;
-  const { name, uid } = nodeOf(token, observation);
-  const list: string[] = [];
-  if (uid !== undefined) list.push(selector('k8s', 'node-uid', uid));
-  if (name !== undefined) list.push(selector('k8s', 'node', name));
-  list.push(selector('k8s', 'ns', namespace));
-  if (pod !== undefined) list.push(selector('k8s', 'pod-uid', pod.uid), selector('k8s', 'pod', pod.name));
-  list.push(selector('k8s', 'sa-uid', serviceAccount.uid), selector('k8s', 'sa', serviceAccount.name));
-  if (observation === undefined) return Object.freeze(list);
-  return Object.freeze([...new Set([...list, ...liveSelectors(observation)])].sort());
-}
-
-/** A token may leave out its node, or the node's uid; the cluster knows them. */
-function nodeOf({ node }: ServiceAccountToken, observation: Observation | undefined) {
-  return {
-    name: node?.name ?? observation?.node?.name,
-    uid: node?.uid ?? observation?.node?.uid,
-  };
-}
-
-const nodeUnknown: Readonly<Record<string, UnknownCause>> = Object.freeze({
-  'k8s:node': 'missing',
-  'k8s:node-uid': 'missing',
-});
-const nodeUidUnknown: Readonly<Record<string, UnknownCause>> = Object.freeze({ 'k8s:node-uid': 'missing' });
-
-/** A pod is on a node even where its token does not say so; a token without a pod vouches for no node. */
-function unknownSelectors(
-  token: ServiceAccountToken,
-  observation: Observation | undefined,
-): Readonly<Record<string, UnknownCause>> {
-  const live = unknownLiveSelectors(token, observation);
-  const { name, uid } = nodeOf(token, observation);
-  if (name === undefined) return token.pod === undefined ? live : { ...live, ...nodeUnknown };
-  return uid === undefined ? { ...live, ...nodeUidUnknown } : live;
-}
+const podlessAlone = (value: boolean, observedAt: number) =>
+  Object.freeze({ podless: Object.freeze({ value, observedAt }) });
 
 /** How far it is known that the pod is there: the review and the watch say so, a signature does not. */
 function assurance({ review, live }: KubernetesParts, { pod }: ServiceAccountToken): Assurance {

@@ -29,15 +29,30 @@ export interface Candidate {
 }
 
 export function candidateOf({ now, workload: facts }: Facts): Candidate {
+  return { now, facts, byKind: kindsOf(facts.selectors), ranks: new Map() };
+}
+
+/** Of lists that cannot change: attestors hand out the same one for a workload that is as it was. */
+const known = new WeakMap<readonly string[], Candidate['byKind']>();
+
+function kindsOf(selectors: readonly string[]): Candidate['byKind'] {
+  const before = known.get(selectors);
+  if (before !== undefined) return before;
+  const byKind = indexByKind(selectors);
+  if (Object.isFrozen(selectors)) known.set(selectors, byKind);
+  return byKind;
+}
+
+function indexByKind(selectors: readonly string[]): Candidate['byKind'] {
   const byKind = new Map<string, string[]>();
-  for (const selector of facts.selectors) {
+  for (const selector of selectors) {
     const kind = kindOf(selector);
     if (kind === null) continue;
     const others = byKind.get(kind);
     if (others === undefined) byKind.set(kind, [selector]);
     else others.push(selector);
   }
-  return { now, facts, byKind, ranks: new Map() };
+  return byKind;
 }
 
 export interface Condition {

@@ -72,7 +72,8 @@ export function watchCluster(options: ClusterStateOptions): ClusterState {
         if (!isRecent(completeAt)) return null;
         earliest = Math.min(earliest, completeAt);
       }
-      return earliest;
+      // Whole seconds: what is made from it need not be made anew for each event.
+      return Math.floor(earliest);
     },
     watched: () =>
       watches.map(({ resource, follower, watch }) => {

@@ -5,18 +5,34 @@ import type { Observation } from './observation.js';
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What the platform does not say is left out: it is unknown, not false. */
-export function postureFacts({ pod, node, nodeBootedAt, observedAt }: Observation): Readonly<Record<string, Fact>> {
-  const facts: Record<string, Fact> = {};
-  const add = (values: Values) => {
-    for (const [name, value] of Object.entries(values)) {
-      if (value !== undefined) facts[`posture.${name}`] = { value, observedAt };
-    }
-  };
-  if (pod !== undefined) add(remembered(pod, ofPod));
-  if (node !== undefined) add(remembered(node, ofNode));
-  add({ nodeBootedAt });
+/** Made once for a pod as it is on a node as it is, in one second: it is asked for with every exchange, and seldom read. */
+interface Made {
+  readonly node: Node | undefined;
+  readonly nodeBootedAt: number | undefined;
+  readonly observedAt: number;
+  readonly facts: Readonly<Record<string, Fact>>;
+}
+
+const made = new WeakMap<Pod, Made>();
+
+/** What the platform does not say is left out: it is unknown, not false. `podless` is always there. */
+export function liveFacts(observation: Observation): Readonly<Record<string, Fact>> {
+  const { pod, node, nodeBootedAt, observedAt } = observation;
+  if (pod === undefined) return makeFacts(observation);
+  const last = made.get(pod);
+  if (last?.observedAt === observedAt && last.node === node && last.nodeBootedAt === nodeBootedAt) return last.facts;
+  const facts = makeFacts(observation);
+  made.set(pod, { node, nodeBootedAt, observedAt, facts });
   return facts;
+}
+
+function makeFacts({ pod, node, nodeBootedAt, observedAt }: Observation): Readonly<Record<string, Fact>> {
+  const values = { ...(pod && ofPod(pod)), ...(node && ofNode(node)), nodeBootedAt };
+  const facts: Record<string, Fact> = { podless: Object.freeze({ value: pod === undefined, observedAt }) };
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) facts[`posture.${name}`] = Object.freeze({ value, observedAt });
+  }
+  return Object.freeze(facts);
 }
 
 const ofPod = ({ startedAt, restarts, security, images }: Pod): Values => ({
@@ -44,14 +60,3 @@ const ofNode = ({ info, conditions }: Node): Values => ({
 /** `Unknown` is what the cluster says of a node that it has lost. */
 const isTrue = (status: string | undefined): boolean | undefined =>
   status === 'True' ? true : status === 'False' ? false : undefined;
-
-/** Made once for each version of an object. */
-const made = new WeakMap<object, Values>();
-
-function remembered<T extends object>(of: T, make: (of: T) => Values): Values {
-  const before = made.get(of);
-  if (before !== undefined) return before;
-  const values = Object.freeze(make(of));
-  made.set(of, values);
-  return values;
-}

@@ -27,24 +27,11 @@ const ofNode = (node: Node): readonly string[] => [
 const ofNamespace = (namespace: Namespace): readonly string[] => labels('ns-label', namespace.labels);
 
 /** Not sorted. */
-export function liveSelectors({ pod, node, namespace }: Observation): readonly string[] {
-  return [
-    ...(pod === undefined ? [] : remembered(pod, ofPod)),
-    ...(node === undefined ? [] : remembered(node, ofNode)),
-    ...(namespace === undefined ? [] : remembered(namespace, ofNamespace)),
-  ];
-}
-
-/** Made once for each version of an object: an exchange only puts them together. */
-const made = new WeakMap<object, readonly string[]>();
-
-function remembered<T extends object>(of: T, make: (of: T) => readonly string[]): readonly string[] {
-  const before = made.get(of);
-  if (before !== undefined) return before;
-  const selectors = Object.freeze(make(of));
-  made.set(of, selectors);
-  return selectors;
-}
+export const liveSelectors = ({ pod, node, namespace }: Observation): readonly string[] => [
+  ...(pod === undefined ? [] : ofPod(pod)),
+  ...(node === undefined ? [] : ofNode(node)),
+  ...(namespace === undefined ? [] : ofNamespace(namespace)),
+];
 
 const unknownOf = (kinds: readonly string[]): Readonly<Record<string, UnknownCause>> =>
   Object.freeze(Object.fromEntries(kinds.map((kind) => [kind, 'missing' as const])));

@@ -11,7 +11,7 @@ import {
   readServiceAccount,
 } from '../../../../attestors/kubernetes/live/objects.js';
 import type { Observation } from '../../../../attestors/kubernetes/live/observation.js';
-import { postureFacts } from '../../../../attestors/kubernetes/live/posture.js';
+import { liveFacts } from '../../../../attestors/kubernetes/live/posture.js';
 import { liveSelectors } from '../../../../attestors/kubernetes/live/selectors.js';
 import { namespaceObject, nodeObject, podObject, serviceAccountObject } from './things.js';
 
@@ -58,7 +58,7 @@ describe('kubernetes objects', () => {
           namespace: readNamespace(copy) ?? undefined,
         });
         liveSelectors(seen);
-        postureFacts(seen);
+        liveFacts(seen);
       }),
       { numRuns: 300 },
     );
@@ -92,7 +92,8 @@ describe('kubernetes objects', () => {
       images: [],
     });
     assert.ok(Object.isFrozen(bare));
-    assert.deepEqual(Object.keys(postureFacts(observation({ node: readNode(namespaceObject('a')) ?? undefined }))), []);
+    const facts = liveFacts(observation({ node: readNode(namespaceObject('a')) ?? undefined }));
+    assert.deepEqual(Object.keys(facts), ['podless']);
   });
 
   it('read conditions whose type is no text', () => {
@@ -295,10 +296,11 @@ describe('kubernetes posture facts', () => {
       { type: 'MemoryPressure', status: 'Unknown' },
     ];
     const nodeInfo = { kubeletVersion: 'v1.33.4', kernelVersion: '6.1.140', osImage: 'Linux', bootID: 'b' };
-    const facts = postureFacts(observation({ node: node('n', { status: { conditions, nodeInfo } }), nodeBootedAt: 7 }));
+    const facts = liveFacts(observation({ node: node('n', { status: { conditions, nodeInfo } }), nodeBootedAt: 7 }));
     assert.deepEqual(
       Object.fromEntries(Object.entries(facts).map(([name, { value, observedAt }]) => [name, [value, observedAt]])),
       {
+        podless: [true, 100],
         'posture.kubelet': ['v1.33.4', 100],
         'posture.kernel': ['6.1.140', 100],
         'posture.osImage': ['Linux', 100],
