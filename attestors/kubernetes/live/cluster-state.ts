@@ -28,6 +28,9 @@ export interface ClusterState extends Present {
   close(): void;
 }
 
+/** Seconds by which a picture may seem to be of the future. */
+const clockStep = 1;
+
 export function watchCluster(options: ClusterStateOptions): ClusterState {
   const { maxAge, now } = options;
   const boots = createBoots();
@@ -59,8 +62,12 @@ export function watchCluster(options: ClusterStateOptions): ClusterState {
     follower: followers[resource],
     watch: watchResource({ ...options, resource, follower: followers[resource] }),
   }));
-  const isRecent = (completeAt: number | null): completeAt is number =>
-    completeAt !== null && now() - completeAt <= maxAge;
+  const isRecent = (completeAt: number | null): completeAt is number => {
+    if (completeAt === null) return false;
+    const age = now() - completeAt;
+    // A clock that was set back must not make an old picture young.
+    return age <= maxAge && age >= -clockStep;
+  };
 
   return Object.freeze<ClusterState>({
     ...collections,

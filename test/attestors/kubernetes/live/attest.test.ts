@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { refused } from '../fixture.js';
 import { type Attesting, startAttesting } from './attesting.js';
 import { namespaceObject, putAll, until } from './things.js';
 
@@ -43,6 +44,17 @@ describe('kubernetes attestation with live facts', () => {
     await until(() => fixture.attestor.watched?.().every(({ age }) => age === 0) === true, 'bookmarks');
     const later = await fixture.attest(await fixture.token());
     assert.equal(later.facts['posture.ready']?.observedAt, fixture.now);
+  });
+
+  it('is not made on a picture of the future: the clock was set back, and its age is not known', async () => {
+    const { fixture, cluster } = await start();
+    const token = await fixture.token();
+    await fixture.attest(token);
+    fixture.now -= 5;
+    await refused(fixture.attest(token), 'facts_stale');
+    for (const kind of ['pods', 'nodes', 'namespaces', 'serviceaccounts'] as const) cluster.bookmark(kind);
+    await until(() => fixture.attestor.watched?.().every(({ known }) => known) === true, 'bookmarks');
+    await fixture.attest(token);
   });
 
   const environments: readonly (readonly [environment: unknown, expected: string | null])[] = [
