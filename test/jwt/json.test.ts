@@ -18,18 +18,15 @@ describe('strict JSON objects (RFC 8259, RFC 7493 §2)', () => {
 
   it('finds a repeated member wherever it stands', () => {
     const name = fc.string({ minLength: 1, maxLength: 4, unit: 'grapheme' });
+    // That name is refused before it can be repeated.
+    const value = fc.jsonValue({ maxDepth: 2 }).filter((made) => !JSON.stringify(made).includes('"__proto__"'));
     fc.assert(
-      fc.property(
-        name,
-        fc.dictionary(name, fc.jsonValue({ maxDepth: 2 })),
-        fc.boolean(),
-        (repeated, object, inList) => {
-          const { [repeated]: _dropped, ...others } = object;
-          const member = `${JSON.stringify(repeated)}:1`;
-          const inner = `{${member},${JSON.stringify({ ...others, '"x": ': ':' }).slice(1, -1)},${member}}`;
-          assert.equal(parse(inList ? `{"list":[0,${inner}]}` : `{"a":${inner}}`), 'duplicate_member');
-        },
-      ),
+      fc.property(name, fc.dictionary(name, value), fc.boolean(), (repeated, object, inList) => {
+        const { [repeated]: _dropped, ...others } = object;
+        const member = `${JSON.stringify(repeated)}:1`;
+        const inner = `{${member},${JSON.stringify({ ...others, '"x": ': ':' }).slice(1, -1)},${member}}`;
+        assert.equal(parse(inList ? `{"list":[0,${inner}]}` : `{"a":${inner}}`), 'duplicate_member');
+      }),
     );
   });
 
