@@ -75,7 +75,8 @@ describe(kubeconfig === undefined ? `5,000 pods (${skipped})` : '5,000 pods', ()
       const { status } = await service.exchange({ subject_token: token });
       const passed = performance.now() - deleted;
       if (status !== 200) {
-        assert.equal((await service.lastRecord()).reason, 'pod_deleted');
+        // The second where it was attested before the deletion and would have been issued after it.
+        assert.match((await service.lastRecord()).reason, /^(pod_deleted|instance_ended)$/);
         return passed;
       }
       assert.ok(passed < 10_000, 'still served after 10 s');
