@@ -12,6 +12,9 @@ export const duration = () =>
     .regex(/^[1-9][0-9]{0,8}[smhd]$/, { error: aDuration })
     .transform((text) => Number(text.slice(0, -1)) * (unit[text.slice(-1)] ?? 1));
 
+/** What a URL may hold: ASCII without space and control characters. */
+export const printable = /^[\x21-\x7e]+$/;
+
 /** Non-empty text without control characters, at most 512 characters. */
 export const text = (what: string) =>
   z.string({ error: what }).regex(/^[^\u0000-\u001f\u007f]{1,512}$/, { error: what });

@@ -153,7 +153,10 @@ async function main(): Promise<void> {
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
 
-main().catch((error: unknown) => {
-  progress(error instanceof Error ? error.message : String(error));
-  process.exit(1);
-});
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    progress(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  },
+);

@@ -118,16 +118,19 @@ async function openAudit({ audit }: Configuration, { now, warn, stdout }: Surrou
   return createAuditLog({ durability, sinks, refusalsPerSecond, now, warn });
 }
 
+/** All at once: one whose platform does not answer must not hold up the others. */
 async function createAttestors(
   { attestors }: Configuration,
   host: Host,
   closing: (attestor: Attestor) => Attestor,
-): Promise<Attestor[]> {
-  const created: Attestor[] = [];
-  for (const [name, { type, options }] of attestors) {
-    created.push(closing(await type.create(name, options, host.forAttestor(name))));
-  }
-  return created;
+): Promise<readonly Attestor[]> {
+  const created = await Promise.allSettled(
+    [...attestors].map(([name, { type, options }]) => type.create(name, options, host.forAttestor(name))),
+  );
+  // What did start is closed again when another did not.
+  const started = created.flatMap((each) => (each.status === 'fulfilled' ? [closing(each.value)] : []));
+  for (const each of created) if (each.status === 'rejected') throw each.reason;
+  return started;
 }
 
 function listen(handler: RequestListener, at: { readonly host: string; readonly port: number }): Promise<Server> {

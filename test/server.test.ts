@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { calendar, grantType, issuer, jwtType, postForm, send, startService } from './support/service.js';
@@ -30,6 +33,38 @@ describe('service', () => {
       await service.close();
     });
   }
+
+  it('starts although clusters do not answer, and waits for all of them together', async function () {
+    this.timeout(20_000);
+    const mute = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const server = `http://127.0.0.1:${(mute.address() as AddressInfo).port}`;
+    const kubeconfig = JSON.stringify({
+      'current-context': 'mute',
+      clusters: [{ name: 'mute', cluster: { server } }],
+      users: [{ name: 'mute', user: { token: 'none' } }],
+      contexts: [{ name: 'mute', context: { cluster: 'mute', user: 'mute' } }],
+    });
+    const block = (name: string) => `
+  ${name}: { type: kubernetes, issuer: "https://${name}.example", api: { kubeconfig: kubeconfig }, live: {} }`;
+    const began = performance.now();
+    const service = await startService({
+      attestors: `
+  prod-eu: { type: kubernetes, issuer: "https://kubernetes.default.svc", keys: { jwksFile: jwks.json } }${['a', 'b', 'c'].map(block).join('')}`,
+      prepare: (folder) => writeFile(join(folder, 'kubeconfig'), kubeconfig),
+    });
+    const passed = performance.now() - began;
+    assert.ok(passed < 8_000, `${passed} ms`);
+    assert.equal((await service.exchange()).status, 200);
+    const { body } = await send(`${service.healthUrl}/readyz`, {});
+    const watched = body.watched as Record<string, { known: boolean }[]>;
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((name) => watched[name]?.some(({ known }) => known)),
+      [false, false, false],
+    );
+    await service.close();
+    mute.close();
+  });
 
   it('finishes what is in flight when it is closed, and accepts nothing new', async () => {
     const service = await startService();

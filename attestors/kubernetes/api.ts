@@ -1,5 +1,5 @@
 /** What we ask of a cluster's API server, each with the permission that it takes. */
-import { type Connection, connect, type Operation } from './connection.js';
+import { type Connection, connect, type Operation, objectLimit } from './connection.js';
 
 /** What is listed, watched and read. */
 export type Resource = 'pods' | 'nodes' | 'namespaces' | 'serviceaccounts';
@@ -7,6 +7,8 @@ export type Resource = 'pods' | 'nodes' | 'namespaces' | 'serviceaccounts';
 export const resources: readonly Resource[] = Object.freeze(['pods', 'nodes', 'namespaces', 'serviceaccounts']);
 
 export interface ListPage {
+  /** Objects at most. */
+  readonly limit: number;
   /** Where to go on; empty on the last page. */
   readonly continue: string;
 }
@@ -22,7 +24,7 @@ export interface ApiServer {
   keys(signal: AbortSignal): Promise<unknown>;
   /** The answer to a TokenReview, not validated. @throws Unavailable */
   review(token: string, audience: string, signal: AbortSignal): Promise<unknown>;
-  /** One page of at most 100, not validated; null when `page` has expired. @throws Unavailable */
+  /** One page, not validated; null when `page` has expired. @throws Unavailable */
   list(resource: Resource, page: ListPage, signal: AbortSignal): Promise<unknown>;
   /**
    * Events as lines of JSON; the API server ends it after `seconds`. Null when it does not remember the version.
@@ -62,10 +64,9 @@ const createReview = (token: string, audience: string): Operation => ({
 });
 
 /** Objects on a page: parsing one takes some 4 ms, in which nothing else is answered. */
-const pageSize = 100;
-/** Bytes: pages of pods with much in their annotations. */
-const pageLimit = 256 * 1_048_576;
-const objectLimit = 4 * 1_048_576;
+export const pageSize = 100;
+/** Bytes. A page of large objects is asked for again, smaller. */
+const pageLimit = 64 * 1_048_576;
 
 /** Of namespaces and service accounts we need no more than the metadata. */
 const acceptFor = (resource: Resource, kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList') =>
@@ -75,7 +76,8 @@ const permissionFor = (verb: string, resource: Resource) =>
   `allow the service account of this server to ${verb} ${resource} (the ClusterRole in attestors/kubernetes/README.md)`;
 
 function listOperation(resource: Resource, page: ListPage): Operation {
-  const query = new URLSearchParams({ limit: `${pageSize}`, ...(page.continue === '' ? {} : page) });
+  const { limit, continue: token } = page;
+  const query = new URLSearchParams({ limit: `${limit}`, ...(token === '' ? {} : { continue: token }) });
   return {
     method: 'GET',
     path: `/api/v1/${resource}?${query}`,
@@ -107,7 +109,7 @@ const readOperation = (resource: Resource, { namespace, name }: ObjectName): Ope
   path: `/api/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}${resource}/${name}`,
   accept: acceptFor(resource, 'PartialObjectMetadata'),
   permission: permissionFor('get', resource),
-  orStatus: 404,
+  orAbsent: name,
   limit: objectLimit,
 });
 

@@ -19,6 +19,8 @@ export interface ServiceAccountToken {
   /** Left out by clusters before 1.32, and for a pod that has no node yet. */
   readonly node: NodeReference | undefined;
   readonly jti: string | undefined;
+  /** Bound to a Secret: whoever deletes that means to end the token, which only a review sees. */
+  readonly isBoundToSecret: boolean;
 }
 
 /** RFC 1123 label, as namespaces are named. */
@@ -53,6 +55,7 @@ export function readServiceAccountToken(claims: Claims): ServiceAccountToken {
     pod: reference(kubernetes, 'pod'),
     node: nodeReference(kubernetes, 'node'),
     jti: readJti(claims.jti),
+    isBoundToSecret: kubernetes.secret !== undefined,
   };
 }
 

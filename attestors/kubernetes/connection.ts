@@ -18,6 +18,8 @@ export interface Operation {
   readonly permission: string;
   /** A status that is an answer too, beside success: then the result is null. */
   readonly orStatus?: 404 | 410;
+  /** The name of what is asked for: that it does not exist, said by the API server itself and of this name, is null too. */
+  readonly orAbsent?: string;
   /** Bytes; default 1 MiB. */
   readonly limit?: number;
 }
@@ -34,8 +36,8 @@ export interface Connection {
 
 /** Bytes; key sets and reviews are a few kilobytes. */
 const answerLimit = 1_048_576;
-/** Bytes of one line; etcd holds no object over 1.5 MiB. */
-const lineLimit = 4 * 1_048_576;
+/** Bytes of one object: etcd holds none over 1.5 MiB, and JSON may take six bytes for one of its. */
+export const objectLimit = 32 * 1_048_576;
 
 /**
  * @param api `in-cluster`, or the absolute path of a kubeconfig file
@@ -56,7 +58,11 @@ export async function connect(api: string): Promise<Connection> {
     const response = await answer(operation, signal);
     const { statusCode = 0 } = response;
     if (statusCode === 200 || statusCode === 201) return response;
-    response.resume();
+    if (statusCode === 404 && operation.orAbsent !== undefined) {
+      return checkAbsent(await readJson(response, operation, signal), operation);
+    }
+    // Not read to its end, which may never come.
+    response.destroy();
     if (statusCode === operation.orStatus) return null;
     throw refused(statusCode, operation);
   };
@@ -85,7 +91,7 @@ export async function connect(api: string): Promise<Connection> {
     },
     async date(operation, signal) {
       const response = await answer(operation, signal);
-      response.resume();
+      response.destroy();
       const milliseconds = Date.parse(response.headers.date ?? '');
       return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;
     },
@@ -165,14 +171,23 @@ async function readJson(response: http.IncomingMessage, operation: Operation, si
 }
 
 async function* readLines(response: http.IncomingMessage, signal: AbortSignal): AsyncGenerator<string> {
-  let rest = '';
+  /** Of a line that has not ended. */
+  let pieces: string[] = [];
+  let length = 0;
   try {
     for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
-      const parts = (rest + chunk).split('\n');
-      rest = parts.pop() ?? '';
-      if (rest.length > lineLimit) throw tooLong(lineLimit);
-      yield* parts;
+      const [first = '', ...others] = chunk.split('\n');
+      pieces.push(first);
+      length += first.length;
+      if (length > objectLimit) throw tooLong(objectLimit);
+      if (others.length === 0) continue;
+      const last = others.pop() ?? '';
+      yield pieces.join('');
+      yield* others;
+      pieces = [last];
+      length = last.length;
     }
+    const rest = pieces.join('');
     // Half a line must be noticed, not dropped.
     if (rest !== '') yield rest;
   } catch (error) {
@@ -180,8 +195,22 @@ async function* readLines(response: http.IncomingMessage, signal: AbortSignal): 
   }
 }
 
+/** A proxy's own 404 says nothing of the object. @returns null */
+function checkAbsent(answer: unknown, { orAbsent, ...operation }: Operation): null {
+  const { kind, reason, details } = (answer ?? {}) as {
+    kind?: unknown;
+    reason?: unknown;
+    details?: { name?: unknown };
+  };
+  if (kind === 'Status' && reason === 'NotFound' && details?.name === orAbsent) return null;
+  throw refused(404, operation);
+}
+
+/** The reason of an answer over its limit: fewer objects may fit. */
+export const tooLongReason = 'api_too_long';
+
 const tooLong = (limit: number) =>
-  new Unavailable('api_unreadable', `the API server answered with more than ${Math.round(limit / 1_048_576)} MiB`);
+  new Unavailable(tooLongReason, `the API server answered with more than ${Math.round(limit / 1_048_576)} MiB`);
 
 const askedFor = ({ method, path }: Operation) => `${method} ${path.split('?')[0]}`;
 

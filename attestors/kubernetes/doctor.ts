@@ -198,7 +198,7 @@ async function tryWatch(
   const missing = missingOf(granted, ['list pods', 'watch pods']);
   if (missing !== undefined) return skipped('watch', missing);
   return attempt('watch', async (signal) => {
-    const page = pageSchema.safeParse(await server.list('pods', { continue: '' }, signal));
+    const page = pageSchema.safeParse(await server.list('pods', { continue: '', limit: 1 }, signal));
     const from = page.success ? page.data.metadata : undefined;
     const lines = from && (await server.watch('pods', { ...from, seconds: 1 }, signal));
     if (!lines) {

@@ -1,7 +1,8 @@
 /** Kubernetes service account tokens, as the kubelet projects them into pods. The trust model is in README.md. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AttestorHost, AttestorPlan, AttestorType, KeySource } from '../attestor.js';
-import { duration, isLoopback, text } from '../options.js';
+import { duration, isLoopback, printable, text } from '../options.js';
 import { type ApiServer, connectApiServer } from './api.js';
 import { examine } from './doctor.js';
 import { environmentOf, environmentOptions } from './live/environment.js';
@@ -10,6 +11,8 @@ import { liveOptions } from './live/options.js';
 import { liveKinds } from './live/selectors.js';
 import { createKubernetesAttestor, tokenType } from './verify.js';
 
+/** Milliseconds that a start waits for keys and lists. */
+const startTime = 3_000;
 const legacyIssuer = 'kubernetes/serviceaccount';
 const defaultMaxStale = '1h';
 
@@ -27,14 +30,18 @@ const audiencesOfOthers: readonly string[] = [
   'api://AzureADTokenExchange',
 ];
 
+const issuerForm =
+  'the issuer of the service account tokens, as an absolute URL, as the cluster has it in --service-account-issuer';
+
 const issuer = z
   .url({
     protocol: /^https?$/,
     error: ({ input }) =>
       input === legacyIssuer
         ? `the issuer of projected tokens, as the cluster's /.well-known/openid-configuration has it: ${legacyIssuer} is that of legacy secret tokens, which never expire and name no audience`
-        : 'the issuer of the service account tokens, as an absolute URL, as the cluster has it in --service-account-issuer',
+        : issuerForm,
   })
+  .regex(printable, { error: issuerForm })
   .describe('The `iss` of the tokens, byte for byte.');
 
 const maxStale = duration()
@@ -124,7 +131,7 @@ async function create(attestorName: string, block: KubernetesOptions, host: Atte
   const limits = { maxStale: block.keys?.maxStale ?? maxStale.parse(undefined) };
   const keySet = host.keySet(keySource(attestorName, block, server), limits);
   const live = block.live && server && startLive(block.live, server, host);
-  await Promise.all([keySet.ready(), live?.attempted]);
+  await atMost(startTime, Promise.all([keySet.ready(), live?.attempted]));
   return createKubernetesAttestor({
     name: attestorName,
     accepts,
@@ -146,6 +153,13 @@ async function create(attestorName: string, block: KubernetesOptions, host: Atte
       server?.close();
     },
   });
+}
+
+/** A cluster that does not answer must not keep the others waiting: what is not known yet is answered with 503. */
+async function atMost(milliseconds: number, done: Promise<unknown>): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([done, sleep(milliseconds, undefined, { signal: enough.signal }).catch(() => {})]);
+  enough.abort();
 }
 
 async function connect(attestorName: string, block: KubernetesOptions, host: AttestorHost) {

@@ -9,6 +9,7 @@ import { liveSelectors, unknownLiveSelectors } from './live/selectors.js';
 interface Made {
   readonly serviceAccountUid: string;
   readonly nodeUid: string | undefined;
+  readonly nodeName: string | undefined;
   readonly node: Node | undefined;
   readonly namespace: Namespace | undefined;
   readonly selectors: readonly string[];
@@ -23,17 +24,19 @@ export function selectors(token: ServiceAccountToken, observation: Observation |
   const { node, namespace } = observation;
   const serviceAccountUid = token.serviceAccount.uid;
   const nodeUid = token.node?.uid;
+  const nodeName = token.node?.name;
   const last = made.get(pod);
   if (
     last?.serviceAccountUid === serviceAccountUid &&
     last.nodeUid === nodeUid &&
+    last.nodeName === nodeName &&
     last.node === node &&
     last.namespace === namespace
   ) {
     return last.selectors;
   }
   const selectors = makeSelectors(token, observation);
-  made.set(pod, { serviceAccountUid, nodeUid, node, namespace, selectors });
+  made.set(pod, { serviceAccountUid, nodeUid, nodeName, node, namespace, selectors });
   return selectors;
 }
 

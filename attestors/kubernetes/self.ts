@@ -1,6 +1,7 @@
 /** What a cluster's API server says about itself and about us: asked by `doctor` and `cluster add`, never by an exchange. */
 import { z } from 'zod';
 import { Unavailable } from '../../src/errors.js';
+import { printable } from '../options.js';
 import type { Connection, Operation } from './connection.js';
 import type { Permission } from './permissions.js';
 
@@ -37,7 +38,8 @@ const mayWe = (permission: Permission): Operation => ({
 });
 
 const account = z.object({ status: z.object({ userInfo: z.object({ username: z.string().min(1).max(512) }) }) });
-const discovery = z.object({ issuer: z.url().max(512) });
+/** Printed, and written into configurations: nothing that a terminal would act on. */
+const discovery = z.object({ issuer: z.url().max(512).regex(printable) });
 const access = z.object({ status: z.object({ allowed: z.boolean() }) });
 
 /** The user as which the API server knows us; undefined where it is too old to say so. @throws Unavailable */

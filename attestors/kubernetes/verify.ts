@@ -16,9 +16,9 @@ import type {
 } from '../attestor.js';
 import type { ApiServer } from './api.js';
 import { readServiceAccountToken, type ServiceAccountToken } from './claims.js';
-import { podInstance, serviceAccountInstance } from './live/endings.js';
 import type { EnvironmentOf } from './live/environment.js';
 import type { Live } from './live/index.js';
+import { instanceOf } from './live/instances.js';
 import type { Observation } from './live/observation.js';
 import { liveFacts } from './live/posture.js';
 import { reviewToken } from './review.js';
@@ -54,6 +54,7 @@ export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
       const token = readServiceAccountToken(verified.claims);
       // Before anybody is asked: what is said may be older than its arrival, never older than this.
       const attestedAt = host.now();
+      if (token.isBoundToSecret && !parts.review) throw boundToSecret();
       const review = reviewOnce(parts, evidence, token, call);
       if (parts.review) await review();
       const observation = await live?.observer.observe(token, review);
@@ -72,6 +73,12 @@ export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
     },
   });
 }
+
+const boundToSecret = () =>
+  new Rejected(
+    'secret_bound',
+    'The token is bound to a Secret, and whether that still exists is seen by review: true only: use a pod’s projected token.',
+  );
 
 /** However many ask for it, one token is reviewed once an exchange. */
 function reviewOnce(
@@ -104,7 +111,7 @@ function attestation(parts: KubernetesParts, checked: Checked): Attestation {
   return Object.freeze<Attestation>({
     attestor: name,
     subject: host.spiffeId(name, 'ns', namespace, 'sa', serviceAccount.name),
-    instance: pod === undefined ? serviceAccountInstance(serviceAccount.uid) : podInstance(pod.uid),
+    instance: instanceOf(token),
     environment: parts.environment(namespace, observation?.namespace),
     selectors: selectors(token, observation),
     unknownSelectors: unknownSelectors(token, observation),

@@ -88,9 +88,18 @@ export function selectorCondition(pattern: string, hope: Hope): Condition {
     seen(candidate) {
       const cause = causeOf(candidate.facts, kind);
       if (cause !== null && !matches(candidate)) return `unknown (${cause})`;
-      return candidate.byKind.get(kind)?.join(', ') ?? 'none';
+      return told(candidate.byKind.get(kind) ?? []);
     },
   };
+}
+
+/** Selectors that a verdict names: a workload may have many of one kind, and many rules may look at them. */
+const mostTold = 5;
+
+function told(selectors: readonly string[]): string {
+  if (selectors.length === 0) return 'none';
+  const more = selectors.length - mostTold;
+  return `${selectors.slice(0, mostTold).join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
 }
 
 export function environmentCondition(allowed: readonly string[], hope: Hope): Condition {

@@ -25,6 +25,8 @@ export interface Ledger {
   cover(key: string, resource: string, from: number, until: number): void;
   /** What was held since `before` or longer; what was renewed only afterwards stays. */
   take(key: string, before: number): readonly Taken[];
+  /** When the newest token was issued that is known of; minus infinity: none is. */
+  latest(key: string): number;
   /** Keys with the prefix that hold tokens at `now`. */
   keys(prefix: string, now: number): readonly string[];
   /** Forgets what has expired. */
@@ -65,6 +67,12 @@ export function createLedger(): Ledger {
       }
       if (pairs.size === 0) instances.delete(key);
       return taken;
+    },
+    latest(key) {
+      const pairs = instances.get(key)?.values() ?? [];
+      let latest = Number.NEGATIVE_INFINITY;
+      for (const { renewed, issuedHere } of pairs) latest = Math.max(latest, renewed, issuedHere);
+      return latest;
     },
     keys: (prefix, now) =>
       [...instances].flatMap(([key, pairs]) =>

@@ -74,7 +74,8 @@ export async function openRevocation({ log, now, warn }: RevocationRoom): Promis
   }
 
   function end(key: string, reason: string): void {
-    const ending = Object.freeze({ before: now(), reason });
+    // Not before what it holds, should the clock have been set back since.
+    const ending = Object.freeze({ before: Math.max(now(), ledger.latest(key)), reason });
     endings.remember(key, ending);
     hold(key, ending, ledger.take(key, ending.before));
   }

@@ -31,6 +31,16 @@ describe('revocation: one process', () => {
     assert.deepEqual([revoked(start), revoked(start + 10), revoked(start + 11)], [true, true, false]);
   });
 
+  it('an end revokes what was issued before it by a clock that has been set back since', async () => {
+    await room.note(issue());
+    now = start - 2;
+    room.ended('prod-eu', 'pod:1', 'pod_deleted');
+    assert.equal(revoked(start), true);
+    now = start + 300;
+    assert.equal(revoked(start), true);
+    assert.deepEqual(room.instances('prod-eu'), []);
+  });
+
   it('an end of another attestor’s instance of the same name, or of a longer name, revokes nothing', async () => {
     await room.note(issue());
     for (const [attestor, instance] of [

@@ -28,9 +28,6 @@ export interface ClusterState extends Present {
   close(): void;
 }
 
-/** Seconds by which a picture may seem to be of the future. */
-const clockStep = 1;
-
 export function watchCluster(options: ClusterStateOptions): ClusterState {
   const { maxAge, now } = options;
   const boots = createBoots();
@@ -62,13 +59,6 @@ export function watchCluster(options: ClusterStateOptions): ClusterState {
     follower: followers[resource],
     watch: watchResource({ ...options, resource, follower: followers[resource] }),
   }));
-  const isRecent = (completeAt: number | null): completeAt is number => {
-    if (completeAt === null) return false;
-    const age = now() - completeAt;
-    // A clock that was set back must not make an old picture young.
-    return age <= maxAge && age >= -clockStep;
-  };
-
   return Object.freeze<ClusterState>({
     ...collections,
     bootedAt: boots.of,
@@ -76,7 +66,7 @@ export function watchCluster(options: ClusterStateOptions): ClusterState {
       let earliest = Number.POSITIVE_INFINITY;
       for (const { watch } of watches) {
         const completeAt = watch.completeAt();
-        if (!isRecent(completeAt)) return null;
+        if (completeAt === null || watch.age() > maxAge) return null;
         earliest = Math.min(earliest, completeAt);
       }
       // Whole seconds: what is made from it need not be made anew for each event.
@@ -84,11 +74,11 @@ export function watchCluster(options: ClusterStateOptions): ClusterState {
     },
     watched: () =>
       watches.map(({ resource, follower, watch }) => {
-        const completeAt = watch.completeAt();
+        const age = watch.age();
         return Object.freeze<Watched>({
           kind: resource,
-          known: isRecent(completeAt),
-          age: completeAt === null ? null : Math.max(0, now() - completeAt),
+          known: age <= maxAge,
+          age: Number.isFinite(age) ? age : null,
           objects: follower.size(),
         });
       }),

@@ -13,8 +13,12 @@ export interface Collection<T extends Known> extends Follower {
   byKey(key: string): T | undefined;
   /** Whether it was deleted, as far as that is remembered. */
   isGone(uid: string): boolean;
-  /** For what a direct read has found out; it holds against a list that is older. */
+  /** Whether something of that name was deleted, and nothing has the name now. */
+  isVacant(key: string): boolean;
+  /** For what a direct read has not found. It holds against a list that began before. */
   gone(uid: string): void;
+  /** For what a direct read has found: the next list has to have it. */
+  expect(uid: string): void;
   values(): Iterable<T>;
   size(): number;
 }
@@ -24,9 +28,11 @@ export interface CollectionEvents<T> {
   listed?(): void;
   changed?(now: T, before: T | undefined): void;
   removed?(before: T): void;
+  /** It was read directly, or held a token, and is gone before the watch has seen it. */
+  missed?(uid: string): void;
 }
 
-/** Uids of deleted objects that are remembered. One that was forgotten costs a direct read, which says the same. */
+/** Names and uids of deleted objects that are remembered. One that was forgotten costs a direct read, which says the same. */
 const maxGone = 100_000;
 
 /** @param project null for an object that cannot be read; it counts as not there */
@@ -36,21 +42,27 @@ export function createCollection<T extends Known>(
 ): Collection<T> {
   const byUid = new Map<string, T>();
   const byKey = new Map<string, T>();
-  const goneUids = new Set<string>();
+  /** When it was buried: how many lists had begun. */
+  const goneUids = new Map<string, number>();
+  const vacantKeys = new Map<string, true>();
+  const expected = new Set<string>();
+  let lists = 0;
   /** Of a list that is under way. */
   let pages: T[] = [];
+  let awaited: readonly string[] = [];
 
-  /** No uid that is remembered here is among what is there, nor comes back. */
+  /** No uid that is remembered here is among what is there. */
   function bury(uid: string): void {
-    goneUids.add(uid);
-    if (goneUids.size <= maxGone) return;
-    const [oldest] = goneUids;
-    if (oldest !== undefined) goneUids.delete(oldest);
+    expected.delete(uid);
+    remember(goneUids, uid, lists);
   }
 
   function remove(known: T): void {
     byUid.delete(known.uid);
-    if (byKey.get(known.key) === known) byKey.delete(known.key);
+    if (byKey.get(known.key) === known) {
+      byKey.delete(known.key);
+      remember(vacantKeys, known.key, true);
+    }
     bury(known.uid);
     events.removed?.(known);
   }
@@ -62,6 +74,9 @@ export function createCollection<T extends Known>(
     if (namesake !== undefined && namesake.uid !== known.uid) remove(namesake);
     byUid.set(known.uid, known);
     byKey.set(known.key, known);
+    vacantKeys.delete(known.key);
+    expected.delete(known.uid);
+    goneUids.delete(known.uid);
     events.changed?.(known, before);
   }
 
@@ -72,31 +87,49 @@ export function createCollection<T extends Known>(
     }
   }
 
+  /** A list that began after a burial knows better: what said that it was gone was wrong. */
+  const isBuried = (uid: string) => (goneUids.get(uid) ?? -1) >= lists;
+
+  function listed(objects: readonly unknown[]): void {
+    page(objects);
+    const present = pages.filter(({ uid }) => !isBuried(uid));
+    pages = [];
+    const uids = new Set(present.map(({ uid }) => uid));
+    for (const known of [...byUid.values()]) if (!uids.has(known.uid)) remove(known);
+    for (const known of present) put(known);
+    for (const uid of awaited) if (expected.has(uid)) miss(uid);
+    awaited = [];
+    events.listed?.();
+  }
+
+  function miss(uid: string): void {
+    bury(uid);
+    events.missed?.(uid);
+  }
+
   return Object.freeze<Collection<T>>({
     byUid: (uid) => byUid.get(uid),
     byKey: (key) => byKey.get(key),
     isGone: (uid) => goneUids.has(uid),
+    isVacant: (key) => vacantKeys.has(key),
     gone(uid) {
       const known = byUid.get(uid);
-      if (known === undefined) bury(uid);
+      if (known === undefined) miss(uid);
       else remove(known);
+    },
+    expect(uid) {
+      if (!byUid.has(uid)) expected.add(uid);
     },
     values: () => byUid.values(),
     size: () => byUid.size,
     listing() {
+      lists += 1;
       pages = [];
+      awaited = [...expected];
       events.listing?.();
     },
     page,
-    listed(objects) {
-      page(objects);
-      const present = pages.filter(({ uid }) => !goneUids.has(uid));
-      pages = [];
-      const uids = new Set(present.map(({ uid }) => uid));
-      for (const known of [...byUid.values()]) if (!uids.has(known.uid)) remove(known);
-      for (const known of present) put(known);
-      events.listed?.();
-    },
+    listed,
     present(object) {
       const known = project(object);
       if (known !== null && !goneUids.has(known.uid)) put(known);
@@ -107,4 +140,14 @@ export function createCollection<T extends Known>(
       if (known !== null) remove(byUid.get(known.uid) ?? known);
     },
   });
+}
+
+function remember<Value>(memory: Map<string, Value>, key: string, value: Value): void {
+  memory.delete(key);
+  memory.set(key, value);
+  if (memory.size <= maxGone) return;
+  for (const oldest of memory.keys()) {
+    memory.delete(oldest);
+    return;
+  }
 }

@@ -3,9 +3,11 @@
  * the watch was broken, or this service was down, is found when everything is listed again.
  */
 import type { Collection, CollectionEvents } from './collection.js';
+import { nodeUidOf, podInstance, podUidOf, serviceAccountInstance, serviceAccountUidOf } from './instances.js';
 import type { Node, Pod, ServiceAccount } from './objects.js';
 import { keyOf } from './objects.js';
 import { type EndReason, nodeFault, podFault, type StandingRules } from './observation.js';
+import { createPodsBy } from './pods-by.js';
 
 export interface EndingsOptions {
   readonly rules: StandingRules;
@@ -27,44 +29,111 @@ export interface Endings {
   readonly ofServiceAccounts: CollectionEvents<ServiceAccount>;
 }
 
-const podPrefix = 'pod:';
-const serviceAccountPrefix = 'serviceaccount:';
-
-export const podInstance = (uid: string): string => podPrefix + uid;
-export const serviceAccountInstance = (uid: string): string => serviceAccountPrefix + uid;
+const serviceAccountKey = (pod: Pod): string => keyOf(pod.namespace, pod.serviceAccount);
 
 /** @param present is asked for when something happens, as the collections are made with these events */
 export function createEndings({ rules, ended, instances }: EndingsOptions, present: () => Present): Endings {
-  /** A node that is not there (yet) tells nothing: when it comes, or goes, that is told. */
-  const fault = (pod: Pod, node: Node | undefined): EndReason | null =>
-    node === undefined ? podFault(pod, node, { ...rules, trustedNodes: undefined }) : podFault(pod, node, rules);
+  const onNode = createPodsBy((pod) => pod.node);
+  const withServiceAccount = createPodsBy(serviceAccountKey);
   const trusts = (node: Node) => nodeFault(node, rules.trustedNodes) === null;
-  const nodeOf = (pod: Pod) => (pod.node === undefined ? undefined : present().nodes.byKey(pod.node));
-  const endPod = (pod: Pod, reason: EndReason | null) => {
-    if (reason !== null) ended(podInstance(pod.uid), reason);
+
+  const end = (instance: string, reason: EndReason | null) => {
+    if (reason !== null) ended(instance, reason);
   };
 
-  function endPodsWhere(affected: (pod: Pod) => boolean, reason: (pod: Pod) => EndReason | null): void {
-    for (const pod of present().pods.values()) if (affected(pod)) endPod(pod, reason(pod));
+  function endAll(pods: Iterable<Pod>, reason: (pod: Pod) => EndReason | null): void {
+    for (const pod of pods) end(podInstance(pod.uid), reason(pod));
   }
 
-  const serviceAccountOf = (pod: Pod) => present().serviceAccounts.byKey(keyOf(pod.namespace, pod.serviceAccount));
-  /** Whoever held a token when a list began had a service account and a node then; pods may be listed before or after these. */
-  const holders = { serviceAccounts: new Set<string>(), nodes: new Set<string>() };
+  /** A node that is not there (yet) tells nothing: when it comes, or goes, that is told. */
+  function fault(pod: Pod): EndReason | null {
+    const node = pod.node === undefined ? undefined : present().nodes.byKey(pod.node);
+    return podFault(pod, node, node === undefined ? { ...rules, trustedNodes: undefined } : rules);
+  }
+
+  /** What its service account and node are while it is seen for the first time: these watches may be ahead of that of pods. */
+  function lostBefore(pod: Pod): EndReason | null {
+    const { serviceAccounts, nodes } = present();
+    if (serviceAccounts.isVacant(serviceAccountKey(pod))) return 'service_account_deleted';
+    return pod.node !== undefined && nodes.isVacant(pod.node) ? 'node_deleted' : null;
+  }
+
+  /** Tokens that are bound to a node, or to a service account on one, without a pod. */
+  function endHolders(isOf: (instance: string) => boolean, reason: EndReason): void {
+    for (const instance of instances()) if (isOf(instance)) ended(instance, reason);
+  }
+
+  const lists = followLists(present, instances, ended);
+  return Object.freeze<Endings>({
+    ofPods: {
+      ...lists.ofPods,
+      changed(pod, before) {
+        const reason = fault(pod);
+        if (before !== undefined) {
+          onNode.remove(before);
+          withServiceAccount.remove(before);
+        }
+        onNode.put(pod);
+        withServiceAccount.put(pod);
+        if (before === undefined) end(podInstance(pod.uid), reason ?? lostBefore(pod));
+        else if (fault(before) === null) end(podInstance(pod.uid), reason);
+      },
+      removed(pod) {
+        onNode.remove(pod);
+        withServiceAccount.remove(pod);
+        ended(podInstance(pod.uid), 'pod_deleted');
+      },
+      missed: (uid) => ended(podInstance(uid), 'pod_deleted'),
+    },
+    ofNodes: {
+      ...lists.ofNodes,
+      changed(node, before) {
+        if (trusts(node) || (before !== undefined && !trusts(before))) return;
+        endAll(onNode.of(node.name), fault);
+        endHolders((instance) => nodeUidOf(instance) === node.uid, 'node_untrusted');
+      },
+      removed(node) {
+        endAll(onNode.of(node.name), () => 'node_deleted');
+        endHolders((instance) => nodeUidOf(instance) === node.uid, 'node_deleted');
+      },
+    },
+    ofServiceAccounts: {
+      ...lists.ofServiceAccounts,
+      removed({ uid, key }) {
+        ended(serviceAccountInstance(uid), 'service_account_deleted');
+        endAll(withServiceAccount.of(key), () => 'service_account_deleted');
+        endHolders((instance) => serviceAccountUidOf(instance) === uid, 'service_account_deleted');
+      },
+    },
+  });
+}
+
+type OnList = Required<Pick<CollectionEvents<never>, 'listing' | 'listed'>>;
+
+/** Whoever held a token when a list began, and is not in it, is gone: it was there, and the list is newer. */
+function followLists(
+  present: () => Present,
+  instances: EndingsOptions['instances'],
+  ended: EndingsOptions['ended'],
+): Readonly<Record<keyof Endings, OnList>> {
+  /** Who held tokens when these were listed; pods may be listed before or after. */
+  const holders = { ofServiceAccounts: [] as readonly string[], ofNodes: [] as readonly string[] };
 
   function endOrphans(): void {
-    endPodsWhere(
-      (pod) => holders.serviceAccounts.has(podInstance(pod.uid)) && serviceAccountOf(pod) === undefined,
-      () => 'service_account_deleted',
-    );
-    endPodsWhere(
-      (pod) => holders.nodes.has(podInstance(pod.uid)) && pod.node !== undefined && nodeOf(pod) === undefined,
-      () => 'node_deleted',
-    );
+    const { pods, nodes, serviceAccounts } = present();
+    const podOf = (instance: string) => pods.byUid(podUidOf(instance) ?? '');
+    for (const instance of holders.ofServiceAccounts) {
+      const pod = podOf(instance);
+      if (pod && serviceAccounts.byKey(serviceAccountKey(pod)) === undefined)
+        ended(instance, 'service_account_deleted');
+    }
+    for (const instance of holders.ofNodes) {
+      const pod = podOf(instance);
+      if (pod?.node !== undefined && nodes.byKey(pod.node) === undefined) ended(instance, 'node_deleted');
+    }
   }
 
-  /** Whoever held a token when a list began, and is not in it, is gone: it was there, and the list is newer. */
-  function onList(finish: (held: readonly string[]) => void) {
+  function onList(finish: (held: readonly string[]) => void): OnList {
     let held: readonly string[] = [];
     return {
       listing() {
@@ -78,55 +147,27 @@ export function createEndings({ rules, ended, instances }: EndingsOptions, prese
     };
   }
 
-  return Object.freeze<Endings>({
-    ofPods: {
-      ...onList((held) => {
-        for (const uid of uidsOf(podPrefix, held)) {
-          if (present().pods.byUid(uid) === undefined) ended(podInstance(uid), 'pod_deleted');
-        }
-      }),
-      changed(pod, before) {
-        const node = nodeOf(pod);
-        if (before === undefined || fault(before, node) === null) endPod(pod, fault(pod, node));
-      },
-      removed: (pod) => endPod(pod, 'pod_deleted'),
-    },
-    ofNodes: {
-      ...onList((held) => {
-        holders.nodes = new Set(held);
-      }),
-      changed(node, before) {
-        if (trusts(node) || (before !== undefined && !trusts(before))) return;
-        endPodsWhere(
-          (pod) => pod.node === node.name,
-          (pod) => fault(pod, node),
-        );
-      },
-      removed: (node) =>
-        endPodsWhere(
-          (pod) => pod.node === node.name,
-          () => 'node_deleted',
-        ),
-    },
-    ofServiceAccounts: {
-      ...onList((held) => {
-        holders.serviceAccounts = new Set(held);
-        for (const uid of uidsOf(serviceAccountPrefix, held)) {
-          if (present().serviceAccounts.byUid(uid) === undefined) {
-            ended(serviceAccountInstance(uid), 'service_account_deleted');
-          }
-        }
-      }),
-      removed(serviceAccount) {
-        ended(serviceAccountInstance(serviceAccount.uid), 'service_account_deleted');
-        endPodsWhere(
-          (pod) => keyOf(pod.namespace, pod.serviceAccount) === serviceAccount.key,
-          () => 'service_account_deleted',
-        );
-      },
-    },
-  });
-}
+  const endAbsent = (
+    held: readonly string[],
+    collection: { byUid(uid: string): unknown },
+    uidOf: (instance: string) => string | undefined,
+    reason: EndReason,
+  ) => {
+    for (const instance of held) {
+      const uid = uidOf(instance);
+      if (uid !== undefined && collection.byUid(uid) === undefined) ended(instance, reason);
+    }
+  };
 
-const uidsOf = (prefix: string, instances: readonly string[]): readonly string[] =>
-  instances.flatMap((instance) => (instance.startsWith(prefix) ? [instance.slice(prefix.length)] : []));
+  return {
+    ofPods: onList((held) => endAbsent(held, present().pods, podUidOf, 'pod_deleted')),
+    ofNodes: onList((held) => {
+      holders.ofNodes = held;
+      endAbsent(held, present().nodes, nodeUidOf, 'node_deleted');
+    }),
+    ofServiceAccounts: onList((held) => {
+      holders.ofServiceAccounts = held;
+      endAbsent(held, present().serviceAccounts, serviceAccountUidOf, 'service_account_deleted');
+    }),
+  };
+}

@@ -44,7 +44,7 @@ export function environmentOf(options: EnvironmentOptions): EnvironmentOf {
   const { namespaceLabel, values } = options;
   const environments = values && new Map(Object.entries(values));
   return (_namespace, live) => {
-    const label = live?.labels[namespaceLabel];
+    const label = live?.labels?.[namespaceLabel];
     if (label === undefined) return null;
     if (environments !== undefined) return environments.get(label) ?? null;
     return isEnvironment(label) ? label : null;

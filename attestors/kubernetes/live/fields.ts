@@ -20,6 +20,28 @@ export function time(value: unknown): number | undefined {
   return Number.isFinite(milliseconds) ? milliseconds / 1_000 : undefined;
 }
 
+/** Of one object's labels, owners, taints or images: the most that is kept, in number and in characters. */
+const mostKept = 256;
+const longestKept = 16_384;
+
+/**
+ * Whoever may make an object chooses how many labels it has, and every exchange would pay for them.
+ * @returns null when they are too many to be kept, so that they are unknown
+ */
+export function bounded<T>(kept: T, texts: readonly string[]): T | null {
+  const length = texts.reduce((sum, each) => sum + each.length, 0);
+  return texts.length > mostKept || length > longestKept ? null : kept;
+}
+
+/** Null: too many. */
+export function labelsOf(value: unknown): Readonly<Record<string, string>> | null {
+  const labels = texts(value);
+  return bounded(
+    labels,
+    Object.entries(labels).map(([key, each]) => key + each),
+  );
+}
+
 /** Labels and the like. No prototype, so that no key means more than it says. */
 export function texts(value: unknown): Readonly<Record<string, string>> {
   const read: Record<string, string> = Object.create(null);

@@ -1,17 +1,19 @@
 /** The images of a pod, each with its registry and, once the kubelet has pulled it, its digest. */
-import { type Json, list, text } from './fields.js';
-import { containersOf } from './pod-security.js';
-
-const statusLists = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'] as const;
+import { bounded, type Json, list, map, text } from './fields.js';
+import { containersOf, statusesOf } from './pod-security.js';
 
 /**
  * Sorted, each once. `REGISTRY/REPOSITORY[:TAG][@sha256:…]`. A container without a status has the image of its specification
- * alone. One that runs another image than its specification names has both: either may spoil a condition.
+ * alone. One that runs another image than its specification names has both: either may spoil a condition. Images that are mounted as
+ * volumes count like containers'.
+ * @returns null when they are too many to be kept
  */
-export function imagesOf(spec: Json, status: Json): readonly string[] {
-  const running = new Map(statusLists.flatMap((name) => list(status[name])).map((each) => [each.name, each]));
+export function imagesOf(spec: Json, status: Json): readonly string[] | null {
+  const running = new Map(statusesOf(status).map((each) => [each.name, each]));
   const images = containersOf(spec).flatMap(({ name, image }) => imagesOfContainer(text(image), running.get(name)));
-  return Object.freeze([...new Set(images)].sort());
+  const mounted = list(spec.volumes).flatMap(({ image }) => text(map(image).reference) ?? []);
+  const all = [...new Set([...images, ...mounted.map(fullName)])].sort();
+  return bounded(Object.freeze(all), all);
 }
 
 function imagesOfContainer(specified: string | undefined, status: Json | undefined): string[] {

@@ -1,10 +1,12 @@
 /** What is kept of pods, nodes, namespaces and service accounts: the fields that facts are made of, and nothing else. */
 import type { Known } from './collection.js';
-import { count, type Json, list, map, text, texts, time } from './fields.js';
+import { bounded, count, type Json, labelsOf, list, map, text, texts, time } from './fields.js';
 import { imagesOf } from './images.js';
-import { type PodSecurity, securityOf } from './pod-security.js';
+import { type PodSecurity, securityOf, statusesOf } from './pod-security.js';
 
 type Labels = Readonly<Record<string, string>>;
+/** Null: too many to be kept, so nothing is known of them. */
+type Bounded<T> = T | null;
 
 export interface Pod extends Known {
   readonly namespace: string;
@@ -12,9 +14,9 @@ export interface Pod extends Known {
   readonly serviceAccount: string;
   /** Undefined until it is scheduled. */
   readonly node: string | undefined;
-  readonly labels: Labels;
+  readonly labels: Bounded<Labels>;
   /** `KIND/NAME`. */
-  readonly owners: readonly string[];
+  readonly owners: Bounded<readonly string[]>;
   readonly runtimeClass: string | undefined;
   /** Deletion has begun. */
   readonly isTerminating: boolean;
@@ -26,7 +28,7 @@ export interface Pod extends Known {
   readonly restarts: number;
   readonly security: PodSecurity;
   /** Of every container, init and ephemeral ones too. */
-  readonly images: readonly string[];
+  readonly images: Bounded<readonly string[]>;
 }
 
 export interface Taint {
@@ -37,8 +39,8 @@ export interface Taint {
 
 export interface Node extends Known {
   readonly name: string;
-  readonly labels: Labels;
-  readonly taints: readonly Taint[];
+  readonly labels: Bounded<Labels>;
+  readonly taints: Bounded<readonly Taint[]>;
   /** `True`, `False` or `Unknown`, by the type of the condition. */
   readonly conditions: Labels;
   /** The kubelet's own report: `kubeletVersion`, `kernelVersion`, `osImage`, `containerRuntimeVersion`, `bootID`. */
@@ -49,7 +51,7 @@ export interface Node extends Known {
 
 export interface Namespace extends Known {
   readonly name: string;
-  readonly labels: Labels;
+  readonly labels: Bounded<Labels>;
 }
 
 export type ServiceAccount = Known;
@@ -67,7 +69,7 @@ export function readPod(object: unknown): Pod | null {
     namespace: identity.namespace,
     serviceAccount: text(serviceAccountName) ?? 'default',
     node: text(nodeName),
-    labels: texts(labels),
+    labels: labelsOf(labels),
     owners: ownersOf(ownerReferences),
     runtimeClass: text(runtimeClassName),
     isTerminating: deletionTimestamp !== undefined,
@@ -79,17 +81,25 @@ export function readPod(object: unknown): Pod | null {
   });
 }
 
-const ownersOf = (references: unknown): readonly string[] =>
-  Object.freeze(
-    list(references).flatMap(({ kind, name }) =>
-      text(kind) === undefined || text(name) === undefined ? [] : [`${kind}/${name}`],
-    ),
+function ownersOf(references: unknown): Pod['owners'] {
+  const owners = list(references).flatMap(({ kind, name }) =>
+    text(kind) === undefined || text(name) === undefined ? [] : [`${kind}/${name}`],
   );
+  return bounded(Object.freeze(owners), owners);
+}
 
-const statusLists = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'] as const;
+function taintsOf(taints: unknown): Node['taints'] {
+  const read = list(taints).map(({ key, value, effect }) =>
+    Object.freeze({ key: text(key) ?? '', value: text(value) ?? '', effect: text(effect) ?? '' }),
+  );
+  return bounded(
+    Object.freeze(read),
+    read.map(({ key, value, effect }) => key + value + effect),
+  );
+}
 
 const restartsOf = (status: Json): number =>
-  statusLists.flatMap((name) => list(status[name])).reduce((sum, each) => sum + count(each.restartCount), 0);
+  statusesOf(status).reduce((sum, each) => sum + count(each.restartCount), 0);
 
 export function readNode(object: unknown): Node | null {
   const { metadata, spec, status } = map(object);
@@ -98,12 +108,8 @@ export function readNode(object: unknown): Node | null {
   const { conditions, nodeInfo } = map(status);
   return Object.freeze<Node>({
     ...identity,
-    labels: texts(map(metadata).labels),
-    taints: Object.freeze(
-      list(map(spec).taints).map(({ key, value, effect }) =>
-        Object.freeze({ key: text(key) ?? '', value: text(value) ?? '', effect: text(effect) ?? '' }),
-      ),
-    ),
+    labels: labelsOf(map(metadata).labels),
+    taints: taintsOf(map(spec).taints),
     conditions: texts(Object.fromEntries(list(conditions).map(({ type, status: is }) => [text(type) ?? '', is]))),
     info: texts(nodeInfo),
     createdAt: time(map(metadata).creationTimestamp),
@@ -113,7 +119,7 @@ export function readNode(object: unknown): Node | null {
 export function readNamespace(object: unknown): Namespace | null {
   const { metadata } = map(object);
   const identity = identityOf(map(metadata));
-  return identity === null ? null : Object.freeze({ ...identity, labels: texts(map(metadata).labels) });
+  return identity === null ? null : Object.freeze({ ...identity, labels: labelsOf(map(metadata).labels) });
 }
 
 export function readServiceAccount(object: unknown): ServiceAccount | null {

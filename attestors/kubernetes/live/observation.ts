@@ -39,13 +39,10 @@ export type EndReason =
   | 'node_deleted'
   | 'node_untrusted';
 
-/**
- * Of what was found for a token. A node that could not be found although the pod is on it is gone.
- * @param wasRead what the watch has not seen was looked for at the API server
- */
-export function fault({ pod, node }: Observation, rules: StandingRules, wasRead: boolean): EndReason | null {
+/** Of what was found for a token. A node that could not be found although the pod is on it is gone. */
+export function fault({ pod, node }: Observation, rules: StandingRules): EndReason | null {
   if (pod === undefined) return node === undefined ? null : nodeFault(node, rules.trustedNodes);
-  if (pod.node !== undefined && node === undefined && wasRead) return 'node_deleted';
+  if (pod.node !== undefined && node === undefined) return 'node_deleted';
   return podFault(pod, node, rules);
 }
 
@@ -64,8 +61,8 @@ export function nodeFault(node: Node | undefined, trust: NodeTrust | undefined):
 function isTrusted(node: Node, { labels, withoutTaints, ready }: NodeTrust): boolean {
   const wanted = Object.entries(labels);
   return (
-    wanted.every(([key, value]) => node.labels[key] === value) &&
-    !node.taints.some(({ key }) => withoutTaints.includes(key)) &&
+    wanted.every(([key, value]) => node.labels?.[key] === value) &&
+    (withoutTaints.length === 0 || node.taints?.every(({ key }) => !withoutTaints.includes(key)) === true) &&
     (!ready || node.conditions.Ready === 'True')
   );
 }

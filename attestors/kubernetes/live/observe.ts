@@ -60,17 +60,21 @@ export function createObserver(options: ObserverOptions): Observer {
     if (collection.isGone(uid)) throw ended(wanted.deleted);
     const known = collection.byUid(uid);
     if (known !== undefined && wanted.isCurrent(known)) return known;
-    if (options.unseen === 'deny') {
-      throw new Unavailable('facts_unseen', `The watch has not seen the ${wanted.what} yet, and live.unseen is deny.`);
-    }
+    if (options.unseen === 'deny') throw unseen(wanted.what);
     return readNow(wanted);
   }
 
   async function readNow<T extends Known>(wanted: Wanted<T>): Promise<T> {
+    const { collection, uid } = wanted;
+    if (collection.isGone(uid)) throw ended(wanted.deleted);
     const found = await read(wanted);
-    if (found?.uid === wanted.uid) return found;
-    wanted.collection.gone(wanted.uid);
-    throw ended(wanted.deleted);
+    if (found?.uid !== uid) {
+      collection.gone(uid);
+      throw ended(wanted.deleted);
+    }
+    // Should it go before the watch has seen it, the next list tells.
+    collection.expect(uid);
+    return found;
   }
 
   /** What the token gives no uid of: where it is not there either, nothing is known of it. */
@@ -78,13 +82,6 @@ export function createObserver(options: ObserverOptions): Observer {
     const known = collection.byKey(readable.object.name);
     if (known !== undefined || options.unseen === 'deny') return known;
     return (await read(readable)) ?? undefined;
-  }
-
-  async function nodeNow(token: ServiceAccountToken, pod: Pod | undefined): Promise<Node | undefined> {
-    const named = nodeOf(state, token);
-    if (named !== undefined) return find(named);
-    const name = pod === undefined ? token.node?.name : pod.node;
-    return name === undefined ? undefined : findNamed(state.nodes, nodeNamed(name));
   }
 
   /** All of it, where the picture has all of it, as it nearly always has; then nobody waits. */
@@ -99,25 +96,36 @@ export function createObserver(options: ObserverOptions): Observer {
     return hasServiceAccount && node && namespace ? { pod, node, namespace, observedAt } : null;
   }
 
+  /** What has to be read is read at once; only a node that the token does not name waits for its pod. */
   async function inPicture(token: ServiceAccountToken, observedAt: number): Promise<Found> {
-    await find(serviceAccountOf(state, token));
-    const pod = token.pod && (await find(podOf(state, token, token.pod)));
-    const node = await nodeNow(token, pod);
-    return { pod, node, namespace: await findNamed(state.namespaces, namespaceOf(token)), observedAt };
+    const named = nodeOf(state, token);
+    const [pod, node, namespace] = await Promise.all([
+      token.pod && find(podOf(state, token, token.pod)),
+      named && find(named),
+      findNamed(state.namespaces, namespaceOf(token)),
+      find(serviceAccountOf(state, token)),
+    ]);
+    const name = pod?.node ?? token.node?.name;
+    if (node !== undefined || name === undefined) return { pod, node, namespace, observedAt };
+    const unnamed = await findNamed(state.nodes, nodeNamed(name));
+    if (unnamed === undefined && options.unseen === 'deny') throw unseen('node');
+    return { pod, node: unnamed, namespace, observedAt };
   }
 
-  /** The review has settled the uids of the token; what it does not know is read. */
+  /** The review may be an older answer of the API server's: everything is read. */
   async function byReads(token: ServiceAccountToken): Promise<Found> {
     // A read that was under way is shared.
     const observedAt = now() - readTime / 1_000;
-    const pod = token.pod && (await readNow(podOf(state, token, token.pod)));
     const named = nodeOf(state, token);
-    const name = pod === undefined ? token.node?.name : pod.node;
-    const [node, namespace] = await Promise.all([
-      named !== undefined ? readNow(named) : name === undefined ? undefined : read(nodeNamed(name)),
+    const [pod, node, namespace] = await Promise.all([
+      token.pod && readNow(podOf(state, token, token.pod)),
+      named && readNow(named),
       read(namespaceOf(token)),
+      readNow(serviceAccountOf(state, token)),
     ]);
-    return { pod, node: node ?? undefined, namespace: namespace ?? undefined, observedAt };
+    const name = pod?.node ?? token.node?.name;
+    const found = node ?? (name === undefined ? undefined : await read(nodeNamed(name)));
+    return { pod, node: found ?? undefined, namespace: namespace ?? undefined, observedAt };
   }
 
   return Object.freeze<Observer>({
@@ -134,12 +142,15 @@ export function createObserver(options: ObserverOptions): Observer {
       const nodeBootedAt = found.node && state.bootedAt(found.node);
       const observation = Object.freeze<Observation>({ ...found, nodeBootedAt });
       checkAgreement(token, observation);
-      const reason = fault(observation, rules, completeAt === null || options.unseen === 'read');
+      const reason = fault(observation, rules);
       if (reason !== null) throw ended(reason);
       return observation;
     },
   });
 }
+
+const unseen = (what: string) =>
+  new Unavailable('facts_unseen', `The watch has not seen the ${what} yet, and live.unseen is deny.`);
 
 const tooOld = () =>
   new Unavailable(

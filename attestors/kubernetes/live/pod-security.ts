@@ -14,6 +14,10 @@ export interface PodSecurity {
 
 const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
+const statusLists = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'] as const;
+
+export const statusesOf = (status: Json): readonly Json[] => statusLists.flatMap((name) => list(status[name]));
+
 export const containersOf = (spec: Json): readonly Json[] => containerLists.flatMap((name) => list(spec[name]));
 
 export function securityOf(spec: Json): PodSecurity {

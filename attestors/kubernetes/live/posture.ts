@@ -42,7 +42,7 @@ const ofPod = ({ startedAt, restarts, security, images }: Pod): Values => ({
   hostNamespaces: security.hostNamespaces,
   runsAsRoot: security.runsAsRoot,
   readOnlyRoot: security.readOnlyRoot,
-  images,
+  images: images ?? undefined,
 });
 
 const ofNode = ({ info, conditions }: Node): Values => ({

@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { Unavailable } from '../../../src/errors.js';
-import type { ApiServer, Resource } from '../api.js';
+import { type ApiServer, pageSize, type Resource } from '../api.js';
+import { tooLongReason } from '../connection.js';
 
 export interface WatchOptions {
   readonly server: ApiServer;
@@ -35,6 +36,8 @@ export interface Follower {
 export interface ResourceWatch {
   /** Seconds since the epoch at which the picture was complete; null: never yet. */
   completeAt(): number | null;
+  /** Seconds since then, by the clock or by what has really passed, whichever is more. */
+  age(): number;
   /** Resolves when the first list is there, or has failed once. */
   readonly attempted: Promise<void>;
   close(): void;
@@ -54,6 +57,9 @@ const longestDelay = 5_000;
 /** Failures in a row after which the version is given up and everything is listed. */
 const patience = 3;
 
+/** Seconds by which a picture may seem to be of the future. */
+const clockStep = 1;
+
 /** Watching from an empty version would begin anywhere. */
 const resourceVersion = z.string().min(1);
 const pageSchema = z.object({
@@ -62,6 +68,7 @@ const pageSchema = z.object({
 });
 /** What cannot be told apart from others cannot be taken out of the picture either. */
 const identified = z.object({ resourceVersion, uid: z.string().min(1), name: z.string().min(1) });
+type Page = z.output<typeof pageSchema>;
 const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.enum(['ADDED', 'MODIFIED', 'DELETED']), object: z.looseObject({ metadata: identified.loose() }) }),
   z.object({ type: z.literal('BOOKMARK'), object: z.object({ metadata: z.object({ resourceVersion }) }) }),
@@ -73,14 +80,28 @@ interface State {
   version: string | null;
   listedAt: number;
   completeAt: number | null;
+  /** `performance.now()` of the same moment: no clock that is set changes it. */
+  tick: number;
   failures: number;
 }
 
 export function watchResource(options: WatchOptions): ResourceWatch {
   const closed = new AbortController();
-  const state: State = { version: null, listedAt: 0, completeAt: null, failures: 0 };
+  const state: State = { version: null, listedAt: 0, completeAt: null, tick: 0, failures: 0 };
   const attempted = new Promise<void>((resolve) => void forever(options, state, closed.signal, resolve));
-  return Object.freeze({ completeAt: () => state.completeAt, attempted, close: () => closed.abort() });
+  return Object.freeze<ResourceWatch>({
+    completeAt: () => state.completeAt,
+    age: () => ageOf(state, options.now()),
+    attempted,
+    close: () => closed.abort(),
+  });
+}
+
+function ageOf({ completeAt, tick }: State, now: number): number {
+  if (completeAt === null) return Number.POSITIVE_INFINITY;
+  const byClock = now - completeAt;
+  // A clock that was set back must not make an old picture young.
+  return byClock < -clockStep ? Number.POSITIVE_INFINITY : Math.max(0, byClock, (performance.now() - tick) / 1_000);
 }
 
 async function forever(options: WatchOptions, state: State, closed: AbortSignal, attempted: () => void): Promise<void> {
@@ -110,6 +131,7 @@ const sentence = (error: unknown) => (error instanceof Unavailable ? error.detai
 /** Not said of a list: when nothing but the watch is broken, lists alone must neither end the delays nor say that it works. */
 function works({ resource, warn, now }: WatchOptions, state: State): void {
   state.completeAt = now();
+  state.tick = performance.now();
   if (state.failures >= patience) warn(`watching ${resource} works again`);
   state.failures = 0;
 }
@@ -122,27 +144,37 @@ async function pause(failures: number, closed: AbortSignal): Promise<void> {
 }
 
 async function list(options: WatchOptions, state: State, closed: AbortSignal): Promise<void> {
-  const { server, resource, follower, now } = options;
+  const { follower, now } = options;
   const began = now();
+  const beganTick = performance.now();
   let next = '';
   follower.listing();
   for (;;) {
-    const from = { continue: next };
-    const answer = await within(pageTime, closed, (signal) => server.list(resource, from, signal));
-    if (answer === null) throw unreadable('the API server gave up the list half-way');
-    const page = pageSchema.safeParse(answer);
-    if (!page.success) throw unreadable(`the API server's answer is not a list of ${resource}`);
+    const { metadata, items } = await readPage(options, next, closed);
     if (closed.aborted) return;
-    const { metadata, items } = page.data;
     next = metadata.continue ?? '';
     if (next === '') {
       follower.listed(items);
-      state.version = metadata.resourceVersion;
-      state.listedAt = began;
-      state.completeAt = began;
+      Object.assign(state, { version: metadata.resourceVersion, listedAt: began, completeAt: began, tick: beganTick });
       return;
     }
     follower.page(items);
+  }
+}
+
+/** One page, with fewer objects where they are too large: anybody who may make pods may make large ones. */
+async function readPage({ server, resource }: WatchOptions, next: string, closed: AbortSignal): Promise<Page> {
+  for (let limit = pageSize; ; limit = Math.ceil(limit / 10)) {
+    try {
+      const from = { continue: next, limit };
+      const answer = await within(pageTime, closed, (signal) => server.list(resource, from, signal));
+      if (answer === null) throw unreadable('the API server gave up the list half-way');
+      const page = pageSchema.safeParse(answer);
+      if (!page.success) throw unreadable(`the API server's answer is not a list of ${resource}`);
+      return page.data;
+    } catch (error) {
+      if (limit === 1 || !(error instanceof Unavailable) || error.reason !== tooLongReason) throw error;
+    }
   }
 }
 
@@ -208,5 +240,7 @@ async function within<T>(seconds: number, closed: AbortSignal, run: (signal: Abo
   } finally {
     clearTimeout(timer);
     closed.removeEventListener('abort', abort);
+    // Whatever is still open of it.
+    abort();
   }
 }

@@ -21,7 +21,7 @@ const paths = {
   keys: 'GET /openid/v1/jwks',
   access: 'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
   review: 'POST /apis/authentication.k8s.io/v1/tokenreviews',
-  list: 'GET /api/v1/pods?limit=100',
+  list: 'GET /api/v1/pods?limit=1',
   watch: 'GET /api/v1/pods?watch=1&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=7',
 } as const;
 

@@ -13,7 +13,7 @@ export interface ClusterObject extends Json {
 
 export type Verb = 'list' | 'watch' | 'read';
 /** @param serve answers as if nothing were wrong */
-export type Fault = (response: ServerResponse, serve: () => void) => void;
+export type Fault = (response: ServerResponse, serve: () => void, query: URLSearchParams) => void;
 
 export interface FakeCluster {
   readonly api: FakeApi;
@@ -39,6 +39,9 @@ export interface FakeCluster {
   version(): string;
   close(): Promise<void>;
 }
+
+/** As an API server says it. */
+const absent = (name = '') => ({ kind: 'Status', code: 404, reason: 'NotFound', details: { name } });
 
 const head = { 'content-type': 'application/json' };
 
@@ -167,7 +170,7 @@ export async function startFakeCluster(issuer: ClusterIssuer): Promise<FakeClust
     const found = [...objects[resource].values()].find(
       ({ metadata }) => metadata.name === name && metadata.namespace === namespace,
     );
-    send(response, found === undefined ? 404 : 200, found ?? { kind: 'Status', code: 404 });
+    send(response, found === undefined ? 404 : 200, found ?? absent(name));
   }
 
   const serve = { list, watch, read };
@@ -179,7 +182,7 @@ export async function startFakeCluster(issuer: ClusterIssuer): Promise<FakeClust
     const honest = () => serve[asked.verb](response, asked);
     const fault = faults.get(`${asked.verb} ${asked.resource}`);
     if (fault === undefined) honest();
-    else fault(response, honest);
+    else fault(response, honest, asked.query);
     return true;
   });
 

@@ -186,11 +186,7 @@ describe('kubernetes attestor with review', () => {
         /webhook is down/,
         (response) => send(response, 201, { status: { authenticated: true, error: 'webhook is down' } }),
       ],
-      'the answer is huge': [
-        'api_unreadable',
-        /1 MiB/,
-        (response) => response.writeHead(201).end('x'.repeat(1_048_577)),
-      ],
+      'the answer is huge': ['api_too_long', /1 MiB/, (response) => response.writeHead(201).end('x'.repeat(1_048_577))],
       'the connection breaks': ['api_unreachable', /could not be asked/, (response) => response.destroy()],
       'the answer breaks off': [
         'api_unreachable',

@@ -156,6 +156,9 @@ describe('kubernetes attestor', () => {
       await tolerant.close();
     });
 
+    it('a token that is bound to a Secret, whose deletion only a review sees', () =>
+      refused(fixture.attest(fixture.changed(inKubernetes({ secret: { name: 's', uid: 'u' } }))), 'secret_bound'));
+
     it('a token without the kubernetes.io claim, such as a legacy secret one', () =>
       refused(
         fixture.attest(fixture.changed(({ 'kubernetes.io': _, ...claims }) => claims)),

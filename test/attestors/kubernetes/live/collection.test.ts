@@ -8,6 +8,7 @@ function create() {
   const pods = createCollection(readPod, {
     changed: (now, before) => happened.push(`${before === undefined ? 'new' : 'changed'} ${now.uid}`),
     removed: ({ uid }) => happened.push(`removed ${uid}`),
+    missed: (uid) => happened.push(`missed ${uid}`),
   });
   return { pods, happened };
 }
@@ -21,7 +22,7 @@ describe('kubernetes collection', () => {
     pods.present(pod('a', 'a', { tier: 'gold' }));
     pods.deleted(pod('b'));
     assert.deepEqual(happened, ['new a', 'new b', 'changed a', 'removed b']);
-    assert.equal(pods.byUid('a')?.labels.tier, 'gold');
+    assert.equal(pods.byUid('a')?.labels?.tier, 'gold');
     assert.equal(pods.byKey('agents/a')?.uid, 'a');
     assert.deepEqual(
       [pods.size(), pods.byUid('b'), pods.byKey('agents/b'), pods.isGone('b')],
@@ -71,7 +72,7 @@ describe('kubernetes collection', () => {
     pods.gone('a');
     pods.gone('never-seen');
     pods.listed([pod('a'), pod('never-seen')]);
-    assert.deepEqual(happened, ['new a', 'removed a']);
+    assert.deepEqual(happened, ['new a', 'removed a', 'missed never-seen']);
     assert.equal(pods.size(), 0);
     assert.ok(pods.isGone('a') && pods.isGone('never-seen'));
   });
@@ -101,5 +102,46 @@ describe('kubernetes collection', () => {
       pods.deleted(each);
     }
     assert.equal(pods.size(), 1);
+  });
+
+  it('lets a list that began after a burial bring back what was not gone, and none that began before', () => {
+    const { pods } = create();
+    pods.listed([pod('a')]);
+    pods.listing();
+    pods.gone('a');
+    pods.listed([pod('a')]);
+    assert.deepEqual([pods.isGone('a'), pods.byUid('a')], [true, undefined]);
+    pods.present(pod('a'));
+    assert.equal(pods.byUid('a'), undefined);
+    pods.listing();
+    pods.listed([pod('a')]);
+    assert.deepEqual([pods.isGone('a'), pods.byUid('a')?.uid], [false, 'a']);
+  });
+
+  it('tells of what was read directly and is in no list that began after it', () => {
+    const { pods, happened } = create();
+    pods.listing();
+    pods.expect('read-while-listing');
+    pods.listed([]);
+    assert.deepEqual(happened.splice(0), []);
+    pods.expect('seen');
+    pods.present(pod('seen'));
+    pods.listing();
+    pods.listed([pod('seen')]);
+    assert.deepEqual(
+      happened.filter((each) => each.startsWith('missed')),
+      ['missed read-while-listing'],
+    );
+    assert.ok(pods.isGone('read-while-listing'));
+  });
+
+  it('remembers names that were left, until something has them again', () => {
+    const { pods } = create();
+    pods.listed([pod('a', 'a-1')]);
+    assert.equal(pods.isVacant('agents/a'), false);
+    pods.deleted(pod('a', 'a-1'));
+    assert.equal(pods.isVacant('agents/a'), true);
+    pods.present(pod('a', 'a-2'));
+    assert.equal(pods.isVacant('agents/a'), false);
   });
 });

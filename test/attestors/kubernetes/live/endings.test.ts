@@ -162,6 +162,61 @@ describe('kubernetes endings', () => {
     });
   }
 
+  it('ends a pod that is seen first when its service account, or its node, has been deleted already', () => {
+    const first = create();
+    first.serviceAccounts.listed([serviceAccountObject('calendar-agent')]);
+    first.serviceAccounts.deleted(serviceAccountObject('calendar-agent'));
+    first.pods.present(pod);
+    assert.ok(first.news().includes('pod:pod-a service_account_deleted'));
+    const second = create();
+    second.nodes.listed([plain]);
+    second.nodes.deleted(plain);
+    second.pods.present(pod);
+    assert.deepEqual(second.news(), ['pod:pod-a node_deleted']);
+  });
+
+  it('ends tokens that are bound to a node alone with it, with its trust, and with their service account', () => {
+    const bound = 'serviceaccount:serviceaccount-calendar-agent/node:node-node-1';
+    const { uid } = plain.metadata;
+    const holding = [
+      `serviceaccount:serviceaccount-calendar-agent/node:${uid}`,
+      bound.replace(/node-node-1$/, 'other'),
+    ];
+    const onNode = create(anyNode, holding);
+    onNode.nodes.listed([plain]);
+    onNode.nodes.deleted(plain);
+    assert.deepEqual(onNode.news(), [`${holding[0]} node_deleted`]);
+    const trusted = create(trusting({ labels: { pool: 'gold' } }), holding);
+    trusted.nodes.listed([gold]);
+    trusted.nodes.present(plain);
+    assert.deepEqual(trusted.news(), [`${holding[0]} node_untrusted`]);
+    const account = create(anyNode, holding);
+    account.serviceAccounts.listed([serviceAccountObject('calendar-agent')]);
+    account.serviceAccounts.deleted(serviceAccountObject('calendar-agent'));
+    assert.deepEqual(account.news().filter((each) => each.includes('/node:')).length, 2);
+    const restarted = create(anyNode, holding);
+    restarted.nodes.listing();
+    restarted.nodes.listed([plain]);
+    assert.deepEqual(restarted.news(), [`${holding[1]} node_deleted`]);
+  });
+
+  it('looks at no other pods than those of a service account that is deleted', () => {
+    const { pods, serviceAccounts, news } = create();
+    const names = Array.from({ length: 1_000 }, (_, index) => `agent-${index}`);
+    serviceAccounts.listed(names.map((name) => serviceAccountObject(name)));
+    pods.listed(
+      names.flatMap((serviceAccountName) =>
+        Array.from({ length: 10 }, (_, index) =>
+          podObject(`${serviceAccountName}-${index}`, { spec: { serviceAccountName } }),
+        ),
+      ),
+    );
+    const began = performance.now();
+    serviceAccounts.listed([]);
+    assert.equal(news().length, 11_000);
+    assert.ok(performance.now() - began < 2_000, `${performance.now() - began} ms`);
+  });
+
   describe('after a restart', () => {
     it('ends who holds a token and is not in the list', () => {
       const holding = ['pod:pod-a', 'pod:gone', 'serviceaccount:serviceaccount-calendar-agent', 'serviceaccount:gone'];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { ServiceAccountToken } from '../../../../attestors/kubernetes/claims.js';
 import { createBoots } from '../../../../attestors/kubernetes/live/boots.js';
 import { environmentOf } from '../../../../attestors/kubernetes/live/environment.js';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../../../../attestors/kubernetes/live/objects.js';
 import type { Observation } from '../../../../attestors/kubernetes/live/observation.js';
 import { liveFacts } from '../../../../attestors/kubernetes/live/posture.js';
-import { liveSelectors } from '../../../../attestors/kubernetes/live/selectors.js';
+import { liveSelectors, unknownLiveSelectors } from '../../../../attestors/kubernetes/live/selectors.js';
 import { namespaceObject, nodeObject, podObject, serviceAccountObject } from './things.js';
 
 const pod = (...parts: Parameters<typeof podObject>): Pod => readPod(podObject(...parts)) ?? assert.fail('no pod');
@@ -106,19 +107,46 @@ describe('kubernetes objects', () => {
   it('take label keys for what they are, those of prototypes too', () => {
     const labels = json('{"__proto__":"p","constructor":"c","toString":"t","number":1,"tier":"gold"}');
     const read = pod('a', { metadata: { labels } });
-    assert.deepEqual(Object.entries(read.labels), [
+    assert.deepEqual(Object.entries(read.labels ?? {}), [
       ['__proto__', 'p'],
       ['constructor', 'c'],
       ['toString', 't'],
       ['tier', 'gold'],
     ]);
-    assert.equal(pod('a').labels.constructor, undefined);
+    assert.equal(pod('a').labels?.constructor, undefined);
     assert.ok(liveSelectors(observation({ pod: read })).includes('k8s:pod-label:__proto__:p'));
   });
 
-  it('take as many labels as there are', () => {
-    const labels = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`key-${index}`, `${index}`]));
-    assert.equal(liveSelectors(observation({ pod: pod('a', { metadata: { labels } }) })).length, 50_000);
+  it('have labels, owners, taints and images that are too many as unknown, whatever a rule asks of them', () => {
+    const many = Array.from({ length: 257 }, (_, index) => `${index}`);
+    const labels = Object.fromEntries(many.map((each) => [`key-${each}`, each]));
+    const crowded = pod('a', {
+      metadata: { labels, ownerReferences: many.map((name) => ({ kind: 'Job', name })) },
+      spec: { containers: many.map((each) => ({ name: each, image: `image-${each}` })) },
+    });
+    const on = node('n', { metadata: { labels }, spec: { taints: many.map((key) => ({ key, effect: 'NoExecute' })) } });
+    assert.deepEqual(
+      [crowded.labels, crowded.owners, crowded.images, on.labels, on.taints],
+      [null, null, null, null, null],
+    );
+    const seen = observation({ pod: crowded, node: on });
+    assert.deepEqual(liveSelectors(seen), []);
+    const token = { pod: { name: 'a', uid: 'a' } } as ServiceAccountToken;
+    assert.deepEqual(Object.keys(unknownLiveSelectors(token, seen)).sort(), [
+      'k8s:node-label',
+      'k8s:node-taint',
+      'k8s:ns-label',
+      'k8s:owner',
+      'k8s:pod-label',
+    ]);
+    assert.equal(liveFacts(seen)['posture.images'], undefined);
+  });
+
+  it('keep a hundred labels, and none of so many characters that every exchange would pay for them', () => {
+    const some = (count: number, length: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`key-${index}`, 'x'.repeat(length)]));
+    assert.equal(Object.keys(pod('a', { metadata: { labels: some(100, 63) } }).labels ?? {}).length, 100);
+    assert.equal(pod('a', { metadata: { labels: some(256, 63) } }).labels, null);
   });
 });
 

@@ -67,7 +67,7 @@ function createWorld(cluster: FakeCluster) {
 }
 
 const contents = (pods: Collection<Pod>) =>
-  [...pods.values()].map(({ uid, key, labels }) => `${uid} ${key} ${labels.label}`).sort();
+  [...pods.values()].map(({ uid, key, labels }) => `${uid} ${key} ${labels?.label}`).sort();
 
 async function holds(sequence: readonly Step[]): Promise<void> {
   const cluster = await startFakeCluster(await sharedCluster());

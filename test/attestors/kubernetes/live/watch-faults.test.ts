@@ -115,9 +115,9 @@ describe('kubernetes watch that is broken', () => {
   it('waits longer from failure to failure', async () => {
     const { cluster } = watching;
     const times: number[] = [];
-    cluster.fault('watch', 'pods', (response, serve) => {
+    cluster.fault('watch', 'pods', (response, serve, query) => {
       times.push(performance.now());
-      status(500)(response, serve);
+      status(500)(response, serve, query);
     });
     cluster.cutWatches('pods');
     await until(() => times.length === 4, 'attempts');
@@ -128,7 +128,7 @@ describe('kubernetes watch that is broken', () => {
     });
   });
 
-  it('is noticed by a line over 4 MiB, which is read no further', async () => {
+  it('is noticed by a line over 32 MiB, which is read no further', async () => {
     const { cluster, warnings } = watching;
     let sent = 0;
     cluster.fault('watch', 'pods', (response) => {
@@ -140,8 +140,8 @@ describe('kubernetes watch that is broken', () => {
     });
     cluster.cutWatches('pods');
     await until(() => warnings.length > 0, 'a warning');
-    assert.match(warnings[0] ?? '', /more than 4 MiB/);
-    assert.ok(sent < 3 * 200, `${sent} × 64 KiB`);
+    assert.match(warnings[0] ?? '', /more than 32 MiB/);
+    assert.ok(sent < 3 * 700, `${sent} × 64 KiB`);
   });
 
   it('tells once that lists work when watches do not, however often it lists', async () => {

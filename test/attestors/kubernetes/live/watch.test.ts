@@ -93,9 +93,9 @@ describe('kubernetes watch', () => {
     },
     'within a watch': ({ cluster }) => cluster.write('pods', expired),
     'at once within a watch': ({ cluster }) => {
-      cluster.fault('watch', 'pods', (response, serve) => {
+      cluster.fault('watch', 'pods', (response, serve, query) => {
         cluster.fault('watch', 'pods', undefined);
-        saysAndEnds(expired)(response, serve);
+        saysAndEnds(expired)(response, serve, query);
       });
       cluster.endWatches('pods');
     },
@@ -114,6 +114,22 @@ describe('kubernetes watch', () => {
       assert.deepEqual(warnings, []);
     });
   }
+
+  it('asks for fewer objects where a page of them is too large', async () => {
+    const tooLarge = 'x'.repeat(64 * 1_048_576 + 1);
+    const limits: number[] = [];
+    const { cluster, picture, warnings } = await start(30, (made) => {
+      for (const name of ['a', 'b', 'c']) made.put('pods', podObject(name));
+      made.fault('list', 'pods', (response, serve, query) => {
+        limits.push(Number(query.get('limit')));
+        if (Number(query.get('limit')) > 2) response.writeHead(200).end(tooLarge);
+        else serve();
+      });
+    });
+    await until(() => picture.size === 3, 'the whole list');
+    assert.deepEqual(limits, [100, 10, 1, 100, 10, 1, 100, 10, 1]);
+    assert.deepEqual([cluster.asked('list'), warnings], [9, []]);
+  });
 
   it('begins a list again when its continue token expires half-way, and tells nothing of the half', async () => {
     let pages = 0;
