@@ -5,6 +5,7 @@ import { Agent, type RequestOptions, request } from 'node:https';
 import {
   CoreV1Api,
   KubeConfig,
+  NodeV1Api,
   RbacAuthorizationV1Api,
   type V1ObjectMeta,
   type V1PodSpec,
@@ -21,6 +22,8 @@ export interface TestCluster {
   /** A token from the TokenRequest API. @param audience left out: the API server's own */
   token(options: { serviceAccount: string; pod?: string; audience?: string; seconds?: number }): Promise<string>;
   createServiceAccount(name: string): Promise<void>;
+  /** @returns its name, which pods may then ask for */
+  createRuntimeClass(): Promise<string>;
   /** Binds a cluster role of exactly these rules. */
   allow(serviceAccount: string, rules: readonly V1PolicyRule[]): Promise<void>;
   /** @param more of its specification; @returns the pod's uid */
@@ -53,6 +56,7 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
   config.loadFromFile(kubeconfig);
   const core = config.makeApiClient(CoreV1Api);
   const rbac = config.makeApiClient(RbacAuthorizationV1Api);
+  const nodes = config.makeApiClient(NodeV1Api);
   const suffix = randomBytes(4).toString('hex');
   const namespace = `counterseal-test-${suffix}`;
   const undo: (() => Promise<unknown>)[] = [];
@@ -118,6 +122,11 @@ export async function useCluster(kubeconfig: string): Promise<TestCluster> {
         () => rbac.deleteClusterRoleBinding({ name: role }),
         () => rbac.deleteClusterRole({ name: role }),
       );
+    },
+    async createRuntimeClass() {
+      await nodes.createRuntimeClass({ body: { metadata: { name: namespace, labels }, handler: 'runc' } });
+      undo.push(() => nodes.deleteRuntimeClass({ name: namespace }));
+      return namespace;
     },
     async createPod(name, serviceAccountName, more = {}) {
       const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }];

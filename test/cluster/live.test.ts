@@ -109,13 +109,16 @@ describe(kubeconfig === undefined ? `watched cluster (${skipped})` : 'watched cl
       },
       merge,
     );
+    const runtimeClassName = await cluster.createRuntimeClass();
     const token = await pod('agent-2', {
+      spec: { runtimeClassName },
       metadata: { labels: { 'example.com/tier': 'gold' }, ownerReferences: [owner] },
     });
     const record = await served(token, service, ({ selectors }) => selectors?.includes('k8s:node-label:pool:agents'));
     for (const selector of [
       'k8s:pod-label:example.com/tier:gold',
       'k8s:owner:ReplicaSet/agents',
+      `k8s:runtime-class:${runtimeClassName}`,
       'k8s:node-label:pool:agents',
       'k8s:node-taint:team:a:NoSchedule',
       'k8s:ns-label:stage:live',
@@ -202,5 +205,39 @@ describe(kubeconfig === undefined ? `watched cluster (${skipped})` : 'watched cl
     assert.ok(watched.every(({ age_s, objects }) => age_s >= 0 && age_s < 30 && objects > 0));
     const metrics = await (await fetch(`${service.healthUrl}/metrics`)).text();
     assert.match(metrics, /^counterseal_watched_known\{attestor="prod-eu",kind="pods"\} 1$/m);
+  });
+
+  it('is not taken in by a pod with more labels than anybody needs: they are unknown, and a denial that names them applies', async () => {
+    const labels = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`label-${index}`, 'x']));
+    const { status, record } = await ask(await pod('agent-crowded', { metadata: { labels } }));
+    assert.equal(status, 400);
+    assert.equal(record.rules?.find(({ rule }) => rule === 'quarantine')?.verdict, 'unknown');
+    assert.ok(JSON.stringify(record).length < 10_000);
+  });
+
+  it('goes on when somebody makes pods as large as the cluster allows, and changes them', async function () {
+    this.timeout(60_000);
+    const value = '<'.repeat(1_200_000);
+    const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10', env: [{ name: 'LARGE', value }] }];
+    const names = Array.from({ length: 12 }, (_, index) => `large-${index}`);
+    for (const name of names) await cluster.createPod(name, 'calendar-agent', { spec: { containers } });
+    // Listed anew, and followed.
+    const fresh = await start('{}');
+    const token = await pod('agent-8');
+    for (const from of [service, fresh]) await served(token, from);
+    const change = { metadata: { annotations: { 'example.com/change': '1' } } };
+    await cluster.core.patchNamespacedPod({ name: 'large-0', namespace: cluster.namespace, body: change }, merge);
+    await cluster.deletePod('agent-8');
+    for (const from of [service, fresh]) {
+      const { reason, milliseconds } = await refused(token, from);
+      assert.equal(reason, 'pod_deleted');
+      assert.ok(milliseconds < 2_000, `${milliseconds} ms`);
+      assert.deepEqual(
+        from.warnings.filter((line) => line.includes('does not work')),
+        [],
+      );
+    }
+    await fresh.close();
+    for (const name of names) await cluster.deletePod(name);
   });
 });
