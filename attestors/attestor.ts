@@ -79,6 +79,8 @@ export interface Attestation {
 export type KeySource =
   | { readonly file: string }
   | { readonly uri: string }
+  /** The `jwks_uri` of the issuer's discovery document (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), read anew at each load. */
+  | { readonly issuer: string }
   | { readonly name: string; readonly load: (signal: AbortSignal) => Promise<unknown> };
 
 /** Keys of one issuer, cached by the host: one flight, negative cache, limit on staleness. */
@@ -107,7 +109,13 @@ export interface JwtExpectations {
   readonly otherAudiences: 'refuse' | 'allow';
   /** Seconds; a token whose `exp` − `iat` is greater is rejected. */
   readonly maxLifetime: number;
+  /** RFC 8725 §3.1, beside what the keys themselves allow. Default: every one of `verificationAlgorithms`. */
+  readonly algorithms?: readonly VerificationAlgorithm[];
 }
+
+/** The signatures that `verifyJwt` knows (RFC 7518 §3.1, RFC 8037 §3.1). */
+export const verificationAlgorithms = Object.freeze(['RS256', 'ES256', 'ES384', 'EdDSA'] as const);
+export type VerificationAlgorithm = (typeof verificationAlgorithms)[number];
 
 /** Claims that every accepted JWT has, with the forms already checked. */
 export interface VerifiedJwt {
@@ -185,6 +193,8 @@ export interface AttestorType<Options = unknown> {
   readonly type: string;
   /** Kinds that its selectors may have, such as `k8s:ns`: a rule that names another is refused at load. */
   readonly selectorKinds: readonly string[];
+  /** The kinds that a block adds to these by its options. Left out by types whose kinds are always the same. */
+  mappedKinds?(options: Options): readonly string[];
   /** Names that its facts may have, such as `posture.kubelet`: a condition that reads another is refused at load. */
   readonly facts: readonly string[];
   /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */

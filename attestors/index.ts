@@ -1,9 +1,13 @@
 /** Every kind of attestor there is. A new one is one import and one line here. */
 import type { AttestorType } from './attestor.js';
 import { kubernetes } from './kubernetes/index.js';
+import { oidc } from './oidc/index.js';
 
 /** By the `type` of the configuration. */
-export const attestorTypes: ReadonlyMap<string, AttestorType> = mapByType([kubernetes as AttestorType]);
+export const attestorTypes: ReadonlyMap<string, AttestorType> = mapByType([
+  kubernetes as AttestorType,
+  oidc as AttestorType,
+]);
 
 /** @throws Error for two attestors of one type: a mistake in this file */
 function mapByType(types: readonly AttestorType[]): ReadonlyMap<string, AttestorType> {

@@ -24,6 +24,34 @@ export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
+const maxStale = duration()
+  .prefault('1h')
+  .describe('How long keys are used after the last time that they could be loaded.');
+
+/** The URL of a JWK Set, as the way out calls it: over http on loopback only. */
+const jwksUri = z
+  .url({ protocol: /^https?$/, error: 'the URL of a JWK Set' })
+  .refine((uri) => !/^http:/i.test(uri) || !URL.canParse(uri) || isLoopback(new URL(uri).hostname), {
+    error: 'the URL of a JWK Set with https (http only on loopback)',
+  });
+
+/** @param origin what `from` says where the keys are neither at a URL nor in a file that the block names */
+export const keysOptions = <Origin extends string>(origin: Origin) =>
+  z.union(
+    [
+      z.strictObject({ from: z.literal(origin), maxStale }),
+      z.strictObject({ jwksUri, maxStale }),
+      z.strictObject({ jwksFile: text('the path of a JWK Set'), maxStale }),
+    ],
+    { error: `one of { from: ${origin} }, { jwksUri: URL } and { jwksFile: FILE }, with maxStale if wanted` },
+  );
+
+/** Whether a token may have audiences beside ours. */
+export const otherAudiences = z
+  .enum(['refuse', 'allow'])
+  .default('refuse')
+  .describe('Whether a token may have audiences beside ours.');
+
 /** A name that is a key of the configuration, and a segment of subjects and records. */
 export const name = (what: string) =>
   z.string({ error: what }).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: what });

@@ -36,7 +36,8 @@ export interface Outbound {
   /**
    * GET without credentials, over https, or over http where the address is a loopback one.
    * @throws Unavailable `outbound_scheme`, `outbound_address`, `outbound_status` (anything but 200, a redirect included),
-   *   `outbound_too_large`, `outbound_late`, `outbound_failed`, `outbound_not_json`; nothing that the other side sent is in it
+   *   `outbound_too_large`, `outbound_late`, `outbound_failed`, `outbound_not_json`; nothing that the other side sent is in it,
+   *   but for the IP address that may not be called
    */
   getJson(url: string, options: GetOptions): Promise<unknown>;
   /** Ends what is under way. */
@@ -47,6 +48,17 @@ interface GetOptions {
   readonly signal: AbortSignal;
   /** Default 1 MiB. */
   readonly maxBytes?: number;
+  /**
+   * The URL of the document that the URL to call stands in. Nobody wrote that one into the configuration: `literalHosts` permits
+   * it only on the host that the document came from, and errors name the document instead.
+   */
+  readonly foundIn?: string;
+}
+
+/** What is called, and what errors call it. */
+interface Target {
+  readonly url: URL;
+  readonly name: string;
 }
 
 /** @throws Error when `allow` or `ca` is malformed */
@@ -54,12 +66,15 @@ export function createOutbound(options: OutboundOptions): Outbound {
   const connectOptions = createConnectOptions(options);
   let client: Promise<Client> | undefined;
   return Object.freeze<Outbound>({
-    async getJson(text, { signal, maxBytes = defaultMaxBytes }) {
-      const url = readUrl(text);
-      const late = () => unavailable('outbound_late', url, `there was no answer within ${deadline} ms`);
+    async getJson(text, { signal, maxBytes = defaultMaxBytes, foundIn }) {
+      const target = readTarget(text, foundIn);
+      const late = () => unavailable('outbound_late', target, `there was no answer within ${deadline} ms`);
+      if (foundIn !== undefined) checkFound(target, foundIn, connectOptions.permits);
       client ??= createClient(connectOptions);
       const { get } = await client;
-      return withDeadline(deadline, signal, late, async (limited) => parse(await get(url, limited, maxBytes), url));
+      return withDeadline(deadline, signal, late, async (limited) =>
+        parse(await get(target, limited, maxBytes), target),
+      );
     },
     async close() {
       await (await client)?.close();
@@ -67,16 +82,24 @@ export function createOutbound(options: OutboundOptions): Outbound {
   });
 }
 
-function readUrl(text: string): URL {
+function readTarget(text: string, foundIn: string | undefined): Target {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw new Unavailable('outbound_scheme', 'The URL to call is not an https URL without a user.');
   }
-  return url;
+  return { url, name: foundIn === undefined ? `GET ${url.origin}${url.pathname}` : `GET of a URL in ${foundIn}` };
+}
+
+/** Before any connection: one to the same address may be open already, for somebody who may call it. */
+function checkFound(target: Target, foundIn: string, permits: ConnectOptions['permits']): void {
+  const { protocol, hostname } = target.url;
+  const host = unbracketed(hostname);
+  if (isIP(host) === 0 || hostname === new URL(foundIn).hostname || permits(protocol, host)) return;
+  throw translate(new AddressRefused(host), target);
 }
 
 interface Client {
-  readonly get: (url: URL, signal: AbortSignal, maxBytes: number) => Promise<Buffer>;
+  readonly get: (target: Target, signal: AbortSignal, maxBytes: number) => Promise<Buffer>;
   readonly close: () => Promise<void>;
 }
 
@@ -104,11 +127,11 @@ async function createClient(connectOptions: ConnectOptions): Promise<Client> {
   });
   return {
     close: () => agent.destroy(),
-    async get(url, signal, maxBytes) {
+    async get(target, signal, maxBytes) {
       try {
-        return await readBody(await request(agent, url, signal), maxBytes, url);
+        return await readBody(await request(agent, target.url, signal), maxBytes, target);
       } catch (error) {
-        throw translate(error, url);
+        throw translate(error, target);
       }
     },
   };
@@ -125,45 +148,44 @@ function request(agent: Dispatcher, url: URL, signal: AbortSignal): Promise<Disp
   });
 }
 
-async function readBody(response: Dispatcher.ResponseData, maxBytes: number, url: URL): Promise<Buffer> {
+async function readBody(response: Dispatcher.ResponseData, maxBytes: number, target: Target): Promise<Buffer> {
   const { statusCode, body } = response;
   // Without a listener, giving the body up would be an uncaught error.
   body.on('error', () => {});
   if (statusCode !== 200) {
     body.destroy();
-    throw unavailable('outbound_status', url, `the status is ${statusCode}, not 200; redirects are not followed`);
+    throw unavailable('outbound_status', target, `the status is ${statusCode}, not 200; redirects are not followed`);
   }
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > maxBytes) throw unavailable('outbound_too_large', url, `the answer is over ${maxBytes} bytes`);
+    if (length > maxBytes) throw unavailable('outbound_too_large', target, `the answer is over ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-function parse(bytes: Buffer, url: URL): unknown {
+function parse(bytes: Buffer, target: Target): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch {
-    throw unavailable('outbound_not_json', url, 'the answer is not JSON');
+    throw unavailable('outbound_not_json', target, 'the answer is not JSON');
   }
 }
 
 /** Messages of the network and of parsers may quote the other side: only codes are told. */
-function translate(error: unknown, url: URL): Unavailable {
+function translate(error: unknown, target: Target): Unavailable {
   if (error instanceof Unavailable) return error;
   if (error instanceof AddressRefused) {
     const advice = 'to allow it, add its network to outbound.allow; http is for loopback only';
-    return unavailable('outbound_address', url, `${error.address} may not be called; ${advice}`);
+    return unavailable('outbound_address', target, `${error.address} may not be called; ${advice}`);
   }
   const { code } = error as NodeJS.ErrnoException;
-  return unavailable('outbound_failed', url, `the request failed (${typeof code === 'string' ? code : 'no code'})`);
+  return unavailable('outbound_failed', target, `the request failed (${typeof code === 'string' ? code : 'no code'})`);
 }
 
-const unavailable = (reason: string, url: URL, what: string) =>
-  new Unavailable(reason, `GET ${url.origin}${url.pathname}: ${what}.`);
+const unavailable = (reason: string, { name }: Target, what: string) => new Unavailable(reason, `${name}: ${what}.`);
 
 class AddressRefused extends Error {
   constructor(readonly address: string) {

@@ -1,6 +1,7 @@
 /** What an attestor needs of its cluster, tried in the order in which one thing needs another. Writes nothing there. */
 import { z } from 'zod';
 import type { AttestorHost, Finding, KeySource } from '../attestor.js';
+import { Fault, skipped, tryKeys } from '../step.js';
 import { type ApiServer, createApiServer } from './api.js';
 import { type Connection, connect } from './connection.js';
 import {
@@ -12,7 +13,7 @@ import {
   permissions,
 } from './permissions.js';
 import { clock, clusterIssuer, isAllowed, ourUser } from './self.js';
-import { attempt, Fault, skipped } from './step.js';
+import { attempt } from './step.js';
 
 /** The options that the steps look at. */
 interface ExaminedOptions extends PermissionOptions {
@@ -119,14 +120,9 @@ const compareIssuer =
 
 const loadKeys =
   ({ host, keySource }: Examined, cluster: Cluster | undefined) =>
-  async (): Promise<string> => {
+  (): Promise<string> => {
     const source = keySource(cluster?.server);
-    const keySet = host.keySet(source, { maxStale: 60 });
-    await keySet.ready();
-    const { keys, name, lastError } = keySet.status();
-    keySet.close();
-    if (lastError !== null) throw new Fault(`no keys from ${name}: ${lastError}`, keysFix(source, host, cluster));
-    return `${keys} usable ${keys === 1 ? 'key' : 'keys'} from ${name}`;
+    return tryKeys(source, host, keysFix(source, host, cluster));
   };
 
 function keysFix(source: KeySource, host: AttestorHost, cluster: Cluster | undefined): string {

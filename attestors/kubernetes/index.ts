@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AttestorHost, AttestorPlan, AttestorType, KeySource } from '../attestor.js';
-import { duration, isLoopback, printable, text } from '../options.js';
+import { duration, keysOptions, otherAudiences, printable, text } from '../options.js';
 import { type ApiServer, connectApiServer } from './api.js';
 import { examine } from './doctor.js';
 import { environmentOf, environmentOptions } from './live/environment.js';
@@ -14,7 +14,6 @@ import { createKubernetesAttestor, tokenType } from './verify.js';
 /** Milliseconds that a start waits for keys and lists. */
 const startTime = 3_000;
 const legacyIssuer = 'kubernetes/serviceaccount';
-const defaultMaxStale = '1h';
 
 /** Audiences of others: whoever holds such a token may have been given it for them, so it proves nothing to us. */
 const audiencesOfOthers: readonly string[] = [
@@ -44,27 +43,9 @@ const issuer = z
   .regex(printable, { error: issuerForm })
   .describe('The `iss` of the tokens, byte for byte.');
 
-const maxStale = duration()
-  .prefault(defaultMaxStale)
-  .describe('How long keys are used after the last time that they could be loaded.');
-
-/** As the way out calls it: over http on loopback only. */
-const jwksUri = z
-  .url({ protocol: /^https?$/, error: 'the URL of a JWK Set' })
-  .refine((uri) => !/^http:/i.test(uri) || !URL.canParse(uri) || isLoopback(new URL(uri).hostname), {
-    error: 'the URL of a JWK Set with https (http only on loopback)',
-  });
-
-const keys = z
-  .union(
-    [
-      z.strictObject({ from: z.literal('api'), maxStale }),
-      z.strictObject({ jwksUri, maxStale }),
-      z.strictObject({ jwksFile: text('the path of a JWK Set'), maxStale }),
-    ],
-    { error: 'one of { from: api }, { jwksUri: URL } and { jwksFile: FILE }, with maxStale if wanted' },
-  )
-  .describe('Where the keys come from that verify the tokens. Default: { from: api } where api is given.');
+const keys = keysOptions('api').describe(
+  'Where the keys come from that verify the tokens. Default: { from: api } where api is given.',
+);
 
 const api = z
   .union([z.literal('in-cluster'), z.strictObject({ kubeconfig: text('the path of a kubeconfig file') })], {
@@ -84,10 +65,7 @@ const options = z
     review: z.boolean().default(false).describe('Ask the API server about every token: sees deleted pods.'),
     live: liveOptions.optional(),
     environment: environmentOptions.optional(),
-    otherAudiences: z
-      .enum(['refuse', 'allow'])
-      .default('refuse')
-      .describe('Whether a token may have audiences beside ours.'),
+    otherAudiences,
   })
   .superRefine((block, context) => {
     const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
@@ -128,7 +106,7 @@ async function create(attestorName: string, block: KubernetesOptions, host: Atte
   const { accepts, faults } = plan(block, host.issuer);
   for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
   const server = await connect(attestorName, block, host);
-  const limits = { maxStale: block.keys?.maxStale ?? maxStale.parse(undefined) };
+  const limits = { maxStale: (block.keys ?? keys.parse({ from: 'api' })).maxStale };
   const keySet = host.keySet(keySource(attestorName, block, server), limits);
   const live = block.live && server && startLive(block.live, server, host);
   await atMost(startTime, Promise.all([keySet.ready(), live?.attempted]));

@@ -1,36 +1,10 @@
-/** One step of an examination: what was tried becomes a finding, whatever happens. */
-import { Unavailable } from '../../src/errors.js';
+/** One step of an examination of a cluster. */
 import type { Finding } from '../attestor.js';
-
-/** Milliseconds that a step may take. */
-const deadline = 10_000;
-
-/** What a step found to be wrong, and what to do about it. */
-export class Fault extends Error {
-  constructor(
-    message: string,
-    readonly fix: string,
-  ) {
-    super(message);
-  }
-}
+import { attempt as attemptAny } from '../step.js';
 
 /** @param run gives the sentence of a step that went well @throws whatever is neither a `Fault` nor *Unavailable* */
-export async function attempt(step: string, run: (signal: AbortSignal) => Promise<string>): Promise<Finding> {
-  try {
-    return Object.freeze({ step, outcome: 'ok', message: await run(AbortSignal.timeout(deadline)) });
-  } catch (error) {
-    if (error instanceof Fault) return failed(step, error.message, error.fix);
-    if (error instanceof Unavailable) return failed(step, error.detail, fixes[error.reason] ?? fixes.api_failed);
-    throw error;
-  }
-}
-
-export const skipped = (step: string, why: string): Finding =>
-  Object.freeze({ step, outcome: 'skipped', message: why });
-
-const failed = (step: string, message: string, fix: string): Finding =>
-  Object.freeze({ step, outcome: 'failed', message: message.replace(/\.$/, ''), fix });
+export const attempt = (step: string, run: (signal: AbortSignal) => Promise<string>): Promise<Finding> =>
+  attemptAny(step, run, (reason) => fixes[reason] ?? fixes.api_failed);
 
 /** By the reason of an `Unavailable` of the connection. */
 const fixes = Object.freeze<Record<string, string> & { readonly api_failed: string }>({

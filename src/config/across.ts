@@ -70,7 +70,7 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
 }
 
 const sameRoute = (owner: string, { issuer, audience }: Route) =>
-  `attestors.${owner} accepts issuer ${issuer} with audience ${audience} as well: give each an audience of its own, and ask for that audience in the workloads’ projected tokens`;
+  `attestors.${owner} accepts issuer ${issuer} with audience ${audience} as well: give each an audience of its own, and ask for that audience in the workloads’ tokens`;
 
 function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
   if (resources === undefined || signing === undefined) return [];

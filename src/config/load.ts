@@ -1,8 +1,6 @@
 /** Reads the configuration file, and gives a service all of it or nothing. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { AttestorType } from '../../attestors/attestor.js';
-import { attestorTypes } from '../../attestors/index.js';
 import { type CompiledClient, compileClients } from '../policy/clients.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
@@ -12,9 +10,9 @@ import { checkFiles, unreadable } from './files.js';
 import { findingsOf } from './findings.js';
 import { literalHosts } from './hosts.js';
 import { takeNotBuilt } from './not-built.js';
-import { valueAt } from './path.js';
 import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
 import { configurationSchema, expectation, type Sections, sections } from './schema.js';
+import { supplyOf } from './supply.js';
 
 export { ConfigurationError, renderProblems } from './problem.js';
 
@@ -74,23 +72,6 @@ function validSections(values: unknown): Partial<Sections> {
   return Object.fromEntries(valid) as Partial<Sections>;
 }
 
-/** Rules need of an attestor only its type, so other faults of one hide none of theirs; undefined when one has no type. */
-function typesByName(values: unknown, findings: readonly Finding[]): Map<string, AttestorType> | undefined {
-  const blocks = valueAt(values, ['attestors']);
-  if (typeof blocks !== 'object' || blocks === null || Array.isArray(blocks)) return undefined;
-  const types = new Map<string, AttestorType>();
-  // What is not built was taken out of the values: its name is there in the findings only.
-  const unbuilt = findings.flatMap(({ path: [section, name] }) =>
-    section === 'attestors' && name ? [String(name)] : [],
-  );
-  for (const name of new Set([...Object.keys(blocks), ...unbuilt])) {
-    const type = attestorTypes.get(String(valueAt(blocks, [name, 'type'])));
-    if (type === undefined) return undefined;
-    types.set(name, type);
-  }
-  return types;
-}
-
 interface Compiled {
   readonly policy: Policy;
   readonly clients: readonly CompiledClient[];
@@ -99,7 +80,7 @@ interface Compiled {
 /** @param findings gets what policy and clients say that cannot be meant */
 function compile(valid: Partial<Sections>, values: unknown, findings: Finding[]): Compiled | undefined {
   const { environment, resources, conditions, rules, clients } = valid;
-  const attestors = typesByName(values, findings);
+  const attestors = supplyOf(values, findings);
   if (attestors === undefined || environment === undefined || resources === undefined) return undefined;
   const known = { resources, attestors, environment };
   // A condition that is not built was taken out of the values, and rules may name it.

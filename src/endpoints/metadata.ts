@@ -2,8 +2,9 @@
  * RFC 8414 and OpenID Connect Discovery. A field is advertised only when it is enforced. There is no
  * `authorization_endpoint`: nobody signs in here.
  */
+
+import { verificationAlgorithms } from '../../attestors/attestor.js';
 import { grantTypes } from '../exchange/grants/index.js';
-import { verificationAlgorithms } from '../jwt/key.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
 
 export interface MetadataRoom {

@@ -55,7 +55,7 @@ function buildRoutes(attestors: readonly Attestor[]): Routes {
       if (other !== undefined) {
         throw new Error(
           `attestors ${other.name} and ${attestor.name} both accept issuer ${issuer} with audience ${audience}: ` +
-            'give each an audience of its own, and ask for that audience in the workloads’ projected tokens',
+            'give each an audience of its own, and ask for that audience in the workloads’ tokens',
         );
       }
       routes.set(tokenType, byIssuer.set(issuer, byAudience.set(audience, attestor)));

@@ -1,11 +1,8 @@
 /** Verification keys from a JWK Set (RFC 7517). What a key may verify is fixed here, by the key, before any token is seen. */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import type { VerificationAlgorithm } from '../../attestors/attestor.js';
 import { Unavailable } from '../errors.js';
 import { quoteClaim } from './quote.js';
-
-/** Each is also what the metadata says of `client_assertion`. */
-export const verificationAlgorithms = ['RS256', 'ES256', 'ES384', 'EdDSA'] as const;
-export type VerificationAlgorithm = (typeof verificationAlgorithms)[number];
 
 export interface VerificationKey {
   readonly kid: string;

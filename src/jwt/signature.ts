@@ -1,6 +1,7 @@
 /** JWS signatures (RFC 7518 §3, RFC 8037 §3.1), synchronously: off the thread, a hop would cost more than it frees. */
 import { verify } from 'node:crypto';
-import type { VerificationAlgorithm, VerificationKey } from './key.js';
+import type { VerificationAlgorithm } from '../../attestors/attestor.js';
+import type { VerificationKey } from './key.js';
 
 const digests: Readonly<Record<VerificationAlgorithm, 'sha256' | 'sha384' | null>> = {
   RS256: 'sha256',

@@ -1,8 +1,12 @@
 /** Verifies a JWT (RFC 7519 §7.2, RFC 8725): header, then key, then signature, then claims. The hot path. */
-import type { JwtExpectations, UnverifiedJwt, VerifiedJwt } from '../../attestors/attestor.js';
+import {
+  type JwtExpectations,
+  type UnverifiedJwt,
+  type VerifiedJwt,
+  verificationAlgorithms,
+} from '../../attestors/attestor.js';
 import { Rejected } from '../errors.js';
 import { checkClaims } from './claims.js';
-import { verificationAlgorithms } from './key.js';
 import type { HostKeySet } from './key-set.js';
 import { quoteClaim } from './quote.js';
 import { signatureHolds } from './signature.js';
@@ -30,7 +34,7 @@ export async function verifyJwt(
   now: number,
   kind: TokenKind = 'evidence',
 ): Promise<VerifiedJwt> {
-  const kid = checkHeader(jwt.header, kind);
+  const kid = checkHeader(jwt.header, kind, expect.algorithms);
   const found = keys.find(kid);
   // Awaited only when it has to be: a known key costs no turn.
   const key = found instanceof Promise ? await found : found;
@@ -48,13 +52,14 @@ export async function verifyJwt(
 }
 
 /** What can be said without the key, so that a hostile header costs neither a look-up nor a request. */
-function checkHeader(header: UnverifiedJwt['header'], kind: TokenKind): string {
+function checkHeader(
+  header: UnverifiedJwt['header'],
+  kind: TokenKind,
+  allowed: readonly string[] = verificationAlgorithms,
+): string {
   const { alg, kid } = header;
-  if (typeof alg !== 'string' || !algorithms.has(alg)) {
-    throw new Rejected(
-      'jwt_algorithm',
-      `alg: expected one of ${verificationAlgorithms.join(', ')}; found ${quoteClaim(alg)}.`,
-    );
+  if (typeof alg !== 'string' || !allowed.includes(alg)) {
+    throw new Rejected('jwt_algorithm', `alg: expected one of ${allowed.join(', ')}; found ${quoteClaim(alg)}.`);
   }
   for (const parameter of refusedParameters) {
     if (header[parameter] !== undefined) {
@@ -76,5 +81,3 @@ function checkType(typ: unknown, kind: TokenKind): void {
   const expected = kind === 'access token' ? '"at+jwt"' : '"JWT" or none';
   throw new Rejected('jwt_type', `typ: expected ${expected}; found ${quoteClaim(typ)}.`);
 }
-
-const algorithms: ReadonlySet<string> = new Set(verificationAlgorithms);

@@ -1,8 +1,9 @@
 /** What the schema cannot see: that the names in a policy exist, and that nothing in it is silently without effect. */
+
+import { compileGlob } from '../../attestors/glob.js';
 import { nearest } from '../nearest.js';
 import { postureChecks } from './conditions/posture.js';
 import type { Conditions, RuleCondition } from './conditions/schema.js';
-import { compileGlob } from './glob.js';
 import { kindOf } from './match.js';
 import type { Resources, Rules } from './schema.js';
 

@@ -1,9 +1,10 @@
 /** Turns the resources, conditions and rules of a configuration into what `decide` reads: checked, indexed, sorted, frozen. */
+
+import { compileGlob } from '../../attestors/glob.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
 import { checkPolicy, type PolicyInput, type PolicyProblem } from './check.js';
 import { type ConditionCompiler, createConditionCompiler } from './conditions/clauses.js';
 import type { RuleVerdict } from './decision.js';
-import { compileGlob } from './glob.js';
 import {
   boundToPod,
   type Clause,

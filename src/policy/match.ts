@@ -1,7 +1,7 @@
 /** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
 import type { UnknownCause } from '../../attestors/attestor.js';
+import { compileGlob } from '../../attestors/glob.js';
 import type { Facts, WorkloadFacts } from './facts.js';
-import { compileGlob } from './glob.js';
 
 /**
  * Kleene's three values as numbers, 0 fails and 3 holds, so that AND is the least, OR the greatest and NOT is 3 − rank.

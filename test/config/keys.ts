@@ -8,8 +8,8 @@ import { configurationJsonSchema } from '../../src/config/json-schema.js';
 type JsonSchema = ReturnType<typeof configurationJsonSchema>;
 type Entry = readonly [key: string, fallback: unknown];
 
-/** The value is the default; undefined where there is none. */
-export function schemaKeys(): ReadonlyMap<string, unknown> {
+/** The values are the defaults, each once: blocks of several types may have a key, and not the same default for it. */
+export function schemaKeys(): ReadonlyMap<string, readonly unknown[]> {
   const entries = entriesOf(configurationJsonSchema(), '');
   const under = (place: string) => entries.map(([key]) => key).filter((key) => key.startsWith(place));
   const [named, inPlace] = ['conditions.*.', 'rules.*.conditions[].'] as const;
@@ -17,7 +17,13 @@ export function schemaKeys(): ReadonlyMap<string, unknown> {
     under(inPlace).map((key) => key.replace(inPlace, named)),
     under(named),
   );
-  return new Map(entries.filter(([key]) => !key.startsWith(inPlace)));
+  const keys = new Map<string, unknown[]>();
+  for (const [key, fallback] of entries) {
+    if (key.startsWith(inPlace)) continue;
+    const known = keys.get(key) ?? [];
+    keys.set(key, fallback === undefined || known.includes(fallback) ? known : [...known, fallback]);
+  }
+  return keys;
 }
 
 function entriesOf(schema: JsonSchema, path: string): Entry[] {

@@ -88,7 +88,7 @@ const missingKeys: readonly Row[] = [
   [
     'type of an attestor',
     { attestors: 'attestors: { prod-eu: { issuer: "https://k8s.example" } }' },
-    '4:23: attestors.prod-eu.type: missing key (expected kubernetes)',
+    '4:23: attestors.prod-eu.type: missing key (expected one of kubernetes, oidc)',
   ],
   [
     'trustDomain off loopback',
@@ -207,12 +207,12 @@ const wrongValues: readonly Row[] = [
   [
     'type of an attestor',
     { attestors: 'attestors: { prod-eu: { type: kubernets } }' },
-    '4:31: attestors.prod-eu.type: wrong value (expected kubernetes, found "kubernets"; did you mean kubernetes?)',
+    '4:31: attestors.prod-eu.type: wrong value (expected one of kubernetes, oidc, found "kubernets"; did you mean kubernetes?)',
   ],
   [
     'type of an attestor that every object has',
     { attestors: 'attestors: { prod-eu: { type: constructor } }' },
-    '4:31: attestors.prod-eu.type: wrong value (expected kubernetes, found "constructor")',
+    '4:31: attestors.prod-eu.type: wrong value (expected one of kubernetes, oidc, found "constructor")',
   ],
   [
     'what the options of an attestor say together',
@@ -256,7 +256,7 @@ const wrongValues: readonly Row[] = [
   prod-eu: { type: kubernetes, issuer: "https://k8s.example", keys: { jwksFile: x } }
   prod-us: { type: kubernetes, issuer: "https://k8s.example", keys: { jwksFile: x }, audience: "http://127.0.0.1:8080" }`,
     },
-    '6:12: attestors.prod-us: attestors.prod-eu accepts issuer https://k8s.example with audience http://127.0.0.1:8080 as well: give each an audience of its own, and ask for that audience in the workloads’ projected tokens',
+    '6:12: attestors.prod-us: attestors.prod-eu accepts issuer https://k8s.example with audience http://127.0.0.1:8080 as well: give each an audience of its own, and ask for that audience in the workloads’ tokens',
   ],
   [
     'an attestor whose default audience, our issuer, is the one of the API server',
@@ -490,7 +490,11 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     '4:25: attestors.a.type: aws',
   ],
   'attestors.*.type=azure': ['', { attestors: 'attestors: { a: { type: azure } }' }, '4:25: attestors.a.type: azure'],
-  'attestors.*.type=oidc': ['', { attestors: 'attestors: { a: { type: oidc } }' }, '4:25: attestors.a.type: oidc'],
+  'attestors.*.role=delegator': [
+    '',
+    { attestors: 'attestors: { a: { type: oidc, issuer: x, role: delegator } }' },
+    '4:48: attestors.a.role: delegator',
+  ],
   'attestors.*.live': ['', kubernetes('keys: { jwksFile: x }, live: { maxAge: 30s }'), '4:97: attestors.prod-eu.live'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'attestors.*.environment.namespaceLabel': [

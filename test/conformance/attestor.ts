@@ -1,11 +1,11 @@
 /** What every attestor must do, whatever its evidence: the suite that each of them runs. */
 import assert from 'node:assert/strict';
-import type { Attestation, Attestor, AttestorType, Clock, Evidence } from '../../attestors/attestor.js';
+import type { Attestation, Attestor, Clock, Evidence } from '../../attestors/attestor.js';
 import { type Refusal, Rejected, Unavailable } from '../../src/errors.js';
 import { callWith } from '../support/attestor-host.js';
 
 export interface AttestorFixture {
-  readonly selectorKinds: AttestorType['selectorKinds'];
+  readonly selectorKinds: readonly string[];
   readonly attestor: Attestor;
   /** The clock that the attestor's host has. */
   readonly now: Clock;

@@ -1,9 +1,8 @@
 /** Keys and tokens of a stand-in issuer, made by hand so that they can be wrong in every way. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import type { JwtExpectations } from '../../attestors/attestor.js';
+import type { JwtExpectations, VerificationAlgorithm } from '../../attestors/attestor.js';
 import { Refusal } from '../../src/errors.js';
 import { decodeJwt } from '../../src/jwt/decode.js';
-import type { VerificationAlgorithm } from '../../src/jwt/key.js';
 import { createKeySet, type HostKeySet } from '../../src/jwt/key-set.js';
 import { verifyJwt } from '../../src/jwt/verify.js';
 

@@ -1,8 +1,8 @@
 /** Posture: what the node and the pod are like. Each key of the condition is a check of one fact that the attestor gave. */
 import type { UnknownCause } from '../../../attestors/attestor.js';
+import { compileGlob } from '../../../attestors/glob.js';
 import { scrub } from '../../text.js';
 import type { FactValue, ObservedFact } from '../facts.js';
-import { compileGlob } from '../glob.js';
 import { type Candidate, type Condition, type Hope, unknownRank } from '../match.js';
 import { type Comparison, meets } from './comparison.js';
 import type { Posture } from './schema.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { compileGlob } from '../../src/policy/glob.js';
+import { compileGlob } from '../../attestors/glob.js';
 
 /** What the pattern means, said once more without any care for speed. */
 function reference(pattern: string, text: string): boolean {
@@ -9,7 +9,7 @@ function reference(pattern: string, text: string): boolean {
   return reference(pattern.slice(1), text) || (text !== '' && reference(pattern, text.slice(1)));
 }
 
-describe('policy/glob', () => {
+describe('attestors/glob', () => {
   const rows: readonly [pattern: string, text: string, matches: boolean][] = [
     ['k8s:ns:agents', 'k8s:ns:agents', true],
     ['k8s:ns:agents', 'k8s:ns:agents2', false],

@@ -1,0 +1,65 @@
+/** Workloads of any OpenID Connect issuer, such as a CI service. The trust model is in README.md. */
+import type { AttestorHost, AttestorType, Finding, KeySource } from '../attestor.js';
+import { attempt, tryKeys } from '../step.js';
+import { compileRequirements } from './claims.js';
+import { audienceOf, mappingOf, type OidcOptions, options, plan } from './options.js';
+import { createOidcAttestor } from './verify.js';
+
+async function create(attestorName: string, block: OidcOptions, host: AttestorHost) {
+  const { accepts, faults } = plan(block, host.issuer);
+  for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
+  const keys = host.keySet(keySource(block), { maxStale: block.keys.maxStale });
+  await keys.ready();
+  return createOidcAttestor({
+    name: attestorName,
+    accepts,
+    expect: {
+      issuer: block.issuer,
+      audience: audienceOf(block, host.issuer),
+      otherAudiences: block.otherAudiences,
+      maxLifetime: block.maxLifetime,
+      algorithms: block.algorithms,
+    },
+    environment: block.environment ?? host.environment,
+    keys,
+    requirements: compileRequirements(block.require),
+    mapping: mappingOf(block),
+    subject: block.subject,
+    host,
+  });
+}
+
+function keySource({ issuer, keys }: OidcOptions): KeySource {
+  if ('jwksUri' in keys) return { uri: keys.jwksUri };
+  if ('jwksFile' in keys) return { file: keys.jwksFile };
+  return { issuer };
+}
+
+async function* examine(_: string, block: OidcOptions, host: AttestorHost): AsyncGenerator<Finding> {
+  const source = keySource(block);
+  const fix = keysFix(source, host);
+  yield await attempt(
+    'issuer' in source ? 'discovery' : 'keys',
+    () => tryKeys(source, host, fix),
+    () => fix,
+  );
+}
+
+function keysFix(source: KeySource, host: AttestorHost): string {
+  if ('file' in source) return `write the issuer's JWK Set to ${host.path(source.file)}`;
+  const reach = 'outbound.allow admits private networks, outbound.ca certificate authorities';
+  const instead = 'else save the keys and use keys: { jwksFile: FILE }';
+  if ('uri' in source) return `let ${source.uri} answer this machine: ${reach}; ${instead}`;
+  return `write issuer as the document has it, and let the document and its jwks_uri answer this machine: ${reach}; ${instead}`;
+}
+
+export const oidc = Object.freeze<AttestorType<OidcOptions>>({
+  type: 'oidc',
+  selectorKinds: Object.freeze(['oidc:sub']),
+  mappedKinds: (block) => Object.keys(mappingOf(block)).map((each) => `oidc:${each}`),
+  facts: Object.freeze([]),
+  options,
+  plan,
+  create,
+  examine,
+});

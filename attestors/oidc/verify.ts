@@ -1,0 +1,77 @@
+/** From a token of an OpenID Connect issuer to an attestation. */
+import { createHash } from 'node:crypto';
+import { Rejected } from '../../src/errors.js';
+import type {
+  Attestation,
+  Attestor,
+  AttestorHost,
+  JwtExpectations,
+  KeySet,
+  Route,
+  UnverifiedJwt,
+  VerifiedJwt,
+} from '../attestor.js';
+import { checkRequirements, type Requirement, readSubject, selectorsOf } from './claims.js';
+
+export interface OidcParts {
+  readonly name: string;
+  readonly accepts: readonly Route[];
+  readonly expect: JwtExpectations;
+  readonly environment: string;
+  readonly keys: KeySet;
+  readonly requirements: readonly Requirement[];
+  /** A claim by the name of its selectors. */
+  readonly mapping: Readonly<Record<string, string>>;
+  /** The claim that names the workload. */
+  readonly subject: string;
+  readonly host: AttestorHost;
+}
+
+export function createOidcAttestor(parts: OidcParts): Attestor {
+  const { name, accepts, expect, keys, host } = parts;
+  return Object.freeze<Attestor>({
+    name,
+    accepts,
+    async attest({ jwt }) {
+      if (jwt === undefined)
+        throw new Rejected('not_a_jwt', 'A token of an OpenID Connect issuer is a JWT; this is none.');
+      const verified = await host.verifyJwt(jwt, keys, expect);
+      checkRequirements(verified.claims, parts.requirements);
+      return attestation(parts, verified, jwt);
+    },
+    async close() {
+      keys.close();
+    },
+  });
+}
+
+const nothing = Object.freeze({});
+
+function attestation(parts: OidcParts, { claims, exp }: VerifiedJwt, jwt: UnverifiedJwt): Attestation {
+  const { name, host } = parts;
+  const attestedAt = host.now();
+  if (attestedAt >= exp) throw new Rejected('jwt_expired', 'The token expired while the keys were loaded.');
+  const subject = readSubject(claims, parts.subject);
+  return Object.freeze<Attestation>({
+    attestor: name,
+    subject: host.spiffeId(name, 'subject', subject),
+    // Claims that would name a run differ from issuer to issuer, and nobody tells us when one is over.
+    instance: `subject:${subject}`,
+    environment: parts.environment,
+    selectors: selectorsOf(claims, parts.mapping),
+    unknownSelectors: nothing,
+    claims,
+    facts: nothing,
+    evidenceId: evidenceId(claims.jti, jwt),
+    singleUse: false,
+    assurance: 'low',
+    attestedAt,
+    expiresAt: exp,
+    vouchesUntil: exp,
+  });
+}
+
+const evidenceId = (jti: unknown, { signingInput }: UnverifiedJwt): string =>
+  typeof jti === 'string' && jti !== '' && jti.length <= 256
+    ? jti
+    : `sha256:${createHash('sha256').update(signingInput).digest('base64url')}`;

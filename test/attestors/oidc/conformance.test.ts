@@ -1,0 +1,36 @@
+import { describeAttestor } from '../../conformance/attestor.js';
+import { jwtEvidence } from '../../support/attestor-host.js';
+import { createFixture } from './fixture.js';
+
+describeAttestor('oidc', async () => {
+  const block = { require: { repository_owner: 'acme' }, selectors: { repo: 'repository', owner: 'repository_owner' } };
+  const fixture = await createFixture(block);
+  const broken = await createFixture({ ...block, keys: { jwksFile: 'missing.json' } });
+  const claims = { repository: 'acme/api', repository_owner: 'acme' };
+  const good = fixture.token(claims);
+  const other = fixture.token({ ...claims, jti: 'other' });
+  const bad = (changes: Readonly<Record<string, unknown>>) => jwtEvidence(fixture.token({ ...claims, ...changes }));
+  return {
+    selectorKinds: ['oidc:sub', 'oidc:repo', 'oidc:owner'],
+    attestor: fixture.attestor,
+    broken: broken.attestor,
+    now: () => fixture.now,
+    good: jwtEvidence(good),
+    bad: {
+      'a signature of another token': jwtEvidence(
+        good.slice(0, good.lastIndexOf('.')) + other.slice(other.lastIndexOf('.')),
+      ),
+      'another audience': bad({ aud: 'https://other.example' }),
+      'another issuer': bad({ iss: 'https://other.example' }),
+      expired: bad({ exp: fixture.now }),
+      'no subject': bad({ sub: undefined }),
+      'another owner': bad({ repository_owner: 'evil' }),
+      'a claim with a control character': bad({ repository: 'acme/\u001b[2J' }),
+      'an actor': bad({ act: { sub: 'x' } }),
+    },
+    close: async () => {
+      await fixture.close();
+      await broken.close();
+    },
+  };
+});
