@@ -18,41 +18,32 @@ export const unknownRank = {
   fails: { missing: 2, unavailable: 1 },
 } as const;
 
-/** The workload of one decision, its selectors indexed once by their kind. */
+/** The workload of one decision. */
 export interface Candidate {
   /** Seconds since the epoch. */
   readonly now: number;
   readonly facts: WorkloadFacts;
-  readonly byKind: ReadonlyMap<string, readonly string[]>;
+  /** Its selectors of the kinds that were asked for. */
+  readonly byKind: Map<string, readonly string[]>;
   /** What `shared` conditions have come to. */
   readonly ranks: Map<Condition, Rank>;
 }
 
-export function candidateOf({ now, workload: facts }: Facts): Candidate {
-  return { now, facts, byKind: kindsOf(facts.selectors), ranks: new Map() };
-}
+export const candidateOf = ({ now, workload: facts }: Facts): Candidate => ({
+  now,
+  facts,
+  byKind: new Map(),
+  ranks: new Map(),
+});
 
-/** Of lists that cannot change: attestors hand out the same one for a workload that is as it was. */
-const known = new WeakMap<readonly string[], Candidate['byKind']>();
-
-function kindsOf(selectors: readonly string[]): Candidate['byKind'] {
-  const before = known.get(selectors);
+/** A workload has many selectors, and rules ask for few kinds: each is looked for once. */
+function selectorsOf({ byKind, facts }: Candidate, kind: string): readonly string[] {
+  const before = byKind.get(kind);
   if (before !== undefined) return before;
-  const byKind = indexByKind(selectors);
-  if (Object.isFrozen(selectors)) known.set(selectors, byKind);
-  return byKind;
-}
-
-function indexByKind(selectors: readonly string[]): Candidate['byKind'] {
-  const byKind = new Map<string, string[]>();
-  for (const selector of selectors) {
-    const kind = kindOf(selector);
-    if (kind === null) continue;
-    const others = byKind.get(kind);
-    if (others === undefined) byKind.set(kind, [selector]);
-    else others.push(selector);
-  }
-  return byKind;
+  const prefix = `${kind}:`;
+  const found = facts.selectors.filter((selector) => selector.startsWith(prefix));
+  byKind.set(kind, found);
+  return found;
 }
 
 export interface Condition {
@@ -77,7 +68,7 @@ export function kindOf(selector: string): string | null {
 export function selectorCondition(pattern: string, hope: Hope): Condition {
   const kind = kindOf(pattern) ?? pattern;
   const glob = compileGlob(pattern);
-  const matches = ({ byKind }: Candidate) => byKind.get(kind)?.some(glob) ?? false;
+  const matches = (candidate: Candidate) => selectorsOf(candidate, kind).some(glob);
   return {
     expected: pattern,
     rank(candidate) {
@@ -88,7 +79,7 @@ export function selectorCondition(pattern: string, hope: Hope): Condition {
     seen(candidate) {
       const cause = causeOf(candidate.facts, kind);
       if (cause !== null && !matches(candidate)) return `unknown (${cause})`;
-      return told(candidate.byKind.get(kind) ?? []);
+      return told(selectorsOf(candidate, kind));
     },
   };
 }

@@ -5,34 +5,28 @@ import type { Observation } from './observation.js';
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Made once for a pod as it is on a node as it is, in one second: it is asked for with every exchange, and seldom read. */
-interface Made {
-  readonly node: Node | undefined;
-  readonly nodeBootedAt: number | undefined;
-  readonly observedAt: number;
-  readonly facts: Readonly<Record<string, Fact>>;
-}
-
-const made = new WeakMap<Pod, Made>();
+type Entries = readonly (readonly [name: string, value: unknown])[];
 
 /** What the platform does not say is left out: it is unknown, not false. `podless` is always there. */
-export function liveFacts(observation: Observation): Readonly<Record<string, Fact>> {
-  const { pod, node, nodeBootedAt, observedAt } = observation;
-  if (pod === undefined) return makeFacts(observation);
-  const last = made.get(pod);
-  if (last?.observedAt === observedAt && last.node === node && last.nodeBootedAt === nodeBootedAt) return last.facts;
-  const facts = makeFacts(observation);
-  made.set(pod, { node, nodeBootedAt, observedAt, facts });
-  return facts;
+export function liveFacts({ pod, node, nodeBootedAt, observedAt }: Observation): Readonly<Record<string, Fact>> {
+  const facts: Record<string, Fact> = { podless: { value: pod === undefined, observedAt } };
+  if (pod !== undefined) for (const [name, value] of remembered(pod, ofPod)) facts[name] = { value, observedAt };
+  if (node !== undefined) for (const [name, value] of remembered(node, ofNode)) facts[name] = { value, observedAt };
+  if (nodeBootedAt !== undefined) facts['posture.nodeBootedAt'] = { value: nodeBootedAt, observedAt };
+  return Object.freeze(facts);
 }
 
-function makeFacts({ pod, node, nodeBootedAt, observedAt }: Observation): Readonly<Record<string, Fact>> {
-  const values = { ...(pod && ofPod(pod)), ...(node && ofNode(node)), nodeBootedAt };
-  const facts: Record<string, Fact> = { podless: Object.freeze({ value: pod === undefined, observedAt }) };
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined) facts[`posture.${name}`] = Object.freeze({ value, observedAt });
-  }
-  return Object.freeze(facts);
+/** Made once for each version of an object. The facts themselves are not kept: what lives for a second only is dear to collect. */
+const made = new WeakMap<object, Entries>();
+
+function remembered<T extends object>(of: T, values: (of: T) => Values): Entries {
+  const before = made.get(of);
+  if (before !== undefined) return before;
+  const entries = Object.entries(values(of)).flatMap(([name, value]) =>
+    value === undefined ? [] : [[`posture.${name}`, value] as const],
+  );
+  made.set(of, entries);
+  return entries;
 }
 
 const ofPod = ({ startedAt, restarts, security, images }: Pod): Values => ({
