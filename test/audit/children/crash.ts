@@ -1,5 +1,4 @@
 /** Appends strict records until it is killed, and reports each id on standard output once its append has resolved. */
-import { writeSync } from 'node:fs';
 import { createAuditLog } from '../../../src/audit/audit-log.js';
 import { openFileSink } from '../../../src/audit/file-sink.js';
 import { record } from '../fixtures.js';
@@ -18,7 +17,8 @@ async function appendForever(): Promise<never> {
   for (;;) {
     const id = `d-${next++}`;
     await log.append(record({ decision_id: id }));
-    writeSync(1, `${id}\n`);
+    // Waits while whoever reads is behind: a full pipe is no reason to end.
+    await new Promise((resolve) => process.stdout.write(`${id}\n`, resolve));
   }
 }
 
