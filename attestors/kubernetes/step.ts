@@ -6,6 +6,8 @@ import { attempt as attemptAny } from '../step.js';
 export const attempt = (step: string, run: (signal: AbortSignal) => Promise<string>): Promise<Finding> =>
   attemptAny(step, run, (reason) => fixes[reason] ?? fixes.api_failed);
 
+const somethingElse = 'let `server` in the kubeconfig be the address of the API server: something else answers there';
+
 /** By the reason of an `Unavailable` of the connection. */
 const fixes = Object.freeze<Record<string, string> & { readonly api_failed: string }>({
   api_unreachable:
@@ -17,6 +19,7 @@ const fixes = Object.freeze<Record<string, string> & { readonly api_failed: stri
   api_forbidden: 'grant that, and examine again',
   api_deadline:
     'look for a proxy between that holds answers back, a firewall that drops packets, or an overloaded API server',
-  api_unreadable: 'let `server` in the kubeconfig be the address of the API server: something else answers there',
+  api_unreadable: somethingElse,
+  api_too_long: somethingElse,
   api_failed: "look into the API server's log",
 });
