@@ -1,5 +1,6 @@
 /** What a verified token says: the claims that every projected token has, checked strictly. */
 import { Rejected } from '../../src/errors.js';
+import { readJti } from '../evidence-id.js';
 
 /** A Kubernetes object: its name may be used again, its uid never. */
 interface Reference {
@@ -77,8 +78,6 @@ function nodeReference(kubernetes: Claims, key: string): NodeReference | undefin
   if (typeof value.uid !== 'string' || !uid.test(value.uid)) throw malformed(`${key}.uid is not a uid`);
   return { name: value.name, uid: value.uid };
 }
-
-const readJti = (jti: unknown) => (typeof jti === 'string' && jti !== '' && jti.length <= 256 ? jti : undefined);
 
 const isObject = (value: unknown): value is Claims =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,5 +1,4 @@
 /** From a pod's token to an attestation. */
-import { createHash } from 'node:crypto';
 import { Rejected } from '../../src/errors.js';
 import type {
   Assurance,
@@ -11,9 +10,9 @@ import type {
   JwtExpectations,
   KeySet,
   Route,
-  UnverifiedJwt,
   VerifiedJwt,
 } from '../attestor.js';
+import { evidenceIdOf } from '../evidence-id.js';
 import type { ApiServer } from './api.js';
 import { readServiceAccountToken, type ServiceAccountToken } from './claims.js';
 import type { EnvironmentOf } from './live/environment.js';
@@ -64,7 +63,7 @@ export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
         verified,
         attestedAt,
         observation,
-        evidenceId: evidenceId(token, evidence.jwt),
+        evidenceId: evidenceIdOf(token.jti, evidence.jwt),
       });
     },
     ...(live === undefined ? {} : { watched: live.watched }),
@@ -134,6 +133,3 @@ function assurance({ review, live }: KubernetesParts, { pod }: ServiceAccountTok
   if (pod === undefined) return 'low';
   return review || live !== undefined ? 'high' : 'medium';
 }
-
-const evidenceId = ({ jti }: ServiceAccountToken, { signingInput }: UnverifiedJwt) =>
-  jti ?? `sha256:${createHash('sha256').update(signingInput).digest('base64url')}`;

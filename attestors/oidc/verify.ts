@@ -1,5 +1,4 @@
 /** From a token of an OpenID Connect issuer to an attestation. */
-import { createHash } from 'node:crypto';
 import { Rejected } from '../../src/errors.js';
 import type {
   Attestation,
@@ -11,6 +10,7 @@ import type {
   UnverifiedJwt,
   VerifiedJwt,
 } from '../attestor.js';
+import { evidenceIdOf, readJti } from '../evidence-id.js';
 import { checkRequirements, type Requirement, readSubject, selectorsOf } from './claims.js';
 
 export interface OidcParts {
@@ -62,7 +62,7 @@ function attestation(parts: OidcParts, { claims, exp }: VerifiedJwt, jwt: Unveri
     unknownSelectors: nothing,
     claims,
     facts: nothing,
-    evidenceId: evidenceId(claims.jti, jwt),
+    evidenceId: evidenceIdOf(readJti(claims.jti), jwt),
     singleUse: false,
     assurance: 'low',
     attestedAt,
@@ -70,8 +70,3 @@ function attestation(parts: OidcParts, { claims, exp }: VerifiedJwt, jwt: Unveri
     vouchesUntil: exp,
   });
 }
-
-const evidenceId = (jti: unknown, { signingInput }: UnverifiedJwt): string =>
-  typeof jti === 'string' && jti !== '' && jti.length <= 256
-    ? jti
-    : `sha256:${createHash('sha256').update(signingInput).digest('base64url')}`;

@@ -1,16 +1,11 @@
 /** Tokens that were issued to a pod end with it: for a real pod, its node's trust, and while the service is down. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { assertionType, hashOf } from '../support/introspection.js';
 import { calendar, issuer, postForm, send, startService, type TestService } from '../support/service.js';
-import { type TestCluster, useCluster } from './cluster.js';
+import { kubeconfig, merge, noCluster, type TestCluster, useCluster } from './cluster.js';
 
-const kubeconfig = process.env.KUBECONFIG;
-const skipped = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
-const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
-
-describe(kubeconfig === undefined ? `cascade of a deletion (${skipped})` : 'cascade of a deletion', () => {
+describe(kubeconfig === undefined ? `cascade of a deletion (${noCluster})` : 'cascade of a deletion', () => {
   let cluster: TestCluster;
   let service: TestService;
   let caller: string;

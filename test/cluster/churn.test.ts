@@ -1,18 +1,14 @@
 /** The bound that the documentation gives: from the deletion of a pod to the refusal of its token, in a cluster of 5,000. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { calendar, issuer, send, startService, type TestService } from '../support/service.js';
-import { type TestCluster, useCluster } from './cluster.js';
+import { kubeconfig, merge, noCluster, type TestCluster, useCluster } from './cluster.js';
 
-const kubeconfig = process.env.KUBECONFIG;
-const skipped = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
-const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 const podCount = 5_000;
 const measured = 100;
 const eventsPerSecond = 50;
 
-describe(kubeconfig === undefined ? `5,000 pods (${skipped})` : '5,000 pods', () => {
+describe(kubeconfig === undefined ? `5,000 pods (${noCluster})` : '5,000 pods', () => {
   let cluster: TestCluster;
   let service: TestService;
 

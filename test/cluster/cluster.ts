@@ -6,12 +6,22 @@ import {
   CoreV1Api,
   KubeConfig,
   NodeV1Api,
+  PatchStrategy,
   RbacAuthorizationV1Api,
+  setHeaderOptions,
   type V1ObjectMeta,
   type V1PodSpec,
   type V1PolicyRule,
 } from '@kubernetes/client-node';
 import { parse } from 'yaml';
+
+/** Any cluster will do. */
+export const kubeconfig = process.env.KUBECONFIG;
+export const noCluster = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
+
+/** For patches: the library would send a list of operations. */
+export const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+export const strategic = setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch);
 
 export interface TestCluster {
   readonly issuer: string;

@@ -10,15 +10,12 @@ import { kubernetes } from '../../attestors/kubernetes/index.js';
 import { permissionName, permissions } from '../../attestors/kubernetes/permissions.js';
 import { addCluster } from '../../src/doctor/cluster-add.js';
 import { createTestHost, ourIssuer } from '../support/attestor-host.js';
-import { documentedRole, type TestCluster, useCluster } from './cluster.js';
-
-const kubeconfig = process.env.KUBECONFIG;
-const skipped = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
+import { documentedRole, kubeconfig, noCluster, type TestCluster, useCluster } from './cluster.js';
 
 const everything = { api: 'in-cluster', review: true, live: { stale: 'review' } } as const;
 const needed = permissions(everything).map(permissionName);
 
-describe(kubeconfig === undefined ? `doctor (${skipped})` : 'doctor, on a real API server', function () {
+describe(kubeconfig === undefined ? `doctor (${noCluster})` : 'doctor, on a real API server', function () {
   this.timeout(30_000);
   let cluster: TestCluster;
   let folder: string;

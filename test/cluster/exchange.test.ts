@@ -5,12 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { calendar, claimsOf, issuer, type ServiceOptions, startService, type TestService } from '../support/service.js';
-import { type TestCluster, useCluster } from './cluster.js';
+import { kubeconfig, noCluster, type TestCluster, useCluster } from './cluster.js';
 
-const kubeconfig = process.env.KUBECONFIG;
-const skipped = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
-
-describe(kubeconfig === undefined ? `real Kubernetes API server (${skipped})` : 'real Kubernetes API server', () => {
+describe(kubeconfig === undefined ? `real Kubernetes API server (${noCluster})` : 'real Kubernetes API server', () => {
   let cluster: TestCluster;
   let reviewed: TestService;
   const rulesFor = (namespace: string) => `

@@ -9,12 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { calendar, claimsOf, grantType, issuer, jwtType, postForm, send } from '../support/service.js';
-import { documentedRole, type TestCluster, useCluster } from './cluster.js';
+import { documentedRole, kubeconfig, noCluster, type TestCluster, useCluster } from './cluster.js';
 
-const kubeconfig = process.env.KUBECONFIG;
 const skipped =
   kubeconfig === undefined
-    ? 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up'
+    ? noCluster
     : process.platform !== 'linux' || process.getuid?.() !== 0
       ? 'skipped: a mount namespace needs root on Linux; run it as root'
       : undefined;

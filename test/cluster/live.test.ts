@@ -1,16 +1,11 @@
 /** What is true of a pod and its node now, watched on a real API server. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { AuditRecord } from '../../src/audit/record.js';
 import { calendar, issuer, startService, type TestService } from '../support/service.js';
-import { type PodParts, type TestCluster, useCluster } from './cluster.js';
+import { kubeconfig, merge, noCluster, type PodParts, type TestCluster, useCluster } from './cluster.js';
 
-const kubeconfig = process.env.KUBECONFIG;
-const skipped = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
-const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
-
-describe(kubeconfig === undefined ? `watched cluster (${skipped})` : 'watched cluster', () => {
+describe(kubeconfig === undefined ? `watched cluster (${noCluster})` : 'watched cluster', () => {
   let cluster: TestCluster;
   let service: TestService;
   let strict: TestService;

@@ -5,13 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { calendar, issuer, send, startService, type TestService } from '../support/service.js';
-import { type TestCluster, useCluster } from './cluster.js';
+import { kubeconfig, noCluster, type TestCluster, useCluster } from './cluster.js';
 import { type OutageProxy, startOutageProxy } from './outage-proxy.js';
 
-const kubeconfig = process.env.KUBECONFIG;
-const skipped = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
-
-describe(kubeconfig === undefined ? `API server out of reach (${skipped})` : 'API server out of reach', () => {
+describe(kubeconfig === undefined ? `API server out of reach (${noCluster})` : 'API server out of reach', () => {
   let cluster: TestCluster;
   let proxy: OutageProxy;
   let service: TestService | undefined;

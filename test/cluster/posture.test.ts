@@ -1,17 +1,12 @@
 /** Conditions on a real pod and its node: they hold, fail and turn with what the cluster says of them. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { calendar, issuer, startService, type TestService } from '../support/service.js';
-import { type PodParts, type TestCluster, useCluster } from './cluster.js';
+import { kubeconfig, merge, noCluster, type PodParts, strategic, type TestCluster, useCluster } from './cluster.js';
 
-const kubeconfig = process.env.KUBECONFIG;
-const skipped = 'skipped: KUBECONFIG is not set; `kind create cluster` makes a cluster and sets one up';
-const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
-const strategic = setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch);
 const digest = `sha256:${'ab'.repeat(32)}`;
 
-describe(kubeconfig === undefined ? `posture (${skipped})` : 'posture of a real pod and its node', () => {
+describe(kubeconfig === undefined ? `posture (${noCluster})` : 'posture of a real pod and its node', () => {
   let cluster: TestCluster;
   let service: TestService;
   const nodeInfo = (info: Readonly<Record<string, string>>) =>

@@ -4,6 +4,7 @@ import { Refusal } from '../../src/errors.js';
 import { createAttest } from '../../src/exchange/attest.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
+import { attestationAt } from '../support/attestation.js';
 import { jwtType } from '../support/service.js';
 
 const now = 1_800_000_000;
@@ -14,25 +15,7 @@ const evidence = (iss: unknown = 'https://a.example', aud: unknown = 'ours', tok
   token: token({ iss, aud }),
 });
 
-function attestation(changes: Partial<Attestation> = {}): Attestation {
-  return {
-    attestor: 'one',
-    subject: 'spiffe://example.com/one/ns/a/sa/b',
-    instance: 'pod:1',
-    environment: 'production',
-    selectors: ['k8s:ns:a', 'k8s:sa:b'],
-    unknownSelectors: {},
-    claims: {},
-    facts: {},
-    evidenceId: 'id-1',
-    singleUse: false,
-    assurance: 'medium',
-    attestedAt: now,
-    expiresAt: now + 600,
-    vouchesUntil: now + 600,
-    ...changes,
-  };
-}
+const attestation = (changes: Partial<Attestation> = {}) => attestationAt(now, changes);
 
 function attestor(name: string, routes: readonly Partial<Route>[], attest: Attestor['attest']): Attestor {
   const accepts = routes.map((route) => ({

@@ -3,6 +3,7 @@ import type { Attestation } from '../../attestors/attestor.js';
 import { gatherFacts } from '../../src/exchange/facts.js';
 import type { Policy } from '../../src/policy/compile.js';
 import { calendar, compileRules, now } from '../policy/samples.js';
+import { attestationAt } from '../support/attestation.js';
 
 const grant = { resource: calendar, scope: ['read'] };
 const rule = (attestor: string, posture: unknown) => ({ workload: { attestor }, conditions: [{ posture }], grant });
@@ -11,22 +12,11 @@ const policy = compileRules({
   two: rule('prod-us', { ready: true }),
 });
 
-const attestation = (facts: Readonly<Record<string, unknown>>, attestor = 'prod-eu'): Attestation => ({
-  attestor,
-  subject: 'spiffe://example.com/one/ns/a/sa/b',
-  instance: 'pod:1',
-  environment: 'production',
-  selectors: ['k8s:ns:a'],
-  unknownSelectors: {},
-  claims: {},
-  facts: Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, { value, observedAt: now - 1 }])),
-  evidenceId: 'id-1',
-  singleUse: false,
-  assurance: 'medium',
-  attestedAt: now,
-  expiresAt: now + 600,
-  vouchesUntil: now + 600,
-});
+const attestation = (facts: Readonly<Record<string, unknown>>, attestor = 'prod-eu'): Attestation =>
+  attestationAt(now, {
+    attestor,
+    facts: Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, { value, observedAt: now - 1 }])),
+  });
 
 /** As the pipeline gathers it. */
 const gathered = (compiled: Policy, from: Attestation) =>

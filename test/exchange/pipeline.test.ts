@@ -1,7 +1,6 @@
 /** What the pipeline does when a room fails, and what it leaves in the record. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { Attestation } from '../../attestors/attestor.js';
 import { auditLine } from '../../src/audit/line.js';
 import type { AuditRecord } from '../../src/audit/record.js';
 import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
@@ -10,6 +9,7 @@ import type { WireRequest } from '../../src/exchange/wire.js';
 import { compilePolicy } from '../../src/policy/compile.js';
 import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
+import { attestationAt } from '../support/attestation.js';
 import { keep, replay } from '../support/records.js';
 import { calendar, grantType, jwtType, startService } from '../support/service.js';
 
@@ -23,22 +23,7 @@ const policy = compilePolicy({
   attestors: new Map([['one', { selectorKinds: ['k8s:ns'], facts: [] }]]),
   environment: 'production',
 });
-const attestation: Attestation = {
-  attestor: 'one',
-  subject: 'spiffe://example.com/one/ns/a/sa/b',
-  instance: 'pod:1',
-  environment: 'production',
-  selectors: ['k8s:ns:a'],
-  unknownSelectors: {},
-  claims: { iat: now + 7.5 },
-  facts: {},
-  evidenceId: 'id-1',
-  singleUse: false,
-  assurance: 'medium',
-  attestedAt: now,
-  expiresAt: now + 600,
-  vouchesUntil: now + 600,
-};
+const attestation = attestationAt(now, { selectors: ['k8s:ns:a'], claims: { iat: now + 7.5 } });
 
 function rooms(changes: Partial<Rooms> = {}) {
   const records: AuditRecord[] = [];

@@ -1,31 +1,17 @@
 /** Who may ask: what an attestation, a client of the configuration and a failing dependency come to. */
 import assert from 'node:assert/strict';
-import type { Attestation, Attestor } from '../../attestors/attestor.js';
+import type { Attestor } from '../../attestors/attestor.js';
 import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
 import { type Attest, createAttest } from '../../src/exchange/attest.js';
 import { authenticate } from '../../src/introspection/caller.js';
 import { compileClients } from '../../src/policy/clients.js';
 import { clientsSchema, resourcesSchema } from '../../src/policy/schema.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { attestationAt } from '../support/attestation.js';
 import { calendar, jwtType, payroll } from '../support/service.js';
 
 const now = 1_800_000_000;
-const attestation: Attestation = {
-  attestor: 'one',
-  subject: 'spiffe://example.com/one/ns/a/sa/b',
-  instance: 'pod:1',
-  environment: 'production',
-  selectors: ['k8s:ns:a', 'k8s:sa:b'],
-  unknownSelectors: {},
-  claims: {},
-  facts: {},
-  evidenceId: 'id-1',
-  singleUse: false,
-  assurance: 'medium',
-  attestedAt: now,
-  expiresAt: now + 600,
-  vouchesUntil: now + 600,
-};
+const attestation = attestationAt(now);
 const kinds = { selectorKinds: ['k8s:ns', 'k8s:sa', 'k8s:node'], facts: [] };
 
 function clients(...workloads: readonly Record<string, unknown>[]) {

@@ -8,6 +8,7 @@ import type { Revocation } from '../../src/revocation/revocation.js';
 import { createLocalSigner } from '../../src/signing/local.js';
 import type { Signer } from '../../src/signing/signer.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { attestationAt } from '../support/attestation.js';
 import { assertionType } from '../support/introspection.js';
 import { calendar } from '../support/service.js';
 
@@ -33,22 +34,7 @@ describe('introspection while the log of revocations fails', () => {
     const { introspect, revocations } = createIntrospection({
       issuer,
       signer,
-      attest: async () => ({
-        attestor: 'one',
-        subject: 'spiffe://example.com/one/x',
-        instance: 'pod:1',
-        environment: 'production',
-        selectors: [],
-        unknownSelectors: {},
-        claims: {},
-        facts: {},
-        evidenceId: 'id-1',
-        singleUse: false,
-        assurance: 'medium',
-        attestedAt: now,
-        expiresAt: now + 600,
-        vouchesUntil: now + 600,
-      }),
+      attest: async () => attestationAt(now, { subject: 'spiffe://example.com/one/x', selectors: [] }),
       attestors: [attestor],
       clients,
       revocation,

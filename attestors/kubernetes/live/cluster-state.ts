@@ -69,8 +69,7 @@ export function watchCluster(options: ClusterStateOptions): ClusterState {
         if (completeAt === null || watch.age() > maxAge) return null;
         earliest = Math.min(earliest, completeAt);
       }
-      // Whole seconds: what is made from it need not be made anew for each event.
-      return Math.floor(earliest);
+      return earliest;
     },
     watched: () =>
       watches.map(({ resource, follower, watch }) => {
