@@ -24,8 +24,37 @@ export interface Evidence {
   readonly tokenType: string;
   /** As received, less white space at its end. Never log it, never put it into an error. */
   readonly token: string;
-  /** Set by the host when the token has the form of a JWT. */
+  /** Set by the host for token types without an `EvidenceForm`: those are JWTs. */
   readonly jwt?: UnverifiedJwt;
+  /** Set by the host for token types with one: what its `parse` made of the token. */
+  readonly content?: unknown;
+}
+
+/** Evidence of a form of its own, taken apart but **not yet verified**. With its token type, issuer and audience choose the attestor. */
+export interface UnverifiedEvidence {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Handed to `attest` as `Evidence.content`. */
+  readonly content: unknown;
+}
+
+/** The host's strict readers: what they take is read in the same way by every other parser. Each throws Rejected. */
+export interface EvidenceReaders {
+  /** A JSON object without repeated names, at most 16 levels deep; frozen. */
+  object(bytes: Buffer): Readonly<Record<string, unknown>>;
+  /** Base64url in its one canonical spelling, without padding (RFC 4648 §5). */
+  base64url(text: string): Buffer;
+  jwt(token: string): UnverifiedJwt;
+}
+
+/** Evidence that is no JWT: how the host takes it apart, once, and finds who verifies it. */
+export interface EvidenceForm {
+  /** A URI. No two attestor types have a form of one token type. */
+  readonly tokenType: string;
+  /** Whether `POST /challenge` gives nonces for it. Attestors say with `Attestation.nonce` which one came back. */
+  readonly challenge: boolean;
+  /** Pure. @throws Rejected for what is not of the form */
+  parse(token: string, read: EvidenceReaders): UnverifiedEvidence;
 }
 
 /** Evidence goes to the attestor whose triple it carries; two attestors with one triple are refused at start. */
@@ -67,6 +96,8 @@ export interface Attestation {
   readonly evidenceId: string;
   /** True for evidence that may be redeemed once: the host claims it. False for platform tokens, which are re-sent. */
   readonly singleUse: boolean;
+  /** A nonce of `POST /challenge` that was found in the signed part: the host checks it, and claims it. Left out: there was none. */
+  readonly nonce?: string;
   readonly assurance: Assurance;
   readonly attestedAt: number;
   /** The evidence is not accepted at or after this time. */
@@ -124,6 +155,24 @@ export interface VerifiedJwt {
   readonly iat: number;
 }
 
+/** A request that an attestor makes of its platform. */
+export interface OutboundRequest {
+  readonly method: 'GET' | 'POST';
+  /** A `host` among them replaces the one of the URL. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+  /** Of the answer. Default 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+/** Whatever the status: redirects are not followed. */
+export interface OutboundAnswer {
+  readonly status: number;
+  readonly contentType: string | null;
+  readonly body: Buffer;
+}
+
 /** What the host hands to an attestor: nothing else of the service is reachable from a plug-in. */
 export interface AttestorHost {
   readonly now: Clock;
@@ -134,6 +183,11 @@ export interface AttestorHost {
   keySet(source: KeySource, limits: { readonly maxStale: number }): KeySet;
   /** @throws Rejected, Unavailable */
   verifyJwt(jwt: UnverifiedJwt, keys: KeySet, expect: JwtExpectations): Promise<VerifiedJwt>;
+  /**
+   * The only way out: over https, or over http where the address is a loopback one; private addresses only where the
+   * configuration names them. At most 5 s. @throws Unavailable, in which there is nothing that the other side sent
+   */
+  send(url: string, request: OutboundRequest): Promise<OutboundAnswer>;
   /** `spiffe://TRUST-DOMAIN/ATTESTOR/…`, each segment encoded where SPIFFE does not allow it as it is. */
   spiffeId(...segments: readonly string[]): string;
   /** An absolute path for one that is relative to the configuration file. */
@@ -195,6 +249,8 @@ export interface AttestorType<Options = unknown> {
   readonly selectorKinds: readonly string[];
   /** The kinds that a block adds to these by its options. Left out by types whose kinds are always the same. */
   mappedKinds?(options: Options): readonly string[];
+  /** Of the evidence that it takes beside JWTs. */
+  readonly forms?: readonly EvidenceForm[];
   /** Names that its facts may have, such as `posture.kubelet`: a condition that reads another is refused at load. */
   readonly facts: readonly string[];
   /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */

@@ -2,6 +2,7 @@
 import type { RequestListener } from 'node:http';
 import Koa, { type Context } from 'koa';
 import { createBodyReader } from './endpoints/body.js';
+import { type Challenge, createChallengeListener } from './endpoints/challenge.js';
 import { alive, type HealthRoom, readiness } from './endpoints/health.js';
 import { createIntrospectListener } from './endpoints/introspect.js';
 import {
@@ -27,6 +28,8 @@ export interface PublicRooms extends MetadataRoom {
   readonly signer: Signer;
   /** Null: nobody may introspect. */
   readonly introspection: Introspection | null;
+  /** Null: no attestor takes nonces. */
+  readonly challenge: Challenge | null;
   readonly pipeline: Pipeline;
   readonly warn: Warn;
 }
@@ -49,9 +52,10 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
 
 /** What is not for Koa. */
 function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<string, RequestListener> {
-  const { introspection, pipeline } = rooms;
+  const { challenge, introspection, pipeline } = rooms;
   const readBody = createBodyReader();
   const listeners = new Map([[`${issuerPath}/token`, createTokenListener(readBody, pipeline)]]);
+  if (challenge !== null) listeners.set(`${issuerPath}/challenge`, createChallengeListener(readBody, challenge));
   if (introspection === null) return listeners;
   return listeners
     .set(`${issuerPath}/introspect`, createIntrospectListener(readBody, introspection))

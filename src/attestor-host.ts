@@ -79,6 +79,7 @@ export function createHost(options: HostOptions): Host {
           return keys;
         },
         verifyJwt: (jwt, keys, expect) => verifyJwt(jwt, keys as HostKeySet, expect, now()),
+        send: (url, request) => outbound.send(url, request),
         ended: (instance, reason) => revocation.ended(name, instance, reason),
         instances: () => revocation.instances(name),
         spiffeId: (...segments) => `spiffe://${trustDomain}/${segments.map(spiffeSegment).join('/')}`,

@@ -79,6 +79,12 @@ export const faults = Object.freeze({
     'The subject_token_type is not accepted here, or is not the type of the subject_token.',
     'RFC 8693 §2.2.2',
   ),
+  challenge_type_unsupported: entry(
+    'invalid_request',
+    400,
+    'Send as subject_token_type the type of evidence that is to carry the nonce; of other types there are no nonces here.',
+    'RFC 6749 §5.2',
+  ),
   requested_token_type_unsupported: entry(
     'invalid_request',
     400,

@@ -8,6 +8,7 @@ import { lookup as resolveName } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
+import type { OutboundAnswer, OutboundRequest } from '../attestors/attestor.js';
 import { contains, isPublic, loopback, networks } from './addresses.js';
 import { withDeadline } from './deadline.js';
 import { Unavailable } from './errors.js';
@@ -40,6 +41,11 @@ export interface Outbound {
    *   but for the IP address that may not be called
    */
   getJson(url: string, options: GetOptions): Promise<unknown>;
+  /**
+   * One request, whatever the status of its answer. Same addresses, same limits.
+   * @throws Unavailable as `getJson` does, but for `outbound_status` and `outbound_not_json`
+   */
+  send(url: string, request: OutboundRequest): Promise<OutboundAnswer>;
   /** Ends what is under way. */
   close(): Promise<void>;
 }
@@ -55,6 +61,9 @@ interface GetOptions {
   readonly foundIn?: string;
 }
 
+/** The API server answers 406 to a client that names application/json alone. */
+const keyHeaders = { accept: 'application/jwk-set+json, application/json' };
+
 /** What is called, and what errors call it. */
 interface Target {
   readonly url: URL;
@@ -65,29 +74,39 @@ interface Target {
 export function createOutbound(options: OutboundOptions): Outbound {
   const connectOptions = createConnectOptions(options);
   let client: Promise<Client> | undefined;
+  const call = async (target: Target, request: OutboundRequest, isWanted?: (status: number) => boolean) => {
+    const late = () => unavailable('outbound_late', target, `there was no answer within ${deadline} ms`);
+    client ??= createClient(connectOptions);
+    const { call } = await client;
+    return withDeadline(deadline, request.signal, late, (signal) => call(target, { ...request, signal }, isWanted));
+  };
   return Object.freeze<Outbound>({
-    async getJson(text, { signal, maxBytes = defaultMaxBytes, foundIn }) {
-      const target = readTarget(text, foundIn);
-      const late = () => unavailable('outbound_late', target, `there was no answer within ${deadline} ms`);
+    async getJson(text, { foundIn, ...limits }) {
+      const target = readTarget('GET', text, foundIn);
       if (foundIn !== undefined) checkFound(target, foundIn, connectOptions.permits);
-      client ??= createClient(connectOptions);
-      const { get } = await client;
-      return withDeadline(deadline, signal, late, async (limited) =>
-        parse(await get(target, limited, maxBytes), target),
+      const { body } = await call(
+        target,
+        { method: 'GET', headers: keyHeaders, ...limits },
+        (status) => status === 200,
       );
+      return parse(body, target);
     },
+    send: async (text, request) => call(readTarget(request.method, text), request),
     async close() {
       await (await client)?.close();
     },
   });
 }
 
-function readTarget(text: string, foundIn: string | undefined): Target {
+function readTarget(method: string, text: string, foundIn?: string): Target {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw new Unavailable('outbound_scheme', 'The URL to call is not an https URL without a user.');
   }
-  return { url, name: foundIn === undefined ? `GET ${url.origin}${url.pathname}` : `GET of a URL in ${foundIn}` };
+  return {
+    url,
+    name: foundIn === undefined ? `${method} ${url.origin}${url.pathname}` : `${method} of a URL in ${foundIn}`,
+  };
 }
 
 /** Before any connection: one to the same address may be open already, for somebody who may call it. */
@@ -99,7 +118,12 @@ function checkFound(target: Target, foundIn: string, permits: ConnectOptions['pe
 }
 
 interface Client {
-  readonly get: (target: Target, signal: AbortSignal, maxBytes: number) => Promise<Buffer>;
+  /** @param isWanted by which status; of another answer the body is not read, and there is an error */
+  readonly call: (
+    target: Target,
+    request: OutboundRequest,
+    isWanted?: (status: number) => boolean,
+  ) => Promise<OutboundAnswer>;
   readonly close: () => Promise<void>;
 }
 
@@ -127,9 +151,14 @@ async function createClient(connectOptions: ConnectOptions): Promise<Client> {
   });
   return {
     close: () => agent.destroy(),
-    async get(target, signal, maxBytes) {
+    async call(target, { method, headers, body = null, signal, maxBytes = defaultMaxBytes }, isWanted = () => true) {
+      const { origin, pathname, search } = target.url;
       try {
-        return await readBody(await request(agent, target.url, signal), maxBytes, target);
+        const response = await agent.request({ origin, path: `${pathname}${search}`, method, headers, body, signal });
+        const { statusCode: status } = response;
+        const type = response.headers['content-type'];
+        const bytes = await readBody(response, maxBytes, target, isWanted);
+        return { status, contentType: typeof type === 'string' ? type : null, body: bytes };
       } catch (error) {
         throw translate(error, target);
       }
@@ -137,22 +166,16 @@ async function createClient(connectOptions: ConnectOptions): Promise<Client> {
   };
 }
 
-function request(agent: Dispatcher, url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-  return agent.request({
-    origin: url.origin,
-    path: `${url.pathname}${url.search}`,
-    method: 'GET',
-    // The API server answers 406 to a client that names application/json alone.
-    headers: { accept: 'application/jwk-set+json, application/json' },
-    signal,
-  });
-}
-
-async function readBody(response: Dispatcher.ResponseData, maxBytes: number, target: Target): Promise<Buffer> {
+async function readBody(
+  response: Dispatcher.ResponseData,
+  maxBytes: number,
+  target: Target,
+  isWanted: (status: number) => boolean,
+): Promise<Buffer> {
   const { statusCode, body } = response;
   // Without a listener, giving the body up would be an uncaught error.
   body.on('error', () => {});
-  if (statusCode !== 200) {
+  if (!isWanted(statusCode)) {
     body.destroy();
     throw unavailable('outbound_status', target, `the status is ${statusCode}, not 200; redirects are not followed`);
   }

@@ -8,8 +8,11 @@ import { createAuditLog } from './audit/audit-log.js';
 import { openFileSink } from './audit/file-sink.js';
 import type { AuditSink } from './audit/log.js';
 import { createStdoutSink } from './audit/stdout-sink.js';
+import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
+import { createChallenge } from './endpoints/challenge.js';
 import { createAttest } from './exchange/attest.js';
+import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createPipeline } from './exchange/pipeline.js';
 import { createIntrospection } from './introspection/introspection.js';
 import { openRevocation } from './revocation/revocation.js';
@@ -72,7 +75,12 @@ async function open(
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
   const host = closing(await openHost(configuration, { now: () => now() / 1000, revocation, warn }));
   const attestors = await createAttestors(configuration, host, closing);
-  const attest = createAttest({ attestors, trustDomain: configuration.trustDomain, now: host.now, store });
+  const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
+  const nonces = await openNonces(store, host.now);
+  const { trustDomain } = configuration;
+  const attest = createAttest({ attestors, forms, nonces, trustDomain, now: host.now, store });
+  const tokenTypes = challengeTypes(attestors, forms);
+  const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const deployment = {
     environment: configuration.environment,
     region: configuration.region ?? null,
@@ -93,7 +101,7 @@ async function open(
     },
     warn,
   );
-  const listener = createPublicListener({ issuer, signer, pipeline, introspection, warn });
+  const listener = createPublicListener({ issuer, signer, pipeline, introspection, challenge, warn });
   const healthServer = await listen(health, configuration.health);
   closers.push(() => drain(healthServer));
   const server = await listen(listener, configuration.listen);

@@ -67,6 +67,38 @@ describe('outbound', () => {
     }
   });
 
+  it('sends what an attestor wants to, under another Host if it says so, and gives back any answer', async () => {
+    const { port } = await serve((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk) => chunks.push(chunk));
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        response.writeHead(403, { 'content-type': 'application/json', location: '/other' });
+        response.end(JSON.stringify({ method, url, host: headers.host, body: Buffer.concat(chunks).toString() }));
+      });
+    });
+    const { status, contentType, body } = await open(loopback).send(`http://127.0.0.1:${port}/a?b`, {
+      method: 'POST',
+      headers: { host: 'sts.example.com', 'content-type': 'text/plain' },
+      body: 'text',
+      signal,
+    });
+    assert.deepEqual([status, contentType], [403, 'application/json']);
+    const seen = { method: 'POST', url: '/a?b', host: 'sts.example.com', body: 'text' };
+    assert.deepEqual(JSON.parse(body.toString()), seen);
+  });
+
+  it('sends nothing to an address that may not be called, and reads no more than it is told', async () => {
+    const { port, connections } = await serve((_request, response) => response.end('x'.repeat(11)));
+    const send = (options: OutboundOptions) =>
+      failure(open(options).send(`http://127.0.0.1:${port}/`, { method: 'POST', headers: {}, signal, maxBytes: 10 }));
+    assert.equal((await send({ allow: [], literalHosts: new Set() })).reason, 'outbound_address');
+    assert.equal(connections(), 0);
+    const error = await send(loopback);
+    assert.equal(error.reason, 'outbound_too_large');
+    assert.match(error.detail, /^POST http:/);
+  });
+
   it('limits the body while it reads, whatever Content-Length says', async () => {
     let sent = 0;
     const { port } = await serve((_request, response) => {

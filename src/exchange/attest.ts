@@ -2,15 +2,19 @@
  * Stage 2: evidence goes to the one attestor whose route it carries, and comes back verified or not at all. The host, not
  * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
  */
-import type { Attestation, Attestor, Clock, Evidence, UnverifiedJwt } from '../../attestors/attestor.js';
+import type { Attestation, Attestor, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
+import type { Nonces } from '../challenge/nonces.js';
 import { Refusal, Rejected, Unavailable } from '../errors.js';
-import { decodeJwt, looksLikeJwt } from '../jwt/decode.js';
 import { quoteClaim } from '../jwt/quote.js';
 import type { Store } from '../store/store.js';
 import { createAttestInTime } from './attestor-deadline.js';
+import { readEvidence, type Sender } from './evidence.js';
 
 export interface AttestRoom {
   readonly attestors: readonly Attestor[];
+  /** Of their types, by token type. */
+  readonly forms: ReadonlyMap<string, EvidenceForm>;
+  readonly nonces: Nonces;
   readonly trustDomain: string;
   readonly now: Clock;
   readonly store: Store;
@@ -34,12 +38,13 @@ export function createAttest(room: AttestRoom): Attest {
         'No attestor takes this subject_token_type.',
       );
     }
-    const jwt = looksLikeJwt(received.token) ? decodeJwt(received.token) : undefined;
-    if (jwt === undefined) throw new Rejected('not_a_jwt', 'The subject_token does not have the form of a JWT.');
-    const evidence: Evidence = Object.freeze({ ...received, jwt });
-    const attestor = route(byIssuer, jwt);
+    const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType));
+    const attestor = route(byIssuer, sender);
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
+    if (attestation.nonce !== undefined) {
+      await room.nonces.redeem(evidence.tokenType, attestation.nonce, requestId);
+    }
     if (attestation.singleUse) await claimEvidence(room.store, attestation, requestId);
     return attestation;
   };
@@ -64,9 +69,8 @@ function buildRoutes(attestors: readonly Attestor[]): Routes {
   return routes;
 }
 
-/** By unverified claims: they only choose who verifies. */
-function route(byIssuer: ReadonlyMap<string, ReadonlyMap<string, Attestor>>, jwt: UnverifiedJwt): Attestor {
-  const { iss, aud } = jwt.claims;
+/** By what is not verified: it only chooses who verifies. */
+function route(byIssuer: ReadonlyMap<string, ReadonlyMap<string, Attestor>>, { iss, aud }: Sender): Attestor {
   const byAudience = typeof iss === 'string' ? byIssuer.get(iss) : undefined;
   if (byAudience === undefined) {
     throw new Rejected(

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Attestation, Attestor, Route } from '../../attestors/attestor.js';
-import { Refusal } from '../../src/errors.js';
-import { createAttest } from '../../src/exchange/attest.js';
+import type { Attestation, Attestor, EvidenceForm, Route } from '../../attestors/attestor.js';
+import { openNonces } from '../../src/challenge/nonces.js';
+import { Refusal, Rejected } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { Store } from '../../src/store/store.js';
+import { createTestAttest, type TestAttestOptions } from '../support/attest.js';
 import { attestationAt } from '../support/attestation.js';
+import { formEvidence } from '../support/attestor-host.js';
 import { jwtType } from '../support/service.js';
 
 const now = 1_800_000_000;
@@ -27,8 +28,8 @@ function attestor(name: string, routes: readonly Partial<Route>[], attest: Attes
   return { name, accepts, attest, close: async () => {} };
 }
 
-const room = (attestors: readonly Attestor[], store: Store = createMemoryStore({ now: () => now * 1000 })) =>
-  createAttest({ attestors, trustDomain: 'example.com', now: () => now, store });
+const room = (attestors: readonly Attestor[], options: Partial<TestAttestOptions> = {}) =>
+  createTestAttest(attestors, { now: () => now, ...options });
 
 const refusal = (fault: string, reason: string) => (error: unknown) => {
   assert.ok(error instanceof Refusal);
@@ -37,13 +38,13 @@ const refusal = (fault: string, reason: string) => (error: unknown) => {
 };
 
 describe('attest stage', () => {
-  it('refuses two attestors on one route at start', () => {
+  it('refuses two attestors on one route at start', async () => {
     const two = [attestor('one', [{}], async () => attestation()), attestor('two', [{}], async () => attestation())];
-    assert.throws(() => room(two), /attestors one and two both accept issuer https:\/\/a\.example with audience ours/);
+    await assert.rejects(room(two), /attestors one and two both accept issuer https:\/\/a\.example with audience ours/);
   });
 
   it('lets clusters share an issuer when their audiences differ, and asks the right one', async () => {
-    const attest = room([
+    const attest = await room([
       attestor('one', [{ audience: 'ours-1' }], async () => attestation()),
       attestor('two', [{ audience: 'ours-2' }], async () => attestation({ attestor: 'two' })),
     ]);
@@ -74,7 +75,7 @@ describe('attest stage', () => {
   ] as const) {
     it(`asks no attestor for ${title}`, async () => {
       let asked = 0;
-      const attest = room([
+      const attest = await room([
         attestor('one', [{}], async () => {
           asked += 1;
           return attestation();
@@ -86,7 +87,7 @@ describe('attest stage', () => {
   }
 
   it('names what was expected when the audience is not ours', async () => {
-    const attest = room([attestor('one', [{}], async () => attestation())]);
+    const attest = await room([attestor('one', [{}], async () => attestation())]);
     await assert.rejects(attest(evidence(undefined, 'theirs'), 'r'), /aud is "theirs"; expected "ours"/);
   });
 
@@ -103,13 +104,13 @@ describe('attest stage', () => {
     ['a selector twice', { selectors: ['k8s:ns:a', 'k8s:ns:a'] }],
   ] as const) {
     it(`OpenBao CVE-2026-46405: an attestation with ${title} is our fault, and gives no token`, async () => {
-      const attest = room([attestor('one', [{}], async () => attestation(changes))]);
+      const attest = await room([attestor('one', [{}], async () => attestation(changes))]);
       await assert.rejects(attest(evidence(), 'r'), refusal('internal', 'attestation_broken'));
     });
   }
 
   it('SPIRE 1.14.6: of 100 redemptions of single-use evidence at once, one succeeds', async () => {
-    const attest = room([attestor('one', [{}], async () => attestation({ singleUse: true }))]);
+    const attest = await room([attestor('one', [{}], async () => attestation({ singleUse: true }))]);
     const results = await Promise.allSettled(
       Array.from({ length: 100 }, (_, index) => attest(evidence(), `request-${index}`)),
     );
@@ -125,21 +126,21 @@ describe('attest stage', () => {
     const two = attestor('a', [{ audience: 'second' }], async () =>
       attestation({ attestor: 'a', evidenceId: 'bc', singleUse: true }),
     );
-    const attest = room([one, two], store);
+    const attest = await room([one, two], { store });
     await attest(evidence(), 'first');
     await attest(evidence(undefined, 'second'), 'second');
   });
 
   it('a store that does not answer means unavailable, never accepted', async () => {
     const store = { ...createMemoryStore(), claim: () => Promise.reject(new Error('disk gone')) };
-    const attest = room([attestor('one', [{}], async () => attestation({ singleUse: true }))], store);
+    const attest = await room([attestor('one', [{}], async () => attestation({ singleUse: true }))], { store });
     await assert.rejects(attest(evidence(), 'r'), refusal('dependency_unavailable', 'store_unavailable'));
   });
 
   it('gives an attestor five seconds, and aborts what it does then', async function () {
     this.timeout(8_000);
     let aborted = false;
-    const attest = room([
+    const attest = await room([
       attestor('one', [{}], (_evidence, call) => {
         call.signal().addEventListener('abort', () => {
           aborted = true;
@@ -149,5 +150,76 @@ describe('attest stage', () => {
     ]);
     await assert.rejects(attest(evidence(), 'r'), refusal('dependency_unavailable', 'attestor_deadline'));
     assert.equal(aborted, true);
+  });
+
+  describe('evidence of a form of its own', () => {
+    const tokenType = 'urn:example:sealed';
+    const form: EvidenceForm = {
+      tokenType,
+      challenge: true,
+      parse(token, read) {
+        const { issuer, audience, ...content } = read.object(read.base64url(token));
+        if (typeof issuer !== 'string' || typeof audience !== 'string') throw new Rejected('sealed_form', 'No sender.');
+        return { issuer, audience, content };
+      },
+    };
+    const sealed = (content: object, issuer = 'https://a.example') => ({
+      tokenType,
+      token: encode({ issuer, audience: 'ours', ...content }),
+    });
+    const taking = (changes: (content: { nonce?: string }) => Partial<Attestation>) =>
+      attestor('one', [{ tokenType }], async ({ content }) => attestation(changes(content as { nonce?: string })));
+    const echoing = taking(({ nonce }) => (nonce === undefined ? {} : { nonce }));
+
+    it('is taken apart once, by its form, and goes to the attestor of its route', async () => {
+      const seen: unknown[] = [];
+      const one = attestor('one', [{ tokenType }], async (evidence) => {
+        seen.push(evidence);
+        return attestation();
+      });
+      const given = sealed({ proof: 'p' });
+      await (await room([one], { forms: [form] }))(given, 'r');
+      assert.deepEqual(seen, [{ ...given, content: { proof: 'p' } }]);
+      assert.deepEqual(seen, [formEvidence(form, given.token)]);
+    });
+
+    for (const [title, token, reason] of [
+      ['an issuer that nobody takes', sealed({}, 'https://b.example').token, 'issuer_untrusted'],
+      ['what is not base64url', 'e30=', 'evidence_base64url'],
+      ['what is not JSON', Buffer.from('{').toString('base64url'), 'evidence_json'],
+      ['a member twice', Buffer.from('{"issuer":"a","issuer":"b"}').toString('base64url'), 'evidence_json'],
+      ['what its form refuses', encode({ issuer: 7 }), 'sealed_form'],
+      ['a JWT', evidence().token, 'evidence_base64url'],
+    ] as const) {
+      it(`is not accepted with ${title}`, async () => {
+        const attest = await room([taking(() => assert.fail('asked'))], { forms: [form] });
+        await assert.rejects(attest({ tokenType, token }, 'r'), refusal('evidence_rejected', reason));
+      });
+    }
+
+    it('carries a nonce of ours once: of 100 redemptions over two replicas, one succeeds', async () => {
+      const store = createMemoryStore({ now: () => now * 1000 });
+      const replicas = await Promise.all(
+        [1, 2].map(async () => {
+          const nonces = await openNonces(store, () => now);
+          return { nonces, attest: await room([echoing], { forms: [form], nonces, store }) };
+        }),
+      );
+      const nonce = replicas[0]?.nonces.make(tokenType);
+      const results = await Promise.allSettled(
+        Array.from({ length: 100 }, (_, index) => replicas[index % 2]?.attest(sealed({ nonce }), `r${index}`)),
+      );
+      assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+      for (const result of results) {
+        if (result.status === 'rejected') refusal('evidence_rejected', 'nonce_used')(result.reason);
+      }
+    });
+
+    it('Keycloak CVE-2026-4282: a nonce for other evidence is worth nothing', async () => {
+      const nonces = await openNonces(createMemoryStore(), () => now);
+      const attest = await room([echoing], { forms: [form], nonces });
+      const other = attest(sealed({ nonce: nonces.make('urn:example:other') }), 'r');
+      await assert.rejects(other, refusal('evidence_rejected', 'nonce_unknown'));
+    });
   });
 });

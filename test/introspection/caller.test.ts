@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import type { Attestor } from '../../attestors/attestor.js';
 import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
-import { type Attest, createAttest } from '../../src/exchange/attest.js';
+import type { Attest } from '../../src/exchange/attest.js';
 import { authenticate } from '../../src/introspection/caller.js';
 import { compileClients } from '../../src/policy/clients.js';
 import { clientsSchema, resourcesSchema } from '../../src/policy/schema.js';
-import { createMemoryStore } from '../../src/store/memory.js';
+import { createTestAttest } from '../support/attest.js';
 import { attestationAt } from '../support/attestation.js';
 import { calendar, jwtType, payroll } from '../support/service.js';
 
@@ -105,8 +105,7 @@ describe('the caller of introspection', () => {
       attest: async () => ({ ...attestation, singleUse: true }),
       close: async () => {},
     };
-    const store = createMemoryStore({ now: () => now * 1000 });
-    const attest = createAttest({ attestors: [attestor], trustDomain: 'example.com', now: () => now, store });
+    const attest = await createTestAttest([attestor], { now: () => now });
     await attest({ tokenType: jwtType, token }, 'exchange-1');
     const room = { attest, clients: clients({}), now: () => now };
     const asking = authenticate(room, token, 'introspection-1', 'caller_invalid');

@@ -9,7 +9,11 @@ import type { Outbound } from '../../src/outbound.js';
 import { keys } from '../support/tokens.js';
 
 const { signal } = new AbortController();
-const outbound: Outbound = { getJson: async (url) => ({ url }), close: async () => {} };
+const outbound: Outbound = {
+  getJson: async (url) => ({ url }),
+  send: () => assert.fail('nothing is sent'),
+  close: async () => {},
+};
 
 describe('keyLoader', () => {
   let folder = '';

@@ -1,6 +1,7 @@
 /** The real host of attestors, with a clock that tests set and warnings that they read. */
-import type { AttestCall, AttestorHost, Clock, Evidence } from '../../attestors/attestor.js';
+import type { AttestCall, AttestorHost, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
 import { createHost } from '../../src/attestor-host.js';
+import { readEvidence } from '../../src/exchange/evidence.js';
 import { decodeJwt } from '../../src/jwt/decode.js';
 import { createOutbound } from '../../src/outbound.js';
 
@@ -31,6 +32,11 @@ export function createTestHost(now: Clock, folder = '/nowhere'): TestHost {
 /** As the pipeline hands it to an attestor. */
 export function jwtEvidence(token: string): Evidence {
   return { tokenType: 'urn:ietf:params:oauth:token-type:jwt', token, jwt: decodeJwt(token) };
+}
+
+/** The same for evidence of a form of its own. @throws Rejected what the form does */
+export function formEvidence(form: EvidenceForm, token: string): Evidence {
+  return readEvidence({ tokenType: form.tokenType, token }, form).evidence;
 }
 
 export function callWith(signal: AbortSignal = new AbortController().signal): AttestCall {

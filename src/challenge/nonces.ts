@@ -1,0 +1,79 @@
+/**
+ * Nonces that we have given out, known again without having been kept: each carries when it ends, and a keyed hash of that and of
+ * what it is for. What is kept, until it would have ended, is that it was used.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../attestors/attestor.js';
+import { Rejected, Unavailable } from '../errors.js';
+import type { Store } from '../store/store.js';
+
+/** Seconds that a workload has to ask its platform, and to come back. */
+export const nonceLifetime = 300;
+
+export interface Nonces {
+  /** @param purpose what it is for: in another it is worth nothing. @returns 32 characters of 0-9 and a-z */
+  make(purpose: string): string;
+  /**
+   * Once, over all replicas.
+   * @param requestId who redeems
+   * @throws Rejected `nonce_unknown`, `nonce_expired`, `nonce_used`, Unavailable
+   */
+  redeem(purpose: string, nonce: string, requestId: string): Promise<void>;
+}
+
+/** Characters of the end, in base 36 (seconds since the epoch, good for 2,000 years), and of what is random. */
+const endLength = 7;
+const headLength = 16;
+/** With a head of 16 as many as Azure's metadata service takes. */
+const nonceForm = /^[0-9a-z]{32}$/;
+
+/** @throws the store's own errors as they come */
+export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
+  const key = await loadOrMakeKey(store);
+  const seal = (purpose: string, head: string): string =>
+    letters(createHmac('sha256', key).update(`${head}${purpose}`).digest().subarray(0, 16));
+  return Object.freeze<Nonces>({
+    make(purpose) {
+      const end = Math.ceil(now() + nonceLifetime);
+      const head = `${end.toString(36).padStart(endLength, '0')}${letters(randomBytes(headLength - endLength))}`;
+      return `${head}${seal(purpose, head)}`;
+    },
+    async redeem(purpose, nonce, requestId) {
+      const head = nonce.slice(0, headLength);
+      if (!nonceForm.test(nonce) || !areEqual(nonce.slice(headLength), seal(purpose, head))) {
+        throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out for such evidence.');
+      }
+      const end = Number.parseInt(head.slice(0, endLength), 36);
+      if (now() >= end) {
+        throw new Rejected(
+          'nonce_expired',
+          `The nonce ended at ${end}: get one, and show it within ${nonceLifetime} s.`,
+        );
+      }
+      await claim(store, [purpose, nonce], requestId, end);
+    },
+  });
+}
+
+async function claim(store: Store, parts: readonly string[], requestId: string, end: number): Promise<void> {
+  let winner: string;
+  try {
+    winner = await store.claim(['nonce', ...parts], requestId, end * 1000);
+  } catch (cause) {
+    throw new Unavailable('store_unavailable', 'The store did not keep the claim of a nonce.', 1, { cause });
+  }
+  if (winner !== requestId) throw new Rejected('nonce_used', `The nonce was used before, by request ${winner}.`);
+}
+
+/** The one that the store has; made if there is none. Processes that start at once agree on one. */
+async function loadOrMakeKey(store: Store): Promise<Buffer> {
+  const place = ['nonce-key'] as const;
+  const stored = (await store.get(place))?.value ?? (await store.claim(place, randomBytes(32).toString('hex')));
+  if (!/^[0-9a-f]{64}$/.test(stored)) throw new Error('The key of nonces in the store is damaged: restore the store.');
+  return Buffer.from(stored, 'hex');
+}
+
+/** Five bits of each byte. */
+const letters = (bytes: Buffer): string => Array.from(bytes, (byte) => (byte & 31).toString(32)).join('');
+
+const areEqual = (one: string, other: string): boolean => timingSafeEqual(Buffer.from(one), Buffer.from(other));

@@ -1,0 +1,75 @@
+/** Evidence taken apart, once: a JWT, or of a form of its own that an attestor type has. Nothing is verified here. */
+import type { Attestor, AttestorType, Evidence, EvidenceForm, EvidenceReaders } from '../../attestors/attestor.js';
+import { Rejected } from '../errors.js';
+import { decodeBase64url } from '../jwt/base64url.js';
+import { decodeJwt, looksLikeJwt } from '../jwt/decode.js';
+import { parseObject } from '../jwt/json.js';
+
+/** By its own word; as the claims of a JWT are called. */
+export interface Sender {
+  readonly iss: unknown;
+  readonly aud: unknown;
+}
+
+interface Read {
+  readonly evidence: Evidence;
+  readonly sender: Sender;
+}
+
+/**
+ * @param form undefined: the token type is of a JWT
+ * @throws Rejected `not_a_jwt`, those of `decodeJwt`, and those of the form
+ */
+export function readEvidence(received: Evidence, form: EvidenceForm | undefined): Read {
+  if (form !== undefined) {
+    const { issuer, audience, content } = form.parse(received.token, readers);
+    return { evidence: Object.freeze({ ...received, content }), sender: { iss: issuer, aud: audience } };
+  }
+  if (!looksLikeJwt(received.token)) {
+    throw new Rejected('not_a_jwt', 'The subject_token does not have the form of a JWT.');
+  }
+  const jwt = decodeJwt(received.token);
+  const { iss, aud } = jwt.claims;
+  return { evidence: Object.freeze({ ...received, jwt }), sender: { iss, aud } };
+}
+
+export const readers = Object.freeze<EvidenceReaders>({
+  object(bytes) {
+    const object = parseObject(bytes);
+    if (typeof object === 'string')
+      throw new Rejected('evidence_json', `The evidence is not accepted as JSON: ${object}.`);
+    return object;
+  },
+  base64url(text) {
+    const bytes = decodeBase64url(text);
+    if (bytes === undefined) throw new Rejected('evidence_base64url', 'The evidence is not canonical base64url.');
+    return bytes;
+  },
+  jwt: decodeJwt,
+});
+
+/** @throws Error when two types have a form of one token type */
+export function formsOf(types: readonly Pick<AttestorType, 'type' | 'forms'>[]): ReadonlyMap<string, EvidenceForm> {
+  const owners = new Map<string, string>();
+  const forms = new Map<string, EvidenceForm>();
+  for (const { type, forms: own = [] } of types) {
+    for (const form of own) {
+      const owner = owners.get(form.tokenType);
+      if (owner !== undefined && owner !== type) {
+        throw new Error(`attestors of type ${owner} and of type ${type} both have a form of ${form.tokenType}`);
+      }
+      owners.set(form.tokenType, type);
+      forms.set(form.tokenType, form);
+    }
+  }
+  return forms;
+}
+
+/** Token types for which nonces make sense here. */
+export function challengeTypes(
+  attestors: readonly Attestor[],
+  forms: ReadonlyMap<string, EvidenceForm>,
+): ReadonlySet<string> {
+  const accepted = attestors.flatMap(({ accepts }) => accepts.map(({ tokenType }) => tokenType));
+  return new Set(accepted.filter((tokenType) => forms.get(tokenType)?.challenge));
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { openNonces } from '../../src/challenge/nonces.js';
+import { Refusal } from '../../src/errors.js';
+import { createMemoryStore } from '../../src/store/memory.js';
+
+const purpose = 'urn:example:sealed';
+
+describe('nonces', () => {
+  let now = 1_800_000_000;
+  const store = createMemoryStore({ now: () => now * 1000 });
+  const nonces = () => openNonces(store, () => now);
+  const refused = async (nonce: string, reason: string, of = purpose) =>
+    assert.rejects((await nonces()).redeem(of, nonce, 'r'), (error) => {
+      assert.ok(error instanceof Refusal);
+      assert.equal(error.reason, reason);
+      if (nonce !== '') assert.ok(!error.message.includes(nonce));
+      return true;
+    });
+
+  it('has a form that every platform takes, Azure too: at most 32 letters and digits', async () => {
+    assert.match((await nonces()).make(purpose), /^[0-9a-z]{32}$/);
+  });
+
+  it('differ', async () => {
+    const { make } = await nonces();
+    assert.equal(new Set(Array.from({ length: 10_000 }, () => make(purpose))).size, 10_000);
+  });
+
+  it('are known to another replica, and good until they end', async () => {
+    const nonce = (await nonces()).make(purpose);
+    now += 299;
+    await (await nonces()).redeem(purpose, nonce, 'r');
+  });
+
+  it('are good once, for whoever comes first', async () => {
+    const { make, redeem } = await nonces();
+    const nonce = make(purpose);
+    await redeem(purpose, nonce, 'first');
+    await assert.rejects(redeem(purpose, nonce, 'second'), /nonce_used: .* by request first/);
+  });
+
+  it('end after five minutes, used or not', async () => {
+    const { make, redeem } = await nonces();
+    const [unused, used] = [make(purpose), make(purpose)];
+    await redeem(purpose, used, 'first');
+    now += 300;
+    await refused(unused, 'nonce_expired');
+    await refused(used, 'nonce_expired');
+  });
+
+  it('are not what anybody else makes: each character counts', async () => {
+    const nonce = (await nonces()).make(purpose);
+    for (let index = 0; index < nonce.length; index++) {
+      const other = nonce[index] === '0' ? '1' : '0';
+      await refused(`${nonce.slice(0, index)}${other}${nonce.slice(index + 1)}`, 'nonce_unknown');
+    }
+    const elsewhere = await openNonces(createMemoryStore(), () => now);
+    await refused(elsewhere.make(purpose), 'nonce_unknown');
+  });
+
+  for (const nonce of ['', '0', 'é'.repeat(32), 'Z'.repeat(32), '0'.repeat(31), '0'.repeat(33), '\0'.repeat(32)]) {
+    it(`are not ${JSON.stringify(nonce.slice(0, 3))}, ${nonce.length} characters`, () =>
+      refused(nonce, 'nonce_unknown'));
+  }
+
+  it('are bound to what they are for, whose name cannot run into them', async () => {
+    const { make } = await nonces();
+    await refused(make(purpose), 'nonce_unknown', 'urn:example:other');
+    await refused(make('ab'), 'nonce_unknown', 'b');
+  });
+
+  it('fail closed when the store does not answer', async () => {
+    const broken = { ...store, claim: () => Promise.reject(new Error('gone')) };
+    const { make, redeem } = await openNonces(broken, () => now);
+    await assert.rejects(redeem(purpose, make(purpose), 'r'), /store_unavailable/);
+  });
+
+  it('do not start with a damaged key', async () => {
+    const damaged = createMemoryStore();
+    await damaged.put(['nonce-key'], 'short');
+    await assert.rejects(
+      openNonces(damaged, () => now),
+      /key of nonces in the store is damaged/,
+    );
+  });
+});
