@@ -1,8 +1,10 @@
-/** The command line: the only reader of argv. */
+/** The command line: the only reader of argv and of the environment. */
 import { createRequire } from 'node:module';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { ClusterOptions } from './doctor/cluster-add.js';
 import { printable } from './text.js';
+import { type Output, outputs } from './workload/output.js';
+import { platforms } from './workload/platforms/index.js';
 
 const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
 
@@ -80,6 +82,27 @@ async function explainCommand(decisionId: string, { audit }: { audit: string }):
   process.stdout.write(explainRecord(record));
 }
 
+interface TokenCommand {
+  readonly issuer: string;
+  readonly resource: string;
+  readonly scope?: readonly string[];
+  readonly audience?: string;
+  readonly platform?: string;
+  readonly tokenFile?: string;
+  readonly output: Output;
+}
+
+/** Where the manifests of the documentation mount it. */
+const usualTokenFile = '/var/run/secrets/counterseal/token';
+
+async function tokenCommand({ scope, audience, tokenFile, output, ...command }: TokenCommand): Promise<void> {
+  const { obtainToken } = await import('./workload/token.js');
+  const platform = command.platform ?? (tokenFile === undefined ? undefined : 'token-file');
+  const around = { env: process.env, tokenFile: tokenFile ?? usualTokenFile, metadata: 'http://169.254.169.254' };
+  const issued = await obtainToken({ ...command, platform, scope: scope?.join(' '), audience }, around);
+  process.stdout.write(`${outputs[output](issued, process.env.KUBERNETES_EXEC_INFO)}\n`);
+}
+
 const program = new Command('counterseal')
   .description('Verifies what a platform says of a workload, and exchanges it for a short-lived scoped token.')
   .version(version);
@@ -101,6 +124,17 @@ program
   .requiredOption('--audit <file>', 'the audit log, one JSON record a line')
   .action(explainCommand);
 
+program
+  .command('token')
+  .description('in a workload: show what its platform vouches for, and print the token that it is exchanged for')
+  .requiredOption('--issuer <url>', 'of the service')
+  .requiredOption('--resource <url>', 'what the token is for')
+  .option('--scope <scope...>', 'default: all that is granted')
+  .option('--audience <audience>', 'of the evidence, where the attestor has one of its own; default: the issuer')
+  .option('--token-file <file>', `a token that the platform writes; default: ${usualTokenFile}`)
+  .addOption(new Option('--platform <name>', 'default: the first that is found').choices([...platforms.keys()]))
+  .addOption(new Option('--output <form>', 'what is printed').choices(Object.keys(outputs)).default('token'))
+  .action(tokenCommand);
 program
   .command('doctor')
   .description('try step by step what attestors need of their platform: exit 1, with the fix, when something fails')

@@ -16,7 +16,13 @@ interface Run {
 }
 
 export function start(...args: readonly string[]): Run {
-  const child = spawn(process.execPath, ['--import=tsx', join(root, 'src/main.ts'), ...args], { cwd: root });
+  return startWith({}, ...args);
+}
+
+/** @param env beside what this process has; undefined takes a variable away */
+export function startWith(env: Readonly<Record<string, string | undefined>>, ...args: readonly string[]): Run {
+  const options = { cwd: root, env: { ...process.env, ...env } };
+  const child = spawn(process.execPath, ['--import=tsx', join(root, 'src/main.ts'), ...args], options);
   const ended = once(child, 'close').then(([code]) => code as number | null);
   const run: Run = { child, stdout: '', stderr: '', ended };
   child.stdout.on('data', (chunk) => {
@@ -28,11 +34,18 @@ export function start(...args: readonly string[]): Run {
   return run;
 }
 
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs it to its end. */
-export async function finish(
-  ...args: readonly string[]
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const run = start(...args);
+export function finish(...args: readonly string[]): Promise<Ended> {
+  return endOf(start(...args));
+}
+
+export async function endOf(run: Run): Promise<Ended> {
   return { code: await run.ended, stdout: run.stdout, stderr: run.stderr };
 }
 
