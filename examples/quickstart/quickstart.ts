@@ -53,6 +53,13 @@ async function main(): Promise<void> {
     '',
   );
   print(curl(service.publicUrl, await podToken(), calendar), '');
+  const file = 'examples/quickstart/data/pod-token';
+  await writeFile(`${folder}data/pod-token`, await podToken(), { mode: 0o600 });
+  print('Or as a pod does it, whose token is in a file:', '');
+  print(
+    `npx --no-install counterseal token --issuer ${service.publicUrl} --resource ${calendar} --token-file ${file}`,
+    '',
+  );
   const stop = () => void service.close().then(() => process.exit(0));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
 import { calendar, grantType, jwtType, startService, type TestService } from '../support/service.js';
+import { freePort } from '../support/upstream.js';
 
 const insecure = { [oauth.allowInsecureRequests]: true };
 
@@ -9,12 +10,11 @@ describe('oauth4webapi', () => {
   let service: TestService;
   let origin: string;
 
-  // The issuer has to be the address that is really served: a first start finds a free port.
+  // The issuer has to be the address that is really served.
   before(async () => {
-    const probe = await startService();
-    origin = probe.url;
-    await probe.close();
-    service = await startService({ issuer: origin, port: new URL(origin).port });
+    const port = await freePort();
+    origin = `http://127.0.0.1:${port}`;
+    service = await startService({ issuer: origin, port: String(port) });
   });
   after(() => service.close());
 

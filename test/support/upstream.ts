@@ -32,6 +32,13 @@ export async function startUpstream(listener: RequestListener, tls?: Certificate
   };
 }
 
+/** For what has to know its port before it listens. */
+export async function freePort(): Promise<number> {
+  const { port, close } = await startUpstream(() => {});
+  await close();
+  return port;
+}
+
 export interface Certificate {
   readonly key: string;
   readonly cert: string;
