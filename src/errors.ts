@@ -236,5 +236,5 @@ export function recognise(error: unknown): unknown {
   if (typeof reason !== 'string' || typeof detail !== 'string') return error;
   if (kind === 'rejected') return new Rejected(reason, detail, { cause: error });
   if (kind !== 'unavailable') return error;
-  return new Unavailable(reason, detail, typeof retryAfter === 'number' ? retryAfter : 1, { cause: error });
+  return new Unavailable(reason, detail, Number(retryAfter) > 0 ? Number(retryAfter) : 1, { cause: error });
 }

@@ -12,7 +12,7 @@ const commands = {
     const { privateKey, publicKey } = enrol();
     // Never over a key that is there, and never readable by others.
     await writeFile(key, privateKey, { flag: 'wx', mode: 0o600 });
-    return `${machine}: { publicKey: { kty: ${publicKey.kty}, crv: ${publicKey.crv}, x: ${publicKey.x} } }`;
+    return `${machine}: { publicKey: { kty: ${publicKey.kty}, crv: ${publicKey.crv}, x: "${publicKey.x}" } }`;
   },
   async token({ issuer, machine, key, resource }) {
     const privateKey = await readFile(key, 'utf8');

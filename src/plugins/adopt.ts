@@ -53,12 +53,21 @@ function adoptOptions(theirs: AttestorType, kinds: (options: unknown) => unknown
         for (const { path, message } of result.error.issues) fail(path, message);
         return z.NEVER;
       }
+      if (!isPlain(result.data))
+        return fail([], `type ${theirs.type} makes of its options something else than plain data`);
       const [fault] = faultsOfKinds(kinds(result.data), 'what mappedKinds gives');
       return fault === undefined ? result.data : fail([], `type ${theirs.type}: ${fault}`);
     } catch (cause) {
       return fail([], `type ${theirs.type} fails on its options: ${messageOf(cause)}`);
     }
   });
+}
+
+/** Maps, lists and what is in them: options are frozen, and keys and bytes cannot be. */
+function isPlain(value: unknown): boolean {
+  if (!isRecord(value)) return typeof value !== 'function';
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return [Object.prototype, Array.prototype, null].includes(prototype as object) && Object.values(value).every(isPlain);
 }
 
 /** What `plan` gives is all that is known of an attestor before it is created, so it has to be right. */
@@ -135,6 +144,13 @@ function adoptAttestor(theirs: Attestor, accepts: readonly Route[], contract: Co
       return adoptAttestation(attestation, contract, contract.host.spiffeId(name));
     },
     ...(watched && { watched: () => watched.call(theirs) }),
-    close: () => theirs.close(),
+    async close() {
+      try {
+        await theirs.close();
+      } catch (cause) {
+        // What is closed after it has to be closed all the same: the store, the records.
+        contract.host.warn(`it could not be closed: ${messageOf(cause)}`);
+      }
+    },
   });
 }

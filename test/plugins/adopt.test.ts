@@ -191,6 +191,18 @@ describe('an attestor of another package', () => {
     }
   });
 
+  it('cannot keep the service from closing what is closed after it', async () => {
+    const close = () => {
+      throw new Error('stuck');
+    };
+    const { host, warnings, close: closeHost } = createTestHost(now);
+    const attest = async () => good;
+    const whole = adoptType(typeOf(attest, { create: async (name) => ({ name, accepts, attest, close }) as never }));
+    await (await whole.create('one', {}, host)).close();
+    assert.deepEqual(warnings, ['attestor prod-eu: it could not be closed: stuck']);
+    await closeHost();
+  });
+
   it('is given no other evidence than its plan says, whatever routes it claims later', async () => {
     const type = adoptType(
       typeOf(async () => good, {

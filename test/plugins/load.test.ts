@@ -1,11 +1,12 @@
 /** `module` in a configuration: what is loaded, from where, and what is told when it cannot be. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigurationError, loadConfiguration } from '../../src/config/load.js';
 import { type sample, yaml } from '../config/sample.js';
-import { finish } from '../support/command-line.js';
+import { finish, root } from '../support/command-line.js';
 import { installExample } from '../support/plugin-folder.js';
 
 /** A type that is as it should be; an entry of `parts` replaces one of its members by that text. */
@@ -207,6 +208,11 @@ describe('config: module', () => {
       { options: '{ safeParse() { throw new Error("oops"); } }' },
       /type badge fails on its options: oops/,
     ],
+    [
+      'options that cannot be frozen',
+      { options: '{ safeParse: () => ({ success: true, data: { key: Buffer.from("a") } }) }' },
+      /type badge makes of its options something else than plain data/,
+    ],
     ['an asynchronous schema', { options: '{ safeParse: async () => ({}) }' }, /type badge fails on its options/],
     [
       'kinds by options that are ours',
@@ -251,7 +257,18 @@ describe('config: module', () => {
     );
   });
 
-  it('counterseal check takes the example’s block, and says of a bad one what is wrong and where', async () => {
+  for (const page of ['docs/plugins.md', 'examples/attestor-plugin/README.md']) {
+    it(`loads the block of ${page}`, async () => {
+      const { publicKey } = generateKeyPairSync('ed25519');
+      await write('build-1.pub.pem', String(publicKey.export({ type: 'spki', format: 'pem' })));
+      const text = await readFile(join(root, page), 'utf8');
+      const [, block = ''] = /```yaml\n([^`]*)```/.exec(text) ?? [];
+      assert.equal((await load({ attestors: block })).attestors.get('machines')?.type.type, 'machine-key');
+    });
+  }
+
+  it('counterseal check takes the example’s block, and says of a bad one what is wrong and where', async function () {
+    this.timeout(60_000);
     const machines = (block: string) =>
       `attestors:\n  machines:\n    module: counterseal-machine-key\n    machines: ${block}`;
     const check = async (block: string) => {

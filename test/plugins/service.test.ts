@@ -127,3 +127,59 @@ describe('a module in the service: machine-key', () => {
     for (const part of token.split('.')) assert.ok(!text.includes(part));
   });
 });
+
+describe('a module in the service: one that fails', () => {
+  /** What it is told to throw or to give stands in the token. */
+  const careless = `
+  import { Rejected } from 'counterseal/attestor';
+  const tokenType = 'urn:example:careless';
+  const accepts = [{ tokenType, issuer: 'a', audience: 'b' }];
+  const parse = (token) => {
+    if (token === 'form') throw new Error('inner-secret');
+    return { issuer: 'a', audience: 'b', content: token };
+  };
+  const attest = async ({ content }) => {
+    if (content === 'error') throw new Error('inner-secret');
+    if (content === 'null') throw null;
+    if (content === 'rejected') throw new Rejected('careless', 'inner-secret');
+    return { attestor: 'one', subject: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+  };
+  export const attestorType = {
+    type: 'careless', selectorKinds: [], facts: [], forms: [{ tokenType, challenge: false, parse }],
+    options: { safeParse: (data) => ({ success: true, data }) },
+    plan: () => ({ accepts, faults: [], files: [] }),
+    create: async (name) => ({ name, accepts, attest, close: async () => {} }),
+  };`;
+  let service: TestService;
+  before(async () => {
+    service = await startService({
+      prepare: async (folder) => {
+        await installExample(folder);
+        await writeFile(join(folder, 'careless.mjs'), careless);
+      },
+      attestors: `
+  one: { module: ./careless.mjs }
+  prod-eu: { type: kubernetes, issuer: "https://kubernetes.default.svc", keys: { jwksFile: jwks.json } }`,
+    });
+  });
+  after(() => service.close());
+
+  for (const [subject_token, status, error, reason] of [
+    ['form', 500, 'server_error', 'internal'],
+    ['error', 500, 'server_error', 'internal'],
+    ['null', 500, 'server_error', 'internal'],
+    ['impostor', 500, 'server_error', 'attestation_broken'],
+    ['rejected', 400, 'invalid_request', 'careless'],
+  ] as const) {
+    it(`answers ${status} for ${subject_token}, in our words`, async () => {
+      const answer = await service.exchange({ subject_token, subject_token_type: 'urn:example:careless' });
+      assert.deepEqual([answer.status, answer.body.error], [status, error]);
+      assert.ok(!JSON.stringify(answer.body).includes('inner-secret'));
+      assert.equal((await service.lastRecord()).reason, reason);
+    });
+  }
+
+  it('goes on with the evidence of others', async () => {
+    assert.equal((await service.exchange()).status, 200);
+  });
+});
