@@ -11,6 +11,17 @@ const tokenType = 'urn:example:params:token-type:machine-key';
 const build = enrol();
 const backup = generateKeyPairSync('ed25519');
 
+/** Another type that takes nonces. */
+const other = `
+const tokenType = 'urn:example:other';
+const accepts = [{ tokenType, issuer: 'a', audience: 'b' }];
+export const attestorType = {
+  type: 'other', selectorKinds: [], facts: [], forms: [{ tokenType, challenge: true, parse() {} }],
+  options: { safeParse: (data) => ({ success: true, data }) },
+  plan: () => ({ accepts, faults: [], files: [] }),
+  create: async (name) => ({ name, accepts, attest() {}, close: async () => {} }),
+};`;
+
 describe('a module in the service: machine-key', () => {
   let service: TestService;
   let now = Date.now();
@@ -21,6 +32,7 @@ describe('a module in the service: machine-key', () => {
       now: () => now,
       prepare: async (folder) => {
         await installExample(folder);
+        await writeFile(join(folder, 'other.mjs'), other);
         await writeFile(join(folder, 'backup.pub.pem'), backup.publicKey.export({ type: 'spki', format: 'pem' }));
       },
       attestors: `
@@ -29,6 +41,7 @@ describe('a module in the service: machine-key', () => {
     machines:
       build-1: { publicKey: { kty: ${kty}, crv: ${crv}, x: "${x}" }, labels: { team: release } }
       backup: { publicKey: backup.pub.pem, labels: { team: storage } }
+  other: { module: ./other.mjs }
   prod-eu: { type: kubernetes, issuer: "https://kubernetes.default.svc", keys: { jwksFile: jwks.json } }`,
       resources: `
   ${calendar}: { scope: [read:calendar] }`,
@@ -40,10 +53,10 @@ describe('a module in the service: machine-key', () => {
   });
   after(() => service.close());
 
-  async function challenge(): Promise<string> {
+  async function challenge(type = tokenType): Promise<string> {
     const response = await fetch(`${service.url}/challenge`, {
       method: 'POST',
-      body: new URLSearchParams({ subject_token_type: tokenType }),
+      body: new URLSearchParams({ subject_token_type: type }),
     });
     assert.equal(response.status, 200);
     return ((await response.json()) as { nonce: string }).nonce;
@@ -90,7 +103,7 @@ describe('a module in the service: machine-key', () => {
     await refused(token, 'nonce_used');
   });
 
-  it('gives one token to 100 that redeem a response at once', async () => {
+  it('gives one token to 100 that redeem a response at once (node-oidc-provider, fosite: replay checks that look first)', async () => {
     const token = respond(await claims(), build.privateKey);
     const answers = await Promise.all(Array.from({ length: 100 }, () => exchange(token)));
     assert.equal(answers.filter(({ status }) => status === 200).length, 1);
@@ -102,6 +115,11 @@ describe('a module in the service: machine-key', () => {
     const late = respond(await claims(), build.privateKey);
     now += 301_000;
     await refused(late, 'nonce_expired');
+  });
+
+  it('refuses a nonce that was given out for evidence of another type (Keycloak CVE-2026-4282)', async () => {
+    const nonce = await challenge('urn:example:other');
+    await refused(respond(await claims({ nonce }), build.privateKey), 'nonce_unknown');
   });
 
   it('refuses another audience, an unknown machine and the key of another one', async () => {

@@ -14,7 +14,7 @@ const other = enrol();
 
 describeAttestorType('machine-key', attestorType);
 
-describeAttestor('machine-key', async () => {
+async function createFixture() {
   const now = () => 1_800_000_000;
   const { host, close } = createTestHost(now);
   const block = { machines: { 'build-1': { publicKey: mine.publicKey, labels: { rack: 'b:7' } } } };
@@ -42,4 +42,7 @@ describeAttestor('machine-key', async () => {
     },
     close,
   };
-});
+}
+
+// Its keys are read when it is created: from then on there is nothing that could fail to answer.
+describeAttestor('machine-key', createFixture, 'none');
