@@ -20,21 +20,27 @@ import { faultsOfKinds, isRecord, jwtTokenTypes } from './shape.js';
 /** @param theirs has no `faultsOfType` */
 export function adoptType(theirs: AttestorType): AttestorType {
   const { type, examine, mappedKinds } = theirs;
+  const selectorKinds = Object.freeze([...theirs.selectorKinds]);
+  const facts = Object.freeze([...theirs.facts]);
   const forms = Object.freeze((theirs.forms ?? []).map(adoptForm));
   const kinds = (options: unknown): readonly string[] => mappedKinds?.call(theirs, options) ?? [];
   return Object.freeze<AttestorType>({
     type,
-    selectorKinds: Object.freeze([...theirs.selectorKinds]),
+    selectorKinds,
     ...(mappedKinds && { mappedKinds: kinds }),
     forms,
-    facts: Object.freeze([...theirs.facts]),
+    facts,
     options: adoptOptions(theirs, kinds),
     plan: (options, issuer) => planOf(theirs, options, issuer),
     async create(name, options, host) {
       const { accepts } = planOf(theirs, options, host.issuer);
       const attestor = await theirs.create(name, options, host);
-      const selectorKinds = [...theirs.selectorKinds, ...kinds(options)];
-      return adoptAttestor(attestor, accepts, { name, selectorKinds, facts: theirs.facts, host });
+      return adoptAttestor(attestor, accepts, {
+        name,
+        selectorKinds: [...selectorKinds, ...kinds(options)],
+        facts,
+        host,
+      });
     },
     ...(examine && { examine: (name, options, host) => examine.call(theirs, name, options, host) }),
   });
@@ -50,8 +56,10 @@ function adoptOptions(theirs: AttestorType, kinds: (options: unknown) => unknown
     try {
       const result = theirs.options.safeParse(block);
       if (!result.success) {
-        for (const { path, message } of result.error.issues) fail(path, message);
-        return z.NEVER;
+        const { issues } = result.error;
+        for (const { path, message } of issues) fail(path, message);
+        // Without an issue, zod would take what is returned here for a good result.
+        return issues.length > 0 ? z.NEVER : fail([], `type ${theirs.type} refuses its options, and does not say why`);
       }
       if (!isPlain(result.data))
         return fail([], `type ${theirs.type} makes of its options something else than plain data`);

@@ -4,7 +4,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { attestorTypes } from '../../attestors/index.js';
 import { ConfigurationError, loadConfiguration } from '../../src/config/load.js';
+import { faultsOfKinds, faultsOfType } from '../../src/plugins/shape.js';
 import { type sample, yaml } from '../config/sample.js';
 import { finish, root } from '../support/command-line.js';
 import { installExample } from '../support/plugin-folder.js';
@@ -176,6 +178,20 @@ describe('config: module', () => {
     });
   }
 
+  it('keeps every name space of a type of ours from others', () => {
+    const ours = [...attestorTypes.values()];
+    for (const kind of ours.flatMap(({ selectorKinds }) => selectorKinds)) {
+      assert.notDeepEqual(faultsOfKinds([`${kind}-too`], 'they'), [], kind);
+    }
+    for (const fact of ours.flatMap(({ facts }) => facts)) {
+      const faults = faultsOfType({ facts: [`${fact}.too`] });
+      assert.ok(
+        faults.some((fault) => fault.startsWith('facts')),
+        fact,
+      );
+    }
+  });
+
   it('refuses an export that throws when it is looked at', async () => {
     const text = 'export const attestorType = { get type() { throw new Error("trap"); } };';
     assert.match(await problems(loadBlock(`{ module: ${await moduleOf(text)} }`)), /not usable: trap/);
@@ -212,6 +228,11 @@ describe('config: module', () => {
       'options that cannot be frozen',
       { options: '{ safeParse: () => ({ success: true, data: { key: Buffer.from("a") } }) }' },
       /type badge makes of its options something else than plain data/,
+    ],
+    [
+      'a schema that refuses without an issue',
+      { options: '{ safeParse: () => ({ success: false, error: { issues: [] } }) }' },
+      /type badge refuses its options, and does not say why/,
     ],
     ['an asynchronous schema', { options: '{ safeParse: async () => ({}) }' }, /type badge fails on its options/],
     [
