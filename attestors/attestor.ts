@@ -6,6 +6,8 @@
  */
 import type { z } from 'zod';
 
+export { Rejected, Unavailable } from '../src/errors.js';
+
 /** Seconds since the epoch, with a fraction. The only clock that a plug-in may read. */
 export type Clock = () => number;
 

@@ -181,6 +181,9 @@ export const faults = Object.freeze({
 
 export type Fault = keyof typeof faults;
 
+/** Tells our refusals, also those of another copy of this package, which a plug-in may have beside it. */
+const brand = Symbol.for('counterseal.refusal');
+
 /** Ends a request with an entry of the table. */
 export class Refusal extends Error {
   override readonly name: string = 'Refusal';
@@ -202,6 +205,7 @@ export class Refusal extends Error {
 /** Evidence is not accepted, and that is the evidence's fault. The grant decides which OAuth error it is. */
 export class Rejected extends Refusal {
   override readonly name = 'Rejected';
+  readonly [brand] = 'rejected';
   constructor(reason: string, detail: string, options?: ErrorOptions) {
     super('evidence_rejected', reason, detail, options);
   }
@@ -210,6 +214,7 @@ export class Rejected extends Refusal {
 /** A dependency did not answer, so nothing can be said about the evidence: 503, never a token. */
 export class Unavailable extends Refusal {
   override readonly name = 'Unavailable';
+  readonly [brand] = 'unavailable';
   /** @param retryAfter seconds until a retry makes sense; sent as `Retry-After` */
   constructor(
     reason: string,
@@ -219,4 +224,17 @@ export class Unavailable extends Refusal {
   ) {
     super('dependency_unavailable', reason, detail, options);
   }
+}
+
+/**
+ * What code of another package threw: a Rejected or Unavailable of its own copy of this package becomes ours, everything
+ * else stays as it is, and is then nobody's refusal.
+ */
+export function recognise(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof Refusal) return error;
+  const { [brand]: kind, reason, detail, retryAfter } = error as Error & Readonly<Record<PropertyKey, unknown>>;
+  if (typeof reason !== 'string' || typeof detail !== 'string') return error;
+  if (kind === 'rejected') return new Rejected(reason, detail, { cause: error });
+  if (kind !== 'unavailable') return error;
+  return new Unavailable(reason, detail, Number(retryAfter) > 0 ? Number(retryAfter) : 1, { cause: error });
 }

@@ -7,12 +7,15 @@ import { attestorBlock, configurationSchema } from './schema.js';
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
 export function configurationJsonSchema(): JsonSchema {
-  const schema = z.toJSONSchema(configurationSchema, {
+  const schema = z.toJSONSchema(configurationSchema(new Map()), {
     io: 'input',
     override: ({ zodSchema, jsonSchema }) => {
       if (zodSchema !== attestorBlock) return;
       for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
-      jsonSchema.oneOf = [...attestorTypes.values()].map(({ type, options }) => withType(type, options));
+      jsonSchema.oneOf = [
+        ...[...attestorTypes.values()].map(({ type, options }) => withType(type, options)),
+        withModule,
+      ];
     },
   });
   return { ...schema, title: 'Configuration of Counterseal' };
@@ -22,6 +25,16 @@ function withType(type: string, options: z.ZodType): JsonSchema {
   const { $schema: _, properties, required, ...rest } = z.toJSONSchema(options, { io: 'input' });
   return { ...rest, properties: { type: { const: type }, ...properties }, required: ['type', ...(required ?? [])] };
 }
+
+/** What else stands in such a block is for the module's own type to say. */
+const withModule: JsonSchema = {
+  type: 'object',
+  properties: {
+    module: { type: 'string', description: 'A package that exports an attestor type, or a file relative to this one.' },
+  },
+  required: ['module'],
+  not: { required: ['type'] },
+};
 
 /** Made when the first unknown key is looked at: a valid file does not pay for it. */
 let generated: JsonSchema | undefined;

@@ -5,20 +5,23 @@ import { type CompiledClient, compileClients } from '../policy/clients.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
 import type { Configuration } from './configuration.js';
-import { readYaml } from './document.js';
+import { readYaml, type YamlDocument } from './document.js';
 import { checkFiles, unreadable } from './files.js';
 import { findingsOf } from './findings.js';
 import { literalHosts } from './hosts.js';
+import { type LoadedModules, loadModules } from './modules.js';
 import { takeNotBuilt } from './not-built.js';
 import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
-import { configurationSchema, expectation, type Sections, sections } from './schema.js';
+import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
 import { supplyOf } from './supply.js';
 
 export { ConfigurationError, renderProblems } from './problem.js';
 
 /** @throws ConfigurationError with every problem of the file */
 export async function loadConfiguration(file: string): Promise<Configuration> {
-  const { configuration, locate } = parse(file, await read(file));
+  const document = readYaml(file, await read(file));
+  const loaded = await loadModules(document.values, dirname(resolve(file)));
+  const { configuration, locate } = parse(file, document, loaded);
   const findings = await checkFiles(configuration);
   if (findings.length > 0) throw new ConfigurationError(findings.map(locate));
   return configuration;
@@ -26,21 +29,20 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
 
 /**
  * @param file is not read: it gives messages a name, and relative paths a folder
- * @throws ConfigurationError with every problem of the text
+ * @throws ConfigurationError with every problem of the text; modules are not loaded, so a block that names one is a problem
  */
 export function parseConfiguration(file: string, source: string): Configuration {
-  return parse(file, source).configuration;
+  return parse(file, readYaml(file, source), { types: new Map(), findings: [] }).configuration;
 }
 
-function parse(file: string, source: string) {
-  const document = readYaml(file, source);
+function parse(file: string, document: YamlDocument, { types, findings: ofModules }: LoadedModules) {
   const { values } = document;
-  const findings = takeNotBuilt(values);
-  const parsed = configurationSchema.safeParse(values, { error: expectation });
+  const findings = [...ofModules, ...takeNotBuilt(values)];
+  const parsed = configurationSchema(types).safeParse(values, { error: expectation });
   if (!parsed.success) findings.push(...findingsOf(parsed.error.issues, values));
-  const valid = validSections(values);
+  const valid = validSections(values, types);
   findings.push(...checkAcross(valid, values));
-  const compiled = compile(valid, values, findings);
+  const compiled = compile(valid, { values, types }, findings);
   if (findings.length > 0 || !parsed.success || compiled === undefined) {
     throw new ConfigurationError(findings.map(document.locate));
   }
@@ -63,9 +65,9 @@ function wholeFile(file: string, message: string): Problem {
 }
 
 /** What can be judged although other parts of the file are wrong. */
-function validSections(values: unknown): Partial<Sections> {
+function validSections(values: unknown, types: ModuleTypes): Partial<Sections> {
   const present = typeof values === 'object' && values !== null ? values : {};
-  const valid = Object.entries(sections).flatMap(([key, schema]) => {
+  const valid = Object.entries(sectionsWith(types)).flatMap(([key, schema]) => {
     const result = schema.safeParse((present as Record<string, unknown>)[key]);
     return result.success ? [[key, result.data]] : [];
   });
@@ -78,9 +80,13 @@ interface Compiled {
 }
 
 /** @param findings gets what policy and clients say that cannot be meant */
-function compile(valid: Partial<Sections>, values: unknown, findings: Finding[]): Compiled | undefined {
+function compile(
+  valid: Partial<Sections>,
+  { values, types }: { readonly values: unknown; readonly types: ModuleTypes },
+  findings: Finding[],
+): Compiled | undefined {
   const { environment, resources, conditions, rules, clients } = valid;
-  const attestors = supplyOf(values, findings);
+  const attestors = supplyOf(values, types, findings);
   if (attestors === undefined || environment === undefined || resources === undefined) return undefined;
   const known = { resources, attestors, environment };
   // A condition that is not built was taken out of the values, and rules may name it.

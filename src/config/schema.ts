@@ -10,6 +10,7 @@ import { isLoopback, name, text } from '../../attestors/options.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
+import { valueAt } from './path.js';
 
 /** A strict map that says what was expected; an unknown key keeps its own message. */
 const object = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>
@@ -134,30 +135,53 @@ export interface ConfiguredAttestor {
   readonly options: unknown;
 }
 
-/** Validated by the options of its type; in the JSON Schema it is replaced by the union of them. */
-export const attestorBlock = z.looseObject(
+/** Attestor types of packages, by the `module` that names them. */
+export type ModuleTypes = ReadonlyMap<string, AttestorType>;
+
+/** Without a type that is known, nothing else of a block can be judged. */
+const typedBlock = z.looseObject(
   { type: z.enum([...attestorTypes.keys()]) },
-  { error: 'a map with type, and the options of that type' },
+  { error: 'a map with type or module, and the options of that type' },
 );
 
-const attestor = attestorBlock.transform((block, context): ConfiguredAttestor => {
-  const { type: named, ...rest } = block;
-  const type = attestorTypes.get(named);
-  if (type === undefined) return z.NEVER;
-  const result = type.options.safeParse(rest, { error: expectation });
-  if (result.success) return Object.freeze({ type, options: result.data });
-  for (const issue of result.error.issues) context.issues.push({ ...issue, input: rest } as z.core.$ZodRawIssue);
-  return z.NEVER;
-});
+/** Validated by the options of its type; in the JSON Schema it is replaced by the union of them. */
+export const attestorBlock = z.unknown();
 
-const attestors = z
-  .record(name('an attestor name of letters, digits, ".", "_" and "-"'), attestor, {
-    error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from name to attestor'),
-  })
-  .describe('Who verifies evidence. Its name is a segment of the subjects of its workloads.');
+const attestor = (modules: ModuleTypes) =>
+  attestorBlock.transform((block, context): ConfiguredAttestor => {
+    const type = typeOfBlock(block, modules);
+    const options = type && optionsOfBlock(block);
+    const result =
+      type === undefined
+        ? typedBlock.safeParse(block, { error: expectation })
+        : type.options.safeParse(options, { error: expectation });
+    if (type !== undefined && result.success) return Object.freeze({ type, options: result.data });
+    for (const issue of result.error?.issues ?? [])
+      context.issues.push({ ...issue, input: options ?? block } as z.core.$ZodRawIssue);
+    return z.NEVER;
+  });
+
+/** @param block as the file has it; undefined when it does not name a type that is there */
+export function typeOfBlock(block: unknown, modules: ModuleTypes): AttestorType | undefined {
+  const [type, module] = [valueAt(block, ['type']), valueAt(block, ['module'])];
+  return module === undefined ? attestorTypes.get(String(type)) : modules.get(String(module));
+}
+
+/** @param block is a map */
+export function optionsOfBlock(block: unknown): Readonly<Record<string, unknown>> {
+  const { type: _, module: __, ...options } = block as Readonly<Record<string, unknown>>;
+  return options;
+}
+
+const attestors = (modules: ModuleTypes) =>
+  z
+    .record(name('an attestor name of letters, digits, ".", "_" and "-"'), attestor(modules), {
+      error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from name to attestor'),
+    })
+    .describe('Who verifies evidence. Its name is a segment of the subjects of its workloads.');
 
 /** By section, so that what is wrong in one does not hide what is wrong in another. */
-export const sections = {
+export const sectionsWith = (modules: ModuleTypes) => ({
   issuer,
   trustDomain: trustDomain.optional(),
   environment,
@@ -168,16 +192,16 @@ export const sections = {
   signing,
   audit,
   outbound,
-  attestors,
+  attestors: attestors(modules),
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),
   clients: clientsSchema.prefault({}).describe('Who may introspect tokens, by name: resource servers, as a rule.'),
   rules: rulesSchema.describe('Who gets what, by name. Nothing is granted but what stands here.'),
-};
+});
 
-export const configurationSchema = object('a map', sections);
+export const configurationSchema = (modules: ModuleTypes) => object('a map', sectionsWith(modules));
 
-export type Sections = z.output<typeof configurationSchema>;
+export type Sections = z.output<ReturnType<typeof configurationSchema>>;
 
 const kinds: Readonly<Record<string, string>> = {
   string: 'text',

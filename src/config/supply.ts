@@ -1,8 +1,8 @@
 /** What attestors can tell of a workload, for the rules that ask for it. */
 import type { AttestorType } from '../../attestors/attestor.js';
-import { attestorTypes } from '../../attestors/index.js';
 import { valueAt } from './path.js';
 import type { Finding } from './problem.js';
+import { type ModuleTypes, optionsOfBlock, typeOfBlock } from './schema.js';
 
 type Supply = Pick<AttestorType, 'selectorKinds' | 'facts'>;
 
@@ -10,7 +10,11 @@ type Supply = Pick<AttestorType, 'selectorKinds' | 'facts'>;
  * By the attestor's name. Rules need of most attestors only the type, so other faults of one hide none of theirs.
  * @returns undefined when an attestor has no type, or faults that leave open which selectors it gives
  */
-export function supplyOf(values: unknown, findings: readonly Finding[]): ReadonlyMap<string, Supply> | undefined {
+export function supplyOf(
+  values: unknown,
+  modules: ModuleTypes,
+  findings: readonly Finding[],
+): ReadonlyMap<string, Supply> | undefined {
   const blocks = valueAt(values, ['attestors']);
   if (typeof blocks !== 'object' || blocks === null || Array.isArray(blocks)) return undefined;
   const supply = new Map<string, Supply>();
@@ -19,18 +23,18 @@ export function supplyOf(values: unknown, findings: readonly Finding[]): Readonl
     section === 'attestors' && name ? [String(name)] : [],
   );
   for (const name of new Set([...Object.keys(blocks), ...unbuilt])) {
-    const type = attestorTypes.get(String(valueAt(blocks, [name, 'type'])));
-    const kinds = type && kindsOf(type, valueAt(blocks, [name]));
+    const block = valueAt(blocks, [name]);
+    const type = typeOfBlock(block, modules);
+    const kinds = type && kindsOf(type, block);
     if (type === undefined || kinds === undefined) return undefined;
     supply.set(name, { selectorKinds: kinds, facts: type.facts });
   }
   return supply;
 }
 
-/** @param block of the type's options, and `type` itself */
+/** @param block as the file has it */
 function kindsOf(type: AttestorType, block: unknown): readonly string[] | undefined {
   if (type.mappedKinds === undefined) return type.selectorKinds;
-  const { type: _, ...options } = block as Readonly<Record<string, unknown>>;
-  const parsed = type.options.safeParse(options);
+  const parsed = type.options.safeParse(optionsOfBlock(block));
   return parsed.success ? [...new Set([...type.selectorKinds, ...type.mappedKinds(parsed.data)])] : undefined;
 }

@@ -23,7 +23,7 @@ describe('config: the JSON Schema', () => {
     );
   });
 
-  it('describes an attestor as the union of the types that there are, each strict', () => {
+  it('describes an attestor as the union of the types that there are, each strict, and of whatever a module has', () => {
     const schema = configurationJsonSchema().properties?.attestors;
     assert.ok(typeof schema === 'object' && typeof schema.additionalProperties === 'object');
     const forms = schema.additionalProperties.oneOf ?? [];
@@ -32,6 +32,7 @@ describe('config: the JSON Schema', () => {
       [
         [{ const: 'kubernetes' }, false],
         [{ const: 'oidc' }, false],
+        [undefined, undefined],
       ],
     );
   });
