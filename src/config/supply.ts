@@ -1,10 +1,9 @@
 /** What attestors can tell of a workload, for the rules that ask for it. */
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
+import type { Supply } from '../policy/check.js';
 import { valueAt } from './path.js';
 import type { Finding } from './problem.js';
-
-type Supply = Pick<AttestorType, 'selectorKinds' | 'facts'>;
 
 /**
  * By the attestor's name. Rules need of most attestors only the type, so other faults of one hide none of theirs.
@@ -20,17 +19,20 @@ export function supplyOf(values: unknown, findings: readonly Finding[]): Readonl
   );
   for (const name of new Set([...Object.keys(blocks), ...unbuilt])) {
     const type = attestorTypes.get(String(valueAt(blocks, [name, 'type'])));
-    const kinds = type && kindsOf(type, valueAt(blocks, [name]));
-    if (type === undefined || kinds === undefined) return undefined;
-    supply.set(name, { selectorKinds: kinds, facts: type.facts });
+    const supplied = type && supplyOfBlock(type, valueAt(blocks, [name]));
+    if (supplied === undefined) return undefined;
+    supply.set(name, supplied);
   }
   return supply;
 }
 
 /** @param block of the type's options, and `type` itself */
-function kindsOf(type: AttestorType, block: unknown): readonly string[] | undefined {
-  if (type.mappedKinds === undefined) return type.selectorKinds;
+function supplyOfBlock(type: AttestorType, block: unknown): Supply | undefined {
+  const { selectorKinds, facts } = type;
+  if (type.mappedKinds === undefined && type.role === undefined) return { selectorKinds, facts };
   const { type: _, ...options } = block as Readonly<Record<string, unknown>>;
   const parsed = type.options.safeParse(options);
-  return parsed.success ? [...new Set([...type.selectorKinds, ...type.mappedKinds(parsed.data)])] : undefined;
+  if (!parsed.success) return undefined;
+  const kinds = new Set([...selectorKinds, ...(type.mappedKinds?.(parsed.data) ?? [])]);
+  return { selectorKinds: [...kinds], facts, role: type.role?.(parsed.data) ?? 'workload' };
 }
