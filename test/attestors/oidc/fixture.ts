@@ -42,7 +42,7 @@ export const standard = (issuer: string, audience: string = ourIssuer): Claims =
   exp: start + 300,
 });
 
-/** @param block beside `issuer`, unless it has a preset; `keys` are in a file unless it says otherwise */
+/** @param block beside `issuer`, unless it has a preset; `keys` are in the file jwks.json unless it says otherwise; as a SPIFFE bundle in bundle.json */
 export async function createFixture(
   block: Readonly<Record<string, unknown>> = {},
   signer?: ClusterIssuer,
@@ -50,6 +50,8 @@ export async function createFixture(
   const signs = signer ?? (await sharedSigner());
   const folder = await mkdtemp(join(tmpdir(), 'counterseal-oidc-'));
   await writeFile(join(folder, 'jwks.json'), JSON.stringify(signs.jwks()));
+  const bundle = { keys: signs.jwks().keys.map((key) => ({ ...key, use: 'jwt-svid' })) };
+  await writeFile(join(folder, 'bundle.json'), JSON.stringify(bundle));
   const host = createTestHost(() => fixture.now, folder);
   const options = oidc.options.parse({
     ...(block.preset === undefined && { issuer: issuerUrl }),

@@ -232,6 +232,14 @@ describe('oidc: the issuers of README.md', () => {
     assert.deepEqual(problemsOf(yaml({ attestors: `attestors: { ${kubernetes}, ${attestors.slice(1)}` })), []);
   });
 
+  it('do not include a token of Vercel for another audience, which says from whose it was exchanged', async () => {
+    const { type: _, ...block } = blocks.get('vercel') ?? assert.fail('README.md has no block vercel');
+    const fixture = await createFixture({ ...block, keys: { jwksFile: 'jwks.json' } }, await signer);
+    const act = { aud: 'https://vercel.com/acme', iat: start - 60 };
+    await refused(fixture.attest({ ...vendors.vercel?.claims, act }), 'jwt_delegated');
+    await fixture.close();
+  });
+
   for (const [name, { claims, subject, selectors, foreign, issuer: shared }] of Object.entries(vendors)) {
     describe(name, () => {
       let fixture: Fixture;
