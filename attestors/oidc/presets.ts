@@ -200,6 +200,18 @@ export function pinsOf(preset: Preset | undefined, issuer: string): readonly str
   return (preset ?? all.find(({ issuers = [] }) => issuers.includes(issuer)))?.pins ?? [];
 }
 
-/** `*` stands only where no name can go on: behind a `/`, or as all that is before an `@`. */
-export const isPinned = (value: unknown): boolean =>
-  typeof value === 'number' || (typeof value === 'string' && /^(?:[^*]+(?:\/\*.*)?|\*@[^*]+)$/s.test(value));
+/** Where everybody's accounts are: the default service accounts of all of Google's projects, and people's mail. */
+const sharedDomains: readonly string[] = [
+  'developer.gserviceaccount.com',
+  'appspot.gserviceaccount.com',
+  'cloudservices.gserviceaccount.com',
+  'gmail.com',
+  'googlemail.com',
+];
+
+/** `*` stands only where no name can go on: behind a `/`, or as all that is before the `@` of a domain that is not shared. */
+export function isPinned(value: unknown): boolean {
+  if (typeof value !== 'string') return typeof value === 'number';
+  if (value.startsWith('*@')) return /^[^*]+$/.test(value.slice(2)) && !sharedDomains.includes(value.slice(2));
+  return /^[^*]+(?:\/\*.*)?$/s.test(value);
+}

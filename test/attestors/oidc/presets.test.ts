@@ -118,7 +118,19 @@ describe('oidc presets', () => {
           {},
           { iss: issuer, aud: 'ours' },
           ...pins.flatMap((pin) =>
-            ['*', '**', 'acme*', '*acme', '*/api', 'a*/b', true].map((value) => ({ [pin]: value })),
+            [
+              '*',
+              '**',
+              'acme*',
+              '*acme',
+              '*/api',
+              'a*/b',
+              '*@*',
+              '*@',
+              '*@gmail.com',
+              '*@developer.gserviceaccount.com',
+              true,
+            ].map((value) => ({ [pin]: value })),
           ),
         ];
         for (const require of open) {
@@ -127,7 +139,10 @@ describe('oidc presets', () => {
           assert.ok(found[0]?.startsWith('require: others have tokens of '), found[0]);
           for (const pin of pins) assert.ok(found[0]?.includes(pin));
         }
-        for (const pin of pins) assert.deepEqual(faults(block(name, { issuer, require: { [pin]: 'acme' } })), []);
+        const yours = ['acme', 'acme/*', 'acme/*/main', '*@acme-prod.iam.gserviceaccount.com', 'a@gmail.com'];
+        for (const pin of pins) {
+          for (const value of yours) assert.deepEqual(faults(block(name, { issuer, require: { [pin]: value } })), []);
+        }
       });
     });
   }
