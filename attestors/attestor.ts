@@ -66,6 +66,9 @@ export interface Route {
   readonly audience: string;
 }
 
+/** Whom an attestor's evidence stands for: one who asks, or a person for whom an agent asks. */
+export type Role = 'workload' | 'delegator';
+
 /** Why a fact is not known: the platform did not say, or a dependency did not answer. */
 export type UnknownCause = 'missing' | 'unavailable';
 
@@ -110,11 +113,17 @@ export interface Attestation {
 
 /** Where verification keys come from. Relative files are relative to the configuration file. */
 export type KeySource =
-  | { readonly file: string }
-  | { readonly uri: string }
+  | { readonly file: string; readonly use?: KeyUse }
+  | { readonly uri: string; readonly use?: KeyUse }
   /** The `jwks_uri` of the issuer's discovery document (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), read anew at each load. */
   | { readonly issuer: string }
   | { readonly name: string; readonly load: (signal: AbortSignal) => Promise<unknown> };
+
+/**
+ * The `use` of the keys that count; others are ignored. `sig` (default): of RFC 7517 §4.2, or none. `jwt-svid`: of a SPIFFE
+ * bundle, where every key says for which kind of SVID it is.
+ */
+export type KeyUse = 'sig' | 'jwt-svid';
 
 /** Keys of one issuer, cached by the host: one flight, negative cache, limit on staleness. */
 export interface KeySet {
@@ -136,7 +145,10 @@ export interface KeySetStatus {
 }
 
 export interface JwtExpectations {
-  readonly issuer: string;
+  /** Undefined: no token that has an `iss` is accepted. Without `trustDomain`, every token needs one. */
+  readonly issuer: string | undefined;
+  /** The token is a JWT-SVID: `sub` has to be a SPIFFE ID of this trust domain, so that `iss` may be left out. */
+  readonly trustDomain?: string | undefined;
   readonly audience: string;
   /** `refuse`: the token's `aud` holds ours and nothing else. */
   readonly otherAudiences: 'refuse' | 'allow';
@@ -251,14 +263,17 @@ export interface AttestorType<Options = unknown> {
   readonly selectorKinds: readonly string[];
   /** The kinds that a block adds to these by its options. Left out by types whose kinds are always the same. */
   mappedKinds?(options: Options): readonly string[];
+  /** The host refuses a delegator's evidence where a workload has to ask. Left out by types that attest workloads only. */
+  role?(options: Options): Role;
   /** Of the evidence that it takes beside JWTs. */
   readonly forms?: readonly EvidenceForm[];
   /** Names that its facts may have, such as `posture.kubelet`: a condition that reads another is refused at load. */
   readonly facts: readonly string[];
   /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */
   readonly options: z.ZodType<Options>;
-  /** The same for `check` and for `create`. @param issuer our issuer identifier: the default audience of evidence */
+  /** The same at load and at start. @param issuer our issuer identifier: the default audience of evidence */
   plan(options: Options, issuer: string): AttestorPlan;
+  /** Called by the host only where `plan` has no faults. */
   create(name: string, options: Options, host: AttestorHost): Promise<Attestor>;
   /**
    * For `counterseal doctor`: tries step by step what the attestor needs of its platform, and changes nothing there. What is

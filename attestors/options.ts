@@ -12,6 +12,10 @@ export const duration = () =>
     .regex(/^[1-9][0-9]{0,8}[smhd]$/, { error: aDuration })
     .transform((text) => Number(text.slice(0, -1)) * (unit[text.slice(-1)] ?? 1));
 
+/** SPIFFE-ID §2.1. */
+export const trustDomainForm = /^[a-z0-9._-]{1,255}$/;
+export const aTrustDomain = 'a SPIFFE trust domain such as example.com: a-z, 0-9, ".", "-" and "_"';
+
 /** What a URL may hold: ASCII without space and control characters. */
 export const printable = /^[\x21-\x7e]+$/;
 

@@ -1,7 +1,7 @@
 /** What the host hands to each attestor; the only doors out of a plug-in. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { AttestorHost, Clock, KeySource } from '../attestors/attestor.js';
+import type { Attestor, AttestorHost, AttestorType, Clock, KeySource } from '../attestors/attestor.js';
 import { createKeySet, type HostKeySet } from './jwt/key-set.js';
 import { keyLoader } from './jwt/sources.js';
 import { verifyJwt } from './jwt/verify.js';
@@ -86,6 +86,17 @@ export function createHost(options: HostOptions): Host {
       });
     },
   });
+}
+
+/** @throws Error for what `plan` finds wrong with the options, and whatever `create` throws */
+export async function createAttestor(
+  name: string,
+  { type, options }: { readonly type: AttestorType; readonly options: unknown },
+  host: AttestorHost,
+): Promise<Attestor> {
+  const [fault] = type.plan(options, host.issuer).faults;
+  if (fault !== undefined) throw new Error(`attestors.${name}.${fault.path.join('.')}: ${fault.message}`);
+  return type.create(name, options, host);
 }
 
 /**

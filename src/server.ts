@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
-import { type Host, openHost } from './attestor-host.js';
+import { createAttestor, type Host, openHost } from './attestor-host.js';
 import { createAuditLog } from './audit/audit-log.js';
 import { openFileSink } from './audit/file-sink.js';
 import type { AuditSink } from './audit/log.js';
@@ -78,7 +78,8 @@ async function open(
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
   const nonces = await openNonces(store, host.now);
   const { trustDomain } = configuration;
-  const attest = createAttest({ attestors, forms, nonces, trustDomain, now: host.now, store });
+  const delegators = delegatorsOf(configuration);
+  const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const deployment = {
@@ -133,12 +134,18 @@ async function createAttestors(
   closing: (attestor: Attestor) => Attestor,
 ): Promise<readonly Attestor[]> {
   const created = await Promise.allSettled(
-    [...attestors].map(([name, { type, options }]) => type.create(name, options, host.forAttestor(name))),
+    [...attestors].map(([name, attestor]) => createAttestor(name, attestor, host.forAttestor(name))),
   );
   // What did start is closed again when another did not.
   const started = created.flatMap((each) => (each.status === 'fulfilled' ? [closing(each.value)] : []));
   for (const each of created) if (each.status === 'rejected') throw each.reason;
   return started;
+}
+
+/** As the configuration has it: no plug-in can say otherwise of itself. */
+function delegatorsOf({ attestors }: Configuration): ReadonlySet<string> {
+  const delegators = [...attestors].filter(([, { type, options }]) => type.role?.(options) === 'delegator');
+  return new Set(delegators.map(([name]) => name));
 }
 
 function listen(handler: RequestListener, at: { readonly host: string; readonly port: number }): Promise<Server> {

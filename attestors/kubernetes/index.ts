@@ -103,8 +103,7 @@ function plan(block: KubernetesOptions, ourIssuer: string): AttestorPlan {
 }
 
 async function create(attestorName: string, block: KubernetesOptions, host: AttestorHost) {
-  const { accepts, faults } = plan(block, host.issuer);
-  for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
+  const { accepts } = plan(block, host.issuer);
   const server = await connect(attestorName, block, host);
   const limits = { maxStale: (block.keys ?? keys.parse({ from: 'api' })).maxStale };
   const keySet = host.keySet(keySource(attestorName, block, server), limits);

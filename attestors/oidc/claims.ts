@@ -13,8 +13,18 @@ const most = 64;
 /** Controls, format characters (bidi controls, zero-width) and the Unicode line ends: a value must be what it looks like. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-/** A claim that is a member of the token, and none that every object has. */
-const claimOf = (claims: Claims, name: string): unknown => (Object.hasOwn(claims, name) ? claims[name] : undefined);
+/** @param name of a claim, or a JSON pointer (RFC 6901) into one; not into lists */
+function claimOf(claims: Claims, name: string): unknown {
+  if (!name.startsWith('/')) return memberOf(claims, name);
+  const names = name.slice(1).split('/');
+  return names.reduce<unknown>((at, each) => memberOf(at, each.replaceAll('~1', '/').replaceAll('~0', '~')), claims);
+}
+
+/** A member of the object itself, and none that every object has. */
+function memberOf(value: unknown, name: string): unknown {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject && Object.hasOwn(value, name) ? (value as Claims)[name] : undefined;
+}
 
 /** @throws Rejected `subject_malformed` */
 export function readSubject(claims: Claims, name: string): string {

@@ -1,13 +1,12 @@
 /** Workloads of any OpenID Connect issuer, such as a CI service. The trust model is in README.md. */
-import type { AttestorHost, AttestorType, Finding, KeySource } from '../attestor.js';
+import type { AttestorHost, AttestorType, Finding, KeySource, KeyUse } from '../attestor.js';
 import { attempt, tryKeys } from '../step.js';
 import { compileRequirements } from './claims.js';
 import { audienceOf, mappingOf, type OidcOptions, options, plan } from './options.js';
 import { createOidcAttestor } from './verify.js';
 
 async function create(attestorName: string, block: OidcOptions, host: AttestorHost) {
-  const { accepts, faults } = plan(block, host.issuer);
-  for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
+  const { accepts } = plan(block, host.issuer);
   const keys = host.keySet(keySource(block), { maxStale: block.keys.maxStale });
   await keys.ready();
   return createOidcAttestor({
@@ -15,6 +14,7 @@ async function create(attestorName: string, block: OidcOptions, host: AttestorHo
     accepts,
     expect: {
       issuer: block.issuer,
+      trustDomain: block.trustDomain,
       audience: audienceOf(block, host.issuer),
       otherAudiences: block.otherAudiences,
       maxLifetime: block.maxLifetime,
@@ -29,9 +29,11 @@ async function create(attestorName: string, block: OidcOptions, host: AttestorHo
   });
 }
 
-function keySource({ issuer, keys }: OidcOptions): KeySource {
-  if ('jwksUri' in keys) return { uri: keys.jwksUri };
-  if ('jwksFile' in keys) return { file: keys.jwksFile };
+function keySource({ issuer, trustDomain, keys }: OidcOptions): KeySource {
+  const use = trustDomain === undefined ? 'sig' : 'jwt-svid';
+  if ('jwksUri' in keys) return { uri: keys.jwksUri, use };
+  if ('jwksFile' in keys) return { file: keys.jwksFile, use };
+  if (issuer === undefined) throw new Error('keys by discovery need an issuer');
   return { issuer };
 }
 
@@ -46,17 +48,25 @@ async function* examine(_: string, block: OidcOptions, host: AttestorHost): Asyn
 }
 
 function keysFix(source: KeySource, host: AttestorHost): string {
-  if ('file' in source) return `write the issuer's JWK Set to ${host.path(source.file)}`;
+  if ('file' in source) return `write ${wanted(source.use)} to ${host.path(source.file)}`;
   const reach = 'outbound.allow admits private networks, outbound.ca certificate authorities';
   const instead = 'else save the keys and use keys: { jwksFile: FILE }';
+  if ('uri' in source && source.use === 'jwt-svid')
+    return `let ${source.uri} answer this machine with ${wanted(source.use)}: ${reach}; ${instead}`;
   if ('uri' in source) return `let ${source.uri} answer this machine: ${reach}; ${instead}`;
   return `write issuer as the document has it, and let the document and its jwks_uri answer this machine: ${reach}; ${instead}`;
 }
+
+const wanted = (use: KeyUse | undefined): string =>
+  use === 'jwt-svid'
+    ? 'the SPIFFE bundle of the trust domain, with keys of use jwt-svid (spire-server bundle show -format spiffe)'
+    : "the issuer's JWK Set";
 
 export const oidc = Object.freeze<AttestorType<OidcOptions>>({
   type: 'oidc',
   selectorKinds: Object.freeze(['oidc:sub']),
   mappedKinds: (block) => Object.keys(mappingOf(block)).map((each) => `oidc:${each}`),
+  role: ({ role }) => role,
   facts: Object.freeze([]),
   options,
   plan,

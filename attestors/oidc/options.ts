@@ -1,7 +1,18 @@
 /** The block of `type: oidc`. */
 import { z } from 'zod';
 import { type AttestorPlan, verificationAlgorithms } from '../attestor.js';
-import { duration, isLoopback, keysOptions, name, otherAudiences, text } from '../options.js';
+import {
+  aTrustDomain,
+  duration,
+  isLoopback,
+  keysOptions,
+  name,
+  otherAudiences,
+  printable,
+  text,
+  trustDomainForm,
+} from '../options.js';
+import { hasForm, isPinned, pinsOf, presetNames, presetOf, sharedIssuer, svidAlgorithms } from './presets.js';
 
 /** RFC 8693 §3: an ID token is a JWT, and clients may call it either. */
 const tokenTypes = ['urn:ietf:params:oauth:token-type:jwt', 'urn:ietf:params:oauth:token-type:id_token'] as const;
@@ -9,31 +20,26 @@ const tokenTypes = ['urn:ietf:params:oauth:token-type:jwt', 'urn:ietf:params:oau
 /** Audiences of other services: whoever holds such a token may have been given it for them, so it proves nothing to us. */
 const audiencesOfOthers: readonly string[] = ['sts.amazonaws.com', 'api://AzureADTokenExchange', 'sigstore'];
 
-/** Whose tokens anybody can have, by opening an account. */
-const sharedIssuers: readonly string[] = [
-  'https://accounts.google.com',
-  'https://app.terraform.io',
-  'https://gitlab.com',
-  'https://oidc.vercel.com',
-  'https://token.actions.githubusercontent.com',
-];
-
 const issuerForm =
   'the issuer as the tokens have it: an https URL without query, fragment and user (http only on loopback)';
 
+// No z.url, which takes white space away: the text is compared byte for byte.
 const issuer = z
-  .url({ protocol: /^https?$/, error: issuerForm })
+  .string({ error: issuerForm })
   .refine(isIssuer, { error: issuerForm })
   .describe('The `iss` of the tokens, byte for byte.');
 
 /** OpenID Connect Discovery 1.0 §3: the discovery document is found by appending to it. */
 function isIssuer(value: string): boolean {
-  if (!URL.canParse(value) || /[?#@]/.test(value)) return false;
+  if (!printable.test(value) || !URL.canParse(value) || /[?#@]/.test(value)) return false;
   const { protocol, hostname } = new URL(value);
-  return protocol === 'https:' || isLoopback(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
 }
 
-const claim = text('the name of a claim');
+const aClaim = 'the name of a claim, or a JSON pointer such as /google/compute_engine/zone';
+
+/** RFC 6901 §3; a claim whose own name begins with "/" is written with it as "~1". */
+const claim = text(aClaim).regex(/^(?!\/)|^(?:\/(?:[^~/]|~[01])+)+$/, { error: aClaim });
 
 /** The kind `oidc:sub` is always of the claim `sub`: it must not be something else in one of the attestors. */
 const subjectKind = 'sub';
@@ -52,10 +58,19 @@ const required = z.union([text('a text'), z.boolean(), z.int()], {
 });
 
 const block = z.strictObject({
-  issuer,
+  preset: z
+    .enum(presetNames)
+    .optional()
+    .describe('What is the same for every customer of a vendor: issuer, algorithms, selectors. Own keys come first.'),
+  issuer: issuer.optional(),
+  trustDomain: z
+    .string({ error: aTrustDomain })
+    .regex(trustDomainForm, { error: aTrustDomain })
+    .optional()
+    .describe('With preset: spiffe, the trust domain whose SVIDs are accepted.'),
   audience: text('the audience that the tokens are asked for')
     .optional()
-    .describe('The `aud` of the tokens. Default: our issuer.'),
+    .describe('The `aud` of the tokens. Default: our issuer; required for the presets of people.'),
   keys: keysOptions('discovery')
     .prefault({ from: 'discovery' })
     .describe("Where the keys come from that verify the tokens. discovery: the issuer's own document names them."),
@@ -63,39 +78,129 @@ const block = z.strictObject({
     .array(z.enum(verificationAlgorithms), { error: 'a list of signature algorithms' })
     .min(1, { error: 'a list of at least one signature algorithm' })
     .refine((list) => new Set(list).size === list.length, { error: 'a list of signature algorithms, each once' })
-    .default([...verificationAlgorithms])
-    .describe('What the tokens may be signed with.'),
-  maxLifetime: duration().prefault('24h').describe('Tokens with a longer `exp` − `iat` are refused.'),
-  role: z.literal('workload').default('workload').describe('What the tokens stand for.'),
+    .optional()
+    .describe("What the tokens may be signed with. Default: the preset's, else all."),
+  maxLifetime: duration()
+    .optional()
+    .describe("Tokens with a longer `exp` − `iat` are refused. Default: the preset's, else 24h."),
+  role: z
+    .enum(['workload', 'delegator'])
+    .optional()
+    .describe("What the tokens stand for: workloads, or people. Default: the preset's, else workload."),
   require: z
     .record(claim, required)
     .default({})
     .describe('Claims that every token must have, with this value. In a text, * matches any run of characters.'),
   selectors,
-  subject: claim.default('sub').describe('The claim that names the workload.'),
+  subject: claim.optional().describe("The claim that names the workload. Default: the preset's, else sub."),
   environment: name('the name of an environment')
     .optional()
     .describe("The workloads' environment. Default: this deployment's."),
   otherAudiences,
 });
 
-export const options = block.superRefine((values, context) => {
-  const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
-  const fault = values.audience === undefined ? undefined : audienceFault(values.audience, values.issuer);
-  if (fault !== undefined) refuse('audience', fault);
-  if (sharedIssuers.includes(values.issuer) && Object.keys(values.require).length === 0) {
-    refuse('require', `anybody can have tokens of ${values.issuer}: require the claim that says they are yours`);
-  }
-});
+type Given = z.output<typeof block>;
+type Fault = AttestorPlan['faults'][number];
+
+/** Own keys first, then those of the preset, then our defaults. */
+function complete(given: Given) {
+  const preset = presetOf(given.preset);
+  return {
+    ...given,
+    issuer: given.issuer ?? (preset && sharedIssuer(preset)),
+    algorithms: given.algorithms ?? preset?.algorithms ?? verificationAlgorithms,
+    maxLifetime: given.maxLifetime ?? preset?.maxLifetime ?? 24 * 3600,
+    role: given.role ?? preset?.role ?? 'workload',
+    require: { ...preset?.require, ...given.require },
+    selectors: { ...preset?.selectors, ...given.selectors },
+    subject: given.subject ?? preset?.subject ?? 'sub',
+  };
+}
+
+export const options = block
+  .superRefine((given, context) => {
+    for (const { path, message } of faultsOf(given)) context.addIssue({ code: 'custom', path: [...path], message });
+  })
+  .transform(complete);
 
 export type OidcOptions = z.output<typeof options>;
 
-function audienceFault(audience: string, ofIssuer: string): string | undefined {
-  if (audience !== ofIssuer && !audiencesOfOthers.includes(audience)) return undefined;
-  return `tokens for ${audience} are made for another service, so they are no evidence: choose an audience that is only ours, and ask for it`;
+function faultsOf(given: Given): readonly Fault[] {
+  const values = complete(given);
+  return [
+    ...(given.preset === 'spiffe' ? spiffeFaults(given) : issuerFaults(values)),
+    ...(given.audience === undefined ? [] : audienceFaults(given.audience, sendersOf(values))),
+    ...presetFaults(given),
+    ...pinFaults(values),
+  ];
+}
+
+const fault = (key: keyof Given, message: string): Fault => ({ path: [key], message });
+
+function issuerFaults({ issuer: given, preset, trustDomain }: OidcOptions): readonly Fault[] {
+  const { issuers } = presetOf(preset) ?? {};
+  const isMissing = given === undefined;
+  const isOther = issuers !== undefined && !(given !== undefined && issuers.some((form) => hasForm(form, given)));
+  const expected =
+    issuers === undefined ? issuerForm : `an issuer of ${preset}, in one of the forms ${issuers.join(', ')}`;
+  return [
+    ...(isMissing || isOther ? [fault('issuer', expected)] : []),
+    ...(trustDomain === undefined ? [] : [fault('trustDomain', 'only SVIDs have a trust domain: add preset: spiffe')]),
+  ];
+}
+
+function spiffeFaults({ trustDomain, keys, subject = 'sub', algorithms = [] }: Given): readonly Fault[] {
+  const isSvidAlgorithm = (each: string) => svidAlgorithms.some((known) => known === each);
+  return [
+    ...(trustDomain === undefined ? [fault('trustDomain', aTrustDomain)] : []),
+    ...('from' in keys
+      ? [fault('keys', 'the bundle of the trust domain: { jwksUri: URL } or { jwksFile: FILE }')]
+      : []),
+    ...(subject === 'sub'
+      ? []
+      : [fault('subject', 'an SVID names its workload by sub, and by nothing else: leave subject out')]),
+    ...(algorithms.every(isSvidAlgorithm) ? [] : [fault('algorithms', `a list of ${svidAlgorithms.join(', ')}`)]),
+  ];
+}
+
+function presetFaults({ preset: named, role, audience }: Given): readonly Fault[] {
+  const preset = presetOf(named);
+  if (preset === undefined) return [];
+  const isOther = role !== undefined && role !== preset.role;
+  const isOpen = preset.role === 'delegator' && audience === undefined;
+  return [
+    ...(isOther ? [fault('role', `tokens of ${named} stand for a ${preset.role}: leave role out`)] : []),
+    ...(isOpen
+      ? [fault('audience', 'the aud of the ID tokens: the client ID of the application that people sign in to')]
+      : []),
+  ];
+}
+
+function pinFaults({ preset, issuer: of, require }: OidcOptions): readonly Fault[] {
+  if (of === undefined) return [];
+  const pins = pinsOf(presetOf(preset), of);
+  if (pins.length === 0 || pins.some((each) => Object.hasOwn(require, each) && isPinned(require[each]))) return [];
+  const how = 'with a value that is yours alone; * only behind a "/", or as all that is before an "@"';
+  return [fault('require', `others have tokens of ${of} as well: require at least one of ${pins.join(', ')}, ${how}`)];
+}
+
+function audienceFaults(audience: string, senders: readonly string[]): readonly Fault[] {
+  if (!senders.includes(audience) && !audiencesOfOthers.includes(audience)) return [];
+  return [
+    fault(
+      'audience',
+      `tokens for ${audience} are made for another service, so they are no evidence: choose an audience that is only ours, and ask for it`,
+    ),
+  ];
 }
 
 export const audienceOf = (values: OidcOptions, ourIssuer: string): string => values.audience ?? ourIssuer;
+
+/** The issuers under whose names tokens are routed; an SVID without `iss` under its trust domain. */
+const sendersOf = ({ trustDomain, issuer: of }: OidcOptions): readonly string[] => [
+  ...(trustDomain === undefined ? [] : [`spiffe://${trustDomain}`]),
+  ...(of === undefined ? [] : [of]),
+];
 
 /** A claim by the name of its selectors, with the one that needs no entry. */
 export const mappingOf = (values: OidcOptions): Readonly<Record<string, string>> => ({
@@ -105,17 +210,15 @@ export const mappingOf = (values: OidcOptions): Readonly<Record<string, string>>
 
 export function plan(values: OidcOptions, ourIssuer: string): AttestorPlan {
   const audience = audienceOf(values, ourIssuer);
-  const fault = audienceFault(audience, values.issuer);
-  const isOurs = values.issuer === ourIssuer;
+  const senders = sendersOf(values);
+  const routes = senders.flatMap((of) =>
+    tokenTypes.map((tokenType) => Object.freeze({ tokenType, issuer: of, audience })),
+  );
   return {
-    accepts: Object.freeze(
-      tokenTypes.map((tokenType) => Object.freeze({ tokenType, issuer: values.issuer, audience })),
-    ),
-    faults: isOurs
-      ? [{ path: ['issuer'], message: 'this is our own issuer: the tokens that we issue are no evidence' }]
-      : fault === undefined
-        ? []
-        : [{ path: ['audience'], message: fault }],
+    accepts: Object.freeze(routes),
+    faults: senders.includes(ourIssuer)
+      ? [fault('issuer', 'this is our own issuer: the tokens that we issue are no evidence')]
+      : audienceFaults(audience, senders),
     files: [],
   };
 }

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
-import { isLoopback, name, text } from '../../attestors/options.js';
+import { aTrustDomain, isLoopback, name, text, trustDomainForm } from '../../attestors/options.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
@@ -36,7 +36,7 @@ const issuer = z
 
 const trustDomain = z
   .string({ error: 'a SPIFFE trust domain such as example.com' })
-  .regex(/^[a-z0-9._-]{1,255}$/, { error: 'a SPIFFE trust domain such as example.com: a-z, 0-9, ".", "-" and "_"' })
+  .regex(trustDomainForm, { error: aTrustDomain })
   .describe('The trust domain of subjects. Required off loopback; default there: the host of issuer.');
 
 const environment = name('the name of an environment, such as production').describe(

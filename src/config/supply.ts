@@ -1,10 +1,9 @@
 /** What attestors can tell of a workload, for the rules that ask for it. */
 import type { AttestorType } from '../../attestors/attestor.js';
+import type { Supply } from '../policy/check.js';
 import { valueAt } from './path.js';
 import type { Finding } from './problem.js';
 import { type ModuleTypes, optionsOfBlock, typeOfBlock } from './schema.js';
-
-type Supply = Pick<AttestorType, 'selectorKinds' | 'facts'>;
 
 /**
  * By the attestor's name. Rules need of most attestors only the type, so other faults of one hide none of theirs.
@@ -25,16 +24,19 @@ export function supplyOf(
   for (const name of new Set([...Object.keys(blocks), ...unbuilt])) {
     const block = valueAt(blocks, [name]);
     const type = typeOfBlock(block, modules);
-    const kinds = type && kindsOf(type, block);
-    if (type === undefined || kinds === undefined) return undefined;
-    supply.set(name, { selectorKinds: kinds, facts: type.facts });
+    const supplied = type && supplyOfBlock(type, block);
+    if (supplied === undefined) return undefined;
+    supply.set(name, supplied);
   }
   return supply;
 }
 
 /** @param block as the file has it */
-function kindsOf(type: AttestorType, block: unknown): readonly string[] | undefined {
-  if (type.mappedKinds === undefined) return type.selectorKinds;
+function supplyOfBlock(type: AttestorType, block: unknown): Supply | undefined {
+  const { selectorKinds, facts } = type;
+  if (type.mappedKinds === undefined && type.role === undefined) return { selectorKinds, facts };
   const parsed = type.options.safeParse(optionsOfBlock(block));
-  return parsed.success ? [...new Set([...type.selectorKinds, ...type.mappedKinds(parsed.data)])] : undefined;
+  if (!parsed.success) return undefined;
+  const kinds = new Set([...selectorKinds, ...(type.mappedKinds?.(parsed.data) ?? [])]);
+  return { selectorKinds: [...kinds], facts, role: type.role?.(parsed.data) ?? 'workload' };
 }

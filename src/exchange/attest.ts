@@ -12,6 +12,8 @@ import { readEvidence, type Sender } from './evidence.js';
 
 export interface AttestRoom {
   readonly attestors: readonly Attestor[];
+  /** Names of those whose evidence stands for people. */
+  readonly delegators: ReadonlySet<string>;
   /** Of their types, by token type. */
   readonly forms: ReadonlyMap<string, EvidenceForm>;
   readonly nonces: Nonces;
@@ -20,6 +22,7 @@ export interface AttestRoom {
   readonly store: Store;
 }
 
+/** Who asks, on every grant and endpoint: a workload. */
 export type Attest = (evidence: Evidence, requestId: string) => Promise<Attestation>;
 
 /** Token type → issuer → audience → attestor. */
@@ -40,6 +43,12 @@ export function createAttest(room: AttestRoom): Attest {
     }
     const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType));
     const attestor = route(byIssuer, sender);
+    if (room.delegators.has(attestor.name)) {
+      throw new Rejected(
+        'delegator_is_no_workload',
+        `Attestor ${attestor.name} stands for people (role: delegator): expected the evidence of the workload that asks.`,
+      );
+    }
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
     if (attestation.nonce !== undefined) {

@@ -1,9 +1,17 @@
 /** Evidence taken apart, once: a JWT, or of a form of its own that an attestor type has. Nothing is verified here. */
-import type { Attestor, AttestorType, Evidence, EvidenceForm, EvidenceReaders } from '../../attestors/attestor.js';
+import type {
+  Attestor,
+  AttestorType,
+  Evidence,
+  EvidenceForm,
+  EvidenceReaders,
+  UnverifiedJwt,
+} from '../../attestors/attestor.js';
 import { Rejected } from '../errors.js';
 import { decodeBase64url } from '../jwt/base64url.js';
 import { decodeJwt, looksLikeJwt } from '../jwt/decode.js';
 import { parseObject } from '../jwt/json.js';
+import { trustDomainOf } from '../jwt/spiffe-id.js';
 
 /** By its own word; as the claims of a JWT are called. */
 export interface Sender {
@@ -29,8 +37,13 @@ export function readEvidence(received: Evidence, form: EvidenceForm | undefined)
     throw new Rejected('not_a_jwt', 'The subject_token does not have the form of a JWT.');
   }
   const jwt = decodeJwt(received.token);
-  const { iss, aud } = jwt.claims;
-  return { evidence: Object.freeze({ ...received, jwt }), sender: { iss, aud } };
+  return { evidence: Object.freeze({ ...received, jwt }), sender: senderOf(jwt.claims) };
+}
+
+/** A JWT-SVID need not have `iss`: the bundle that verifies it is its trust domain's (SPIFFE Trust Domain and Bundle §3). */
+function senderOf({ iss, sub, aud }: UnverifiedJwt['claims']): Sender {
+  const trustDomain = iss === undefined ? trustDomainOf(sub) : undefined;
+  return { iss: trustDomain === undefined ? iss : `spiffe://${trustDomain}`, aud };
 }
 
 export const readers = Object.freeze<EvidenceReaders>({

@@ -3,6 +3,7 @@ import type { JwtExpectations, VerifiedJwt } from '../../attestors/attestor.js';
 import { Rejected } from '../errors.js';
 import type { JsonObject } from './json.js';
 import { quoteClaim } from './quote.js';
+import { trustDomainOf } from './spiffe-id.js';
 
 /** Seconds that an issuer's clock may be ahead of ours, for `nbf` and `iat`. None for `exp`. */
 const skew = 60;
@@ -15,13 +16,11 @@ type TimeClaim = 'exp' | 'iat' | 'nbf';
 /**
  * @param claims of a JWT whose signature holds
  * @param now seconds since the epoch
- * @throws Rejected `jwt_issuer`, `jwt_audience`, `jwt_exp_form`, `jwt_iat_form`, `jwt_nbf_form`, `jwt_expired`,
+ * @throws Rejected `jwt_issuer`, `jwt_spiffe_id`, `jwt_audience`, `jwt_exp_form`, `jwt_iat_form`, `jwt_nbf_form`, `jwt_expired`,
  *   `jwt_not_yet_valid`, `jwt_issued_in_future`, `jwt_exp_before_iat`, `jwt_lifetime`, `jwt_delegated`
  */
 export function checkClaims(claims: JsonObject, expect: JwtExpectations, now: number): VerifiedJwt {
-  if (claims.iss !== expect.issuer) {
-    throw new Rejected('jwt_issuer', `iss: expected ${quoteClaim(expect.issuer)}; found ${quoteClaim(claims.iss)}.`);
-  }
+  checkIssuer(claims, expect);
   checkAudience(claims.aud, expect);
   const { exp, iat } = checkTimes(claims, expect.maxLifetime, now);
   // RFC 8693 §4.1, §4.4: a chain of actors that we do not understand must not be dropped by issuing without it.
@@ -29,6 +28,20 @@ export function checkClaims(claims: JsonObject, expect: JwtExpectations, now: nu
     throw new Rejected('jwt_delegated', 'The token has act or may_act: delegated tokens are not accepted.');
   }
   return Object.freeze({ claims, exp, iat });
+}
+
+/** RFC 7519 §4.1.1; of an SVID, the trust domain says whose it is (JWT-SVID §3.1). */
+function checkIssuer({ iss, sub }: JsonObject, { issuer, trustDomain }: JwtExpectations): void {
+  if (trustDomain !== undefined) {
+    if (trustDomainOf(sub) !== trustDomain) {
+      const expected = quoteClaim(`spiffe://${trustDomain}/…`);
+      throw new Rejected('jwt_spiffe_id', `sub: expected a SPIFFE ID ${expected}; found ${quoteClaim(sub)}.`);
+    }
+    if (iss === undefined) return;
+  }
+  if (iss === undefined || iss !== issuer) {
+    throw new Rejected('jwt_issuer', `iss: expected ${quoteClaim(issuer)}; found ${quoteClaim(iss)}.`);
+  }
 }
 
 /** RFC 7519 §4.1.3, RFC 8725 §3.9. */

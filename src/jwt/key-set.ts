@@ -4,7 +4,7 @@
  * unknown ones cause keep a distance.
  */
 import { LRUCache } from 'lru-cache';
-import type { Clock, KeySet, KeySetStatus } from '../../attestors/attestor.js';
+import type { Clock, KeySet, KeySetStatus, KeyUse } from '../../attestors/attestor.js';
 import { withDeadline } from '../deadline.js';
 import { Refusal, Rejected, Unavailable } from '../errors.js';
 import { importKeys, isKid, type VerificationKey } from './key.js';
@@ -27,6 +27,8 @@ export interface KeySetOptions {
   readonly name: string;
   /** Brings a parsed JWK Set. */
   readonly load: (signal: AbortSignal) => Promise<unknown>;
+  /** Of the keys that count. Default: `sig`. */
+  readonly use?: KeyUse | undefined;
   readonly now: Clock;
   /** Seconds since the last load that worked, after which the keys are no longer used. */
   readonly maxStale: number;
@@ -73,7 +75,7 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
 
   async function loadOnce(): Promise<void> {
     try {
-      keys = importKeys(await withDeadline(loadDeadline, closing.signal, late, options.load));
+      keys = importKeys(await withDeadline(loadDeadline, closing.signal, late, options.load), options.use);
       loadedAt = now();
       if (failure !== null) options.warn(`keys from ${name} are loaded again`);
       failure = null;

@@ -1,6 +1,6 @@
 /** Verification keys from a JWK Set (RFC 7517). What a key may verify is fixed here, by the key, before any token is seen. */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import type { VerificationAlgorithm } from '../../attestors/attestor.js';
+import type { KeyUse, VerificationAlgorithm } from '../../attestors/attestor.js';
 import { Unavailable } from '../errors.js';
 import { quoteClaim } from './quote.js';
 
@@ -41,10 +41,11 @@ export function isKid(kid: string): boolean {
  * The keys that verify signatures, by `kid`. Skipped, as RFC 7517 §5 advises: keys for encryption, symmetric keys, keys
  * of another type, curve or algorithm, RSA keys under 2048 bits, keys without a usable `kid`, malformed keys.
  * @param jwks a parsed JWK Set
+ * @param use keys of another one are skipped as well
  * @throws Unavailable `keys_unusable` when it is no JWK Set, has a private key, has two signature keys with one `kid`, or
  *   has no key that is left
  */
-export function importKeys(jwks: unknown): ReadonlyMap<string, VerificationKey> {
+export function importKeys(jwks: unknown, use: KeyUse = 'sig'): ReadonlyMap<string, VerificationKey> {
   const entries = isObject(jwks) ? jwks.keys : undefined;
   if (!Array.isArray(entries)) throw unusable('it is not a JWK Set: it has no array named keys');
   const keys = new Map<string, VerificationKey>();
@@ -55,23 +56,25 @@ export function importKeys(jwks: unknown): ReadonlyMap<string, VerificationKey> 
         `the key with kid ${quoteClaim(entry.kid)} is private; publish its public members only, and replace it`,
       );
     }
-    const key = importKey(entry);
+    const key = importKey(entry, use);
     if (key === undefined) continue;
     if (keys.has(key.kid)) throw unusable(`two keys have the kid ${quoteClaim(key.kid)}`);
     keys.set(key.kid, key);
   }
   if (keys.size === 0) {
+    const ofUse = use === 'sig' ? '' : ` of use ${use}`;
     throw unusable(
-      'it has no key for RS256, ES256, ES384 or EdDSA signatures with a kid of 1 to 128 URL-safe characters',
+      `it has no key${ofUse} for RS256, ES256, ES384 or EdDSA signatures with a kid of 1 to 128 URL-safe characters`,
     );
   }
   return keys;
 }
 
-function importKey(jwk: Member): VerificationKey | undefined {
+function importKey(jwk: Member, wanted: KeyUse): VerificationKey | undefined {
   const { kid, kty, crv, alg, use, key_ops: operations } = jwk;
   if (typeof kid !== 'string' || !isKid(kid)) return undefined;
-  if (use !== undefined && use !== 'sig') return undefined;
+  // RFC 7517 §4.2: optional; SPIFFE Trust Domain and Bundle §4.2.2: every key has to say it.
+  if (use !== wanted && !(use === undefined && wanted === 'sig')) return undefined;
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return undefined;
   const type = keyTypes.get(kty === 'RSA' ? 'RSA' : `${kty} ${crv}`);
   if (type === undefined || (alg !== undefined && alg !== type.algorithm)) return undefined;

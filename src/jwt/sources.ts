@@ -18,15 +18,15 @@ export interface KeySourceRoom {
  */
 const fileFreshFor = 1;
 
-type Loader = Pick<KeySetOptions, 'name' | 'load' | 'freshFor'>;
+type Loader = Pick<KeySetOptions, 'name' | 'load' | 'freshFor' | 'use'>;
 
 export function keyLoader(source: KeySource, room: KeySourceRoom): Loader {
   if ('file' in source) {
     const path = room.path(source.file);
-    return { name: source.file, load: (signal) => readJson(path, signal), freshFor: fileFreshFor };
+    return { name: source.file, load: (signal) => readJson(path, signal), freshFor: fileFreshFor, use: source.use };
   }
   if ('uri' in source) {
-    return { name: source.uri, load: (signal) => room.outbound.getJson(source.uri, { signal }) };
+    return { name: source.uri, load: (signal) => room.outbound.getJson(source.uri, { signal }), use: source.use };
   }
   if ('issuer' in source) {
     const uri = discoveryUri(source.issuer);

@@ -17,8 +17,8 @@ const refusedParameters = ['crit', 'b64', 'jku', 'x5u', 'jwk', 'x5c'] as const;
 /** Where `verifyJwt` finds the key of a `kid`. */
 export type KeyFinder = Pick<HostKeySet, 'name' | 'find'>;
 
-/** What a token may say to be in its `typ`: evidence `JWT` or nothing, our own access tokens `at+jwt` (RFC 9068 §2.1). */
-type TokenKind = 'evidence' | 'access token';
+/** What a token may say to be in its `typ`: evidence `JWT` or nothing, SVIDs `JOSE` too, our own access tokens `at+jwt` (RFC 9068 §2.1). */
+type TokenKind = 'evidence' | 'SVID' | 'access token';
 
 /**
  * @param jwt made by `decodeJwt`
@@ -32,7 +32,7 @@ export async function verifyJwt(
   keys: KeyFinder,
   expect: JwtExpectations,
   now: number,
-  kind: TokenKind = 'evidence',
+  kind: TokenKind = expect.trustDomain === undefined ? 'evidence' : 'SVID',
 ): Promise<VerifiedJwt> {
   const kid = checkHeader(jwt.header, kind, expect.algorithms);
   const found = keys.find(kid);
@@ -71,13 +71,16 @@ function checkHeader(
   return kid;
 }
 
-/** RFC 8725 §3.11: what says to be of another kind is not accepted; so our own access tokens are no evidence. */
+/** By RFC 8725 §3.11 what says to be of another kind is not accepted, so our own access tokens are no evidence; JWT-SVID §2.3. */
+const types: Readonly<Record<TokenKind, { readonly expected: string; readonly holds: (typ: unknown) => boolean }>> = {
+  evidence: { expected: '"JWT" or none', holds: (typ) => typ === undefined || isJwt(typ) },
+  SVID: { expected: '"JWT", "JOSE" or none', holds: (typ) => typ === undefined || typ === 'JOSE' || isJwt(typ) },
+  'access token': { expected: '"at+jwt"', holds: (typ) => typ === 'at+jwt' },
+};
+
+const isJwt = (typ: unknown) => typeof typ === 'string' && typ.toUpperCase() === 'JWT';
+
 function checkType(typ: unknown, kind: TokenKind): void {
-  const isExpected =
-    kind === 'access token'
-      ? typ === 'at+jwt'
-      : typ === undefined || (typeof typ === 'string' && typ.toUpperCase() === 'JWT');
-  if (isExpected) return;
-  const expected = kind === 'access token' ? '"at+jwt"' : '"JWT" or none';
-  throw new Rejected('jwt_type', `typ: expected ${expected}; found ${quoteClaim(typ)}.`);
+  const { expected, holds } = types[kind];
+  if (!holds(typ)) throw new Rejected('jwt_type', `typ: expected ${expected}; found ${quoteClaim(typ)}.`);
 }

@@ -1,5 +1,6 @@
 /** What the schema cannot see: that the names in a policy exist, and that nothing in it is silently without effect. */
 
+import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
 import { nearest } from '../nearest.js';
 import { postureChecks } from './conditions/posture.js';
@@ -18,16 +19,20 @@ export interface PolicyProblem {
   readonly nearest?: string;
 }
 
+/** What a configured attestor can give. */
+export interface Supply {
+  readonly selectorKinds: readonly string[];
+  readonly facts: readonly string[];
+  /** Default: `workload`. */
+  readonly role?: Role;
+}
+
 export interface PolicyInput {
   readonly resources: Resources;
   /** By name, for all rules. */
   readonly conditions: Conditions;
   readonly rules: Rules;
-  /** The configured attestors by name, with the selector kinds and the facts that their type can give. */
-  readonly attestors: ReadonlyMap<
-    string,
-    { readonly selectorKinds: readonly string[]; readonly facts: readonly string[] }
-  >;
+  readonly attestors: ReadonlyMap<string, Supply>;
   /** Of this deployment: the default of a resource's. */
   readonly environment: string;
 }
@@ -53,6 +58,11 @@ export function checkWorkload(
   const attestor = attestors.get(workload.attestor);
   if (attestor === undefined) {
     return [unknownName(['workload', 'attestor'], 'no attestor has this name', workload.attestor, attestors.keys())];
+  }
+  if (attestor.role === 'delegator') {
+    const message =
+      'this attestor stands for people (role: delegator), who do not ask by themselves: name the attestor of the workload';
+    return [{ path: ['workload', 'attestor'], message, found: workload.attestor }];
   }
   const matches = [
     { at: ['workload', 'selectors'], selectors: workload.selectors },

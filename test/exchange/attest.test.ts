@@ -86,6 +86,15 @@ describe('attest stage', () => {
     });
   }
 
+  it('refuses a person where a workload asks, and asks its attestor nothing', async () => {
+    const people = attestor('people', [{}], async () => assert.fail('it was asked'));
+    const workloads = attestor('one', [{ audience: 'theirs' }], async () => attestation());
+    const attest = await room([people, workloads], { delegators: ['people'] });
+    await assert.rejects(attest(evidence(), 'r'), refusal('evidence_rejected', 'delegator_is_no_workload'));
+    await assert.rejects(attest(evidence(undefined, ['ours', 'other']), 'r'), /delegator_is_no_workload/);
+    assert.equal((await attest(evidence(undefined, 'theirs'), 'r')).attestor, 'one');
+  });
+
   it('names what was expected when the audience is not ours', async () => {
     const attest = await room([attestor('one', [{}], async () => attestation())]);
     await assert.rejects(attest(evidence(undefined, 'theirs'), 'r'), /aud is "theirs"; expected "ours"/);

@@ -41,6 +41,18 @@ describe('claims', () => {
     }
   });
 
+  it('iss may be left out only by an SVID of the trust domain, whatever else is expected', () => {
+    const none = { ...expectations, issuer: undefined };
+    const svid = { ...none, trustDomain: 'acme.example' };
+    const sub = 'spiffe://acme.example/x';
+    for (const iss of [undefined, null, issuer]) assert.equal(reason({ iss, sub }, none), 'jwt_issuer', String(iss));
+    assert.equal(reason({ iss: undefined, sub }), 'jwt_issuer');
+    assert.equal(reason({ iss: undefined, sub }, svid), null);
+    assert.equal(reason({ iss: undefined, sub: 'spiffe://acme.example.evil/x' }, svid), 'jwt_spiffe_id');
+    for (const iss of [null, '', issuer]) assert.equal(reason({ iss, sub }, svid), 'jwt_issuer', String(iss));
+    assert.equal(reason({ sub }, { ...svid, issuer }), null);
+  });
+
   it('aud is ours and nothing else (RFC 7519 §4.1.3)', () => {
     for (const aud of [audience, [audience], [audience, audience]]) assert.equal(reason({ aud }), null);
     const others = [

@@ -99,4 +99,15 @@ describe('importKeys (RFC 7517, RFC 7518 §6)', () => {
     const others = ['', 'x'.repeat(129), 'a/b', 'https://evil.example/k', 'a b', 'a\n', '\0', 'é', '%2e', 'a?b', "'--"];
     for (const kid of others) assert.equal(isKid(kid), false, kid);
   });
+
+  it('of a SPIFFE bundle takes the keys of JWT-SVIDs only, and of another set none of them', () => {
+    const svid = { ...keys.ES256.jwk, use: 'jwt-svid', kid: 'svid' };
+    const x509 = { ...keys.RS256.jwk, use: 'x509-svid', kid: 'svid', x5c: ['MIIB'] };
+    const unsaid = { ...keys.EdDSA.jwk, kid: 'unsaid', use: undefined };
+    const others = [x509, unsaid, { ...spare, kid: 'sig' }, { ...svid, use: 'JWT-SVID', kid: 'case' }];
+    const bundle = { spiffe_sequence: 7, spiffe_refresh_hint: 300, keys: [...others, svid] };
+    assert.deepEqual([...importKeys(bundle, 'jwt-svid').keys()], ['svid']);
+    assert.deepEqual([...importKeys(bundle).keys()], ['unsaid', 'sig']);
+    assert.throws(() => importKeys({ keys: others }, 'jwt-svid'), /no key of use jwt-svid/);
+  });
 });

@@ -10,15 +10,23 @@ export interface TestAttestOptions {
   /** Default: one in memory. */
   readonly store?: Store;
   readonly forms?: readonly EvidenceForm[];
+  readonly delegators?: readonly string[];
   /** Default: of a store of their own. */
   readonly nonces?: Nonces;
 }
 
 /** @throws Error when two attestors have one route */
 export async function createTestAttest(attestors: readonly Attestor[], options: TestAttestOptions): Promise<Attest> {
-  const { now, store = memory(now), forms = [], nonces = await openNonces(memory(now), now) } = options;
+  const {
+    now,
+    store = memory(now),
+    forms = [],
+    delegators = [],
+    nonces = await openNonces(memory(now), now),
+  } = options;
   return createAttest({
     attestors,
+    delegators: new Set(delegators),
     forms: new Map(forms.map((form) => [form.tokenType, form])),
     nonces,
     trustDomain: 'example.com',

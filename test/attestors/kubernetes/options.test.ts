@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
+import type { AttestorType } from '../../../attestors/attestor.js';
 import { kubernetes } from '../../../attestors/kubernetes/index.js';
+import { createAttestor } from '../../../src/attestor-host.js';
 import { createTestHost, ourIssuer } from '../../support/attestor-host.js';
 
 const issuer = 'https://oidc.cluster.example';
@@ -115,7 +117,8 @@ describe('kubernetes options', () => {
   it('refuses to start when our own issuer, as the default audience, is the cluster issuer', async () => {
     const { host } = createTestHost(() => 0);
     const options = kubernetes.options.parse({ issuer: ourIssuer, keys });
-    await assert.rejects(kubernetes.create('prod-eu', options, host), /attestors\.prod-eu\.audience: tokens for https/);
+    const starting = createAttestor('prod-eu', { type: kubernetes as AttestorType, options }, host);
+    await assert.rejects(starting, /attestors\.prod-eu\.audience: tokens for https/);
   });
 
   it('has a JSON Schema for editors', () => {

@@ -34,3 +34,30 @@ describeAttestor('oidc', async () => {
     },
   };
 });
+
+describeAttestor('oidc: SPIFFE JWT-SVIDs', async () => {
+  const block = { preset: 'spiffe', trustDomain: 'acme.example', keys: { jwksFile: 'bundle.json' } };
+  const fixture = await createFixture(block);
+  const broken = await createFixture({ ...block, keys: { jwksFile: 'missing.json' } });
+  const svid = { iss: undefined, jti: undefined, nbf: undefined, sub: 'spiffe://acme.example/ns/agents' };
+  const bad = (changes: Readonly<Record<string, unknown>>) => jwtEvidence(fixture.token({ ...svid, ...changes }));
+  return {
+    selectorKinds: ['oidc:sub'],
+    attestor: fixture.attestor,
+    broken: broken.attestor,
+    now: () => fixture.now,
+    good: jwtEvidence(fixture.token(svid)),
+    bad: {
+      'another audience': bad({ aud: 'https://other.example' }),
+      'an issuer': bad({ iss: 'https://ci.example' }),
+      'another trust domain': bad({ sub: 'spiffe://evil.example/ns/agents' }),
+      expired: bad({ exp: fixture.now }),
+      'no subject': bad({ sub: undefined }),
+      'a subject with a control character': bad({ sub: 'spiffe://acme.example/ns/\u001b[2J' }),
+    },
+    close: async () => {
+      await fixture.close();
+      await broken.close();
+    },
+  };
+});

@@ -1,7 +1,9 @@
 /** An attestor of type oidc over a stand-in issuer, on a clock that stands still until it is set. */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import type { Attestation, Attestor } from '../../../attestors/attestor.js';
 import { oidc } from '../../../attestors/oidc/index.js';
 import { type Claims, type ClusterIssuer, createClusterIssuer } from '../../../examples/quickstart/cluster-issuer.js';
@@ -40,7 +42,7 @@ export const standard = (issuer: string, audience: string = ourIssuer): Claims =
   exp: start + 300,
 });
 
-/** @param block beside `issuer`; `keys` are in a file unless it says otherwise */
+/** @param block beside `issuer`, unless it has a preset; `keys` are in the file jwks.json unless it says otherwise; as a SPIFFE bundle in bundle.json */
 export async function createFixture(
   block: Readonly<Record<string, unknown>> = {},
   signer?: ClusterIssuer,
@@ -48,14 +50,20 @@ export async function createFixture(
   const signs = signer ?? (await sharedSigner());
   const folder = await mkdtemp(join(tmpdir(), 'counterseal-oidc-'));
   await writeFile(join(folder, 'jwks.json'), JSON.stringify(signs.jwks()));
+  const bundle = { keys: signs.jwks().keys.map((key) => ({ ...key, use: 'jwt-svid' })) };
+  await writeFile(join(folder, 'bundle.json'), JSON.stringify(bundle));
   const host = createTestHost(() => fixture.now, folder);
-  const options = oidc.options.parse({ issuer: issuerUrl, keys: { jwksFile: 'jwks.json' }, ...block });
+  const options = oidc.options.parse({
+    ...(block.preset === undefined && { issuer: issuerUrl }),
+    keys: { jwksFile: 'jwks.json' },
+    ...block,
+  });
   const fixture: { -readonly [Key in keyof Fixture]: Fixture[Key] } = {
     signer: signs,
     host,
     now: start,
     attestor: undefined as unknown as Attestor,
-    token: (changes) => signs.sign({ ...standard(options.issuer, options.audience), ...changes }),
+    token: (changes) => signs.sign({ ...standard(options.issuer ?? issuerUrl, options.audience), ...changes }),
     attest: async (changes) => fixture.attestor.attest(jwtEvidence(fixture.token(changes)), callWith()),
     async close() {
       await fixture.attestor.close();
@@ -65,4 +73,13 @@ export async function createFixture(
   };
   fixture.attestor = await oidc.create('ci', options, host.host);
   return fixture;
+}
+
+export type Block = Readonly<Record<string, unknown>> & { readonly issuer?: string; readonly audience?: string };
+
+/** Those of README.md, by name. */
+export function readmeBlocks(): ReadonlyMap<string, Block> {
+  const page = readFileSync(new URL('../../../attestors/oidc/README.md', import.meta.url), 'utf8');
+  const texts = [...page.matchAll(/^```yaml\n([^`]*)^```/gm)].map(([, text = '']) => text);
+  return new Map(texts.flatMap((text) => Object.entries(parse(text) as Record<string, Block>)));
 }

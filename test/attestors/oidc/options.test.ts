@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
+import type { AttestorType } from '../../../attestors/attestor.js';
 import { oidc } from '../../../attestors/oidc/index.js';
+import { createAttestor } from '../../../src/attestor-host.js';
 import { problemsOf, sample, yaml } from '../../config/sample.js';
 import { createTestHost, ourIssuer } from '../../support/attestor-host.js';
 
@@ -71,7 +73,12 @@ describe('oidc options', () => {
         'https://ci.example/#x',
         'file:///x',
       ].map((form) => [`the issuer ${form}`, { issuer: form }, 'issuer', /https URL/] as const),
-      ['an issuer whose tokens anybody can have, with nothing required', { issuer: github }, 'require', /anybody/],
+      [
+        'an issuer whose tokens anybody can have, with nothing required',
+        { issuer: github },
+        'require',
+        /others have tokens of/,
+      ],
       ['the issuer as audience', { issuer, audience: issuer }, 'audience', /no evidence/],
       ['the audience of AWS', { issuer, audience: 'sts.amazonaws.com' }, 'audience', /no evidence/],
       ['two sources of keys', { issuer, keys: { from: 'discovery', jwksFile: 'x' } }, 'keys', /one of/],
@@ -82,7 +89,10 @@ describe('oidc options', () => {
       ['an algorithm with a shared secret', { issuer, algorithms: ['HS256'] }, 'algorithms.0', /RS256/],
       ['no algorithm at all', { issuer, algorithms: ['none'] }, 'algorithms.0', /RS256/],
       ['a lifetime without a unit', { issuer, maxLifetime: '3600' }, 'maxLifetime', /a duration/],
-      ['another role', { issuer, role: 'delegator' }, 'role', /workload/],
+      ['another role', { issuer, role: 'person' }, 'role', /delegator/],
+      ['a claim by no JSON pointer', { issuer, subject: '/a~2' }, 'subject', /JSON pointer/],
+      ['a claim by an empty JSON pointer', { issuer, selectors: { a: '/' } }, 'selectors.a', /JSON pointer/],
+      ['a trust domain without SVIDs', { issuer, trustDomain: 'acme.example' }, 'trustDomain', /add preset: spiffe/],
       ['a required claim that is a list', { issuer, require: { a: ['x'] } }, 'require.a', /a text/],
       ['a required claim that is null', { issuer, require: { a: null } }, 'require.a', /a text/],
       ['a required claim that is empty', { issuer, require: { a: '' } }, 'require.a', /a text/],
@@ -111,7 +121,8 @@ describe('oidc options', () => {
     const options = oidc.options.parse({ issuer: ourIssuer, audience: 'counterseal' });
     assert.match(oidc.plan(options, ourIssuer).faults[0]?.message ?? '', /our own issuer/);
     const host = createTestHost(() => 0);
-    await assert.rejects(oidc.create('ci', options, host.host), /attestors\.ci\.issuer: .*our own issuer/);
+    const starting = createAttestor('ci', { type: oidc as AttestorType, options }, host.host);
+    await assert.rejects(starting, /attestors\.ci\.issuer: .*our own issuer/);
     await host.close();
   });
 });
@@ -152,11 +163,24 @@ describe('oidc in a configuration', () => {
     }
   });
 
-  it('refuses what stands for people, and says nothing else of it', () => {
-    assert.deepEqual(file('  ci: { type: oidc, issuer: "https://ci.example", role: delegator }'), [
-      'c.yaml:5:57: attestors.ci.role: delegator is not built yet in this version: remove it',
-    ]);
-  });
+  for (const people of [
+    '{ type: oidc, issuer: "https://ci.example", role: delegator }',
+    '{ type: oidc, preset: okta, issuer: "https://acme.okta.com", audience: 0oabv6kx4qq6h1U5l0h7 }',
+  ]) {
+    it(`refuses a rule, and a client, whose workload is a person: ${people}`, () => {
+      const client = 'clients: { api: { workload: { attestor: ci }, introspect: ["https://calendar.example/mcp"] } }';
+      const rules = sample.rules.replace(/workload: .*/, 'workload: { attestor: ci }');
+      const problems = problemsOf(yaml({ more: client, attestors: `attestors:\n  ci: ${people}`, rules }));
+      assert.deepEqual(
+        problems.map(
+          (problem) => /^c\.yaml:\d+:\d+: (\S+): this attestor stands for people .*found "ci"/.exec(problem)?.[1],
+        ),
+        ['clients.api.workload.attestor', 'rules.agent.workload.attestor'],
+        problems.join('\n'),
+      );
+      assert.deepEqual(problemsOf(yaml({ attestors: `${sample.attestors}\n  ci: ${people}` })), []);
+    });
+  }
 
   for (const [what, other] of [
     ['two of this type', '{ type: oidc, issuer: "https://ci.example", require: { a: b } }'],

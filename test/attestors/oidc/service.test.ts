@@ -16,8 +16,10 @@ describe('oidc in the service', () => {
   before(async () => {
     upstream = await startUpstream((request, response) => {
       response.setHeader('connection', 'close');
-      if (request.url === '/ci/.well-known/openid-configuration') {
-        response.end(JSON.stringify({ issuer: url, jwks_uri: `${new URL(url).origin}${jwksPath}` }));
+      const { origin } = new URL(url);
+      const [, path] = /^(.*)\/\.well-known\/openid-configuration$/.exec(request.url ?? '') ?? [];
+      if (path === '/ci' || path === '/people') {
+        response.end(JSON.stringify({ issuer: `${origin}${path}`, jwks_uri: `${origin}${jwksPath}` }));
       } else if (request.url === jwksPath) response.end(JSON.stringify(signer.jwks()));
       else response.writeHead(404).end();
     });
@@ -31,6 +33,7 @@ describe('oidc in the service', () => {
     require: { repository_owner: acme }
     selectors: { repo: repository, ref: ref }
     subject: repository
+  people: { type: oidc, issuer: "${url.replace('/ci', '/people')}", role: delegator }
   prod-eu: { type: kubernetes, issuer: "https://kubernetes.default.svc", keys: { jwksFile: jwks.json } }`,
       resources: `
   ${calendar}: { scope: [read:calendar, write:events], lifetime: 10m }`,
@@ -137,6 +140,29 @@ describe('oidc in the service', () => {
       }),
     });
     assert.equal(((await response.json()) as Claims).active, true);
+  });
+
+  it('a person, whose token holds, is no workload: at the token endpoint, at introspection and at the list of revocations', async () => {
+    const { body: issued } = await exchange();
+    const iss = url.replace('/ci', '/people');
+    for (const type of [{}, { subject_token_type: idToken }]) {
+      const { status, body } = await exchange({ iss }, type);
+      assert.deepEqual([status, body.error, body.access_token], [400, 'invalid_request', undefined]);
+      const { reason, outcome } = await service.lastRecord();
+      assert.deepEqual([outcome, reason], ['refused', 'delegator_is_no_workload']);
+    }
+    const introspection = await fetch(`${service.url}/introspect`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        token: String(issued.access_token),
+        client_assertion: token({ iss }),
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      }),
+    });
+    assert.deepEqual([introspection.status, ((await introspection.json()) as Claims).error], [401, 'invalid_client']);
+    const headers = { authorization: `Bearer ${token({ iss })}` };
+    const revocations = await fetch(`${service.url}/revocations`, { headers });
+    assert.deepEqual([revocations.status, ((await revocations.json()) as Claims).error], [401, 'invalid_token']);
   });
 
   it('follows the issuer to a new key at a new address, and forgets the key that is gone', async () => {

@@ -1,20 +1,14 @@
 /** Tokens as their issuers document them, with the configuration that README.md shows for each. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import type { Attestation } from '../../../attestors/attestor.js';
 import { oidc } from '../../../attestors/oidc/index.js';
 import { type Claims, createClusterIssuer } from '../../../examples/quickstart/cluster-issuer.js';
 import { problemsOf, yaml } from '../../config/sample.js';
 import { callWith, jwtEvidence } from '../../support/attestor-host.js';
 import { refused } from '../kubernetes/fixture.js';
-import { createFixture, type Fixture, issuerUrl, standard, start } from './fixture.js';
+import { type Block, createFixture, type Fixture, issuerUrl, readmeBlocks, standard, start } from './fixture.js';
 
-type Block = Readonly<Record<string, unknown>> & { readonly issuer: string; readonly audience?: string };
-
-const page = readFileSync(new URL('../../../attestors/oidc/README.md', import.meta.url), 'utf8');
-const texts = [...page.matchAll(/^```yaml\n([^`]*)^```/gm)].map(([, text = '']) => text);
-const blocks = new Map(texts.flatMap((text) => Object.entries(parse(text) as Record<string, Block>)));
+const blocks = readmeBlocks();
 
 interface Vendor {
   /** Beside `iss`, `aud`, `jti` and the times. */
@@ -23,11 +17,14 @@ interface Vendor {
   readonly selectors: readonly string[];
   /** What makes it somebody else's. */
   readonly foreign: readonly Claims[];
+  /** Its `iss`, where the block leaves it to the preset. */
+  readonly issuer?: string;
 }
 
 const vendors: Readonly<Record<string, Vendor>> = {
   // docs.github.com/en/actions/reference/security/oidc
   github: {
+    issuer: 'https://token.actions.githubusercontent.com',
     claims: {
       sub: 'repo:acme/api:environment:prod',
       environment: 'prod',
@@ -65,6 +62,7 @@ const vendors: Readonly<Record<string, Vendor>> = {
   },
   // docs.gitlab.com/ci/secrets/id_token_authentication
   gitlab: {
+    issuer: 'https://gitlab.com',
     claims: {
       sub: 'project_path:acme/api:ref_type:branch:ref:main',
       namespace_id: '72',
@@ -108,6 +106,7 @@ const vendors: Readonly<Record<string, Vendor>> = {
   },
   // cloud.google.com/compute/docs/instances/verifying-instance-identity
   google: {
+    issuer: 'https://accounts.google.com',
     claims: {
       azp: '113475438248934895348',
       sub: '113475438248934895348',
@@ -129,8 +128,17 @@ const vendors: Readonly<Record<string, Vendor>> = {
       nbf: undefined,
     },
     subject: 'spiffe://example.com/ci/subject/113475438248934895348',
-    selectors: ['oidc:email:agent@acme-prod.iam.gserviceaccount.com', 'oidc:sub:113475438248934895348'],
+    selectors: [
+      'oidc:email:agent@acme-prod.iam.gserviceaccount.com',
+      'oidc:instance:152986662232938449',
+      'oidc:project:acme-prod',
+      'oidc:sub:113475438248934895348',
+      'oidc:zone:us-west1-a',
+    ],
     foreign: [
+      { google: { compute_engine: { project_id: 'evil-prod' } } },
+      { google: { compute_engine: [{ project_id: 'acme-prod' }] } },
+      { google: undefined, '/google/compute_engine/project_id': 'acme-prod' },
       { email: 'agent@acme-prod.iam.gserviceaccount.com.evil.example' },
       { email: undefined },
       { email_verified: false },
@@ -139,6 +147,7 @@ const vendors: Readonly<Record<string, Vendor>> = {
   },
   // developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials/workload-identity-tokens
   terraform: {
+    issuer: 'https://app.terraform.io',
     claims: {
       sub: 'organization:acme:project:Default Project:workspace:api:run_phase:apply',
       exp: start - 5 + 86_400,
@@ -174,7 +183,11 @@ const vendors: Readonly<Record<string, Vendor>> = {
       jti: undefined,
     },
     subject: 'spiffe://example.com/ci/subject/prj_7Gw5ZMBpQA8h9GF832KGp7nwbuh3',
-    selectors: ['oidc:project:acme_website', 'oidc:sub:owner:acme:project:acme_website:environment:production'],
+    selectors: [
+      'oidc:environment:production',
+      'oidc:project:acme_website',
+      'oidc:sub:owner:acme:project:acme_website:environment:production',
+    ],
     foreign: [{ environment: 'preview' }, { owner_id: 'team_other' }],
   },
   // fly.io/docs/reference/openid-connect
@@ -208,7 +221,10 @@ describe('oidc: the issuers of README.md', () => {
   /** As all of them, with RSA. */
   const signer = createClusterIssuer({ issuer: issuerUrl, algorithm: 'RS256', now: () => start });
 
-  it('are those that are tested', () => assert.deepEqual([...blocks.keys()], Object.keys(vendors)));
+  it('are those that are tested, here and beside', () => {
+    const beside = ['spire', 'okta', 'auth0', 'firebase', 'clerk', 'entra', 'keycloak'];
+    assert.deepEqual([...blocks.keys()], [...Object.keys(vendors), ...beside]);
+  });
 
   it('are valid together in one configuration', () => {
     const attestors = JSON.stringify({ ...Object.fromEntries(blocks), 'prod-eu': undefined });
@@ -216,15 +232,25 @@ describe('oidc: the issuers of README.md', () => {
     assert.deepEqual(problemsOf(yaml({ attestors: `attestors: { ${kubernetes}, ${attestors.slice(1)}` })), []);
   });
 
-  for (const [name, { claims, subject, selectors, foreign }] of Object.entries(vendors)) {
+  it('do not include a token of Vercel for another audience, which says from whose it was exchanged', async () => {
+    const { type: _, ...block } = blocks.get('vercel') ?? assert.fail('README.md has no block vercel');
+    const fixture = await createFixture({ ...block, keys: { jwksFile: 'jwks.json' } }, await signer);
+    const act = { aud: 'https://vercel.com/acme', iat: start - 60 };
+    await refused(fixture.attest({ ...vendors.vercel?.claims, act }), 'jwt_delegated');
+    await fixture.close();
+  });
+
+  for (const [name, { claims, subject, selectors, foreign, issuer: shared }] of Object.entries(vendors)) {
     describe(name, () => {
       let fixture: Fixture;
       let block: Block;
       before(async () => {
         const { type, ...options } = blocks.get(name) ?? assert.fail(`README.md has no block ${name}`);
         assert.equal(type, 'oidc');
-        block = options as Block;
-        assert.deepEqual(oidc.options.parse(options).keys, { from: 'discovery', maxStale: 3600 });
+        block = { ...(shared && { issuer: shared }), ...options };
+        const parsed = oidc.options.parse(options);
+        assert.deepEqual(parsed.keys, { from: 'discovery', maxStale: 3600 });
+        assert.deepEqual([parsed.issuer, parsed.algorithms], [block.issuer, ['RS256']]);
         // No test calls the issuer: its keys are ours.
         fixture = await createFixture({ ...options, keys: { jwksFile: 'jwks.json' } }, await signer);
       });
@@ -238,12 +264,20 @@ describe('oidc: the issuers of README.md', () => {
       });
 
       it('takes the token as a jwt and as an id_token', async () => {
-        const token = fixture.signer.sign({ ...standard(block.issuer, block.audience), ...claims });
+        const token = fixture.signer.sign({ ...standard(String(block.issuer), block.audience), ...claims });
         const types = fixture.attestor.accepts.map(({ tokenType }) => tokenType);
         assert.deepEqual(types, ['urn:ietf:params:oauth:token-type:jwt', 'urn:ietf:params:oauth:token-type:id_token']);
         for (const tokenType of types) {
           const evidence = { ...jwtEvidence(token), tokenType };
           assert.equal((await fixture.attestor.attest(evidence, callWith())).subject, subject);
+        }
+      });
+
+      it('refuses a token of an issuer that looks like it', async () => {
+        const issuer = String(block.issuer);
+        const { host } = new URL(issuer);
+        for (const iss of [`${issuer}.evil.example`, `${issuer}/`, issuer.replace(host, `ok@${host}`), undefined]) {
+          await refused(attest({ iss }), 'jwt_issuer');
         }
       });
 
