@@ -19,7 +19,7 @@ import { faultsOfKinds, isRecord, jwtTokenTypes } from './shape.js';
 
 /** @param theirs has no `faultsOfType` */
 export function adoptType(theirs: AttestorType): AttestorType {
-  const { type, examine, mappedKinds } = theirs;
+  const { type, examine, mappedKinds, role } = theirs;
   const selectorKinds = Object.freeze([...theirs.selectorKinds]);
   const facts = Object.freeze([...theirs.facts]);
   const forms = Object.freeze((theirs.forms ?? []).map(adoptForm));
@@ -28,6 +28,7 @@ export function adoptType(theirs: AttestorType): AttestorType {
     type,
     selectorKinds,
     ...(mappedKinds && { mappedKinds: kinds }),
+    ...(role && { role: (options) => role.call(theirs, options) }),
     forms,
     facts,
     options: adoptOptions(theirs, kinds),
@@ -64,7 +65,10 @@ function adoptOptions(theirs: AttestorType, kinds: (options: unknown) => unknown
       if (!isPlain(result.data))
         return fail([], `type ${theirs.type} makes of its options something else than plain data`);
       const [fault] = faultsOfKinds(kinds(result.data), 'what mappedKinds gives');
-      return fault === undefined ? result.data : fail([], `type ${theirs.type}: ${fault}`);
+      if (fault !== undefined) return fail([], `type ${theirs.type}: ${fault}`);
+      const role: unknown = theirs.role?.(result.data) ?? 'workload';
+      if (role === 'workload' || role === 'delegator') return result.data;
+      return fail([], `type ${theirs.type}: what role gives is neither workload nor delegator`);
     } catch (cause) {
       return fail([], `type ${theirs.type} fails on its options: ${messageOf(cause)}`);
     }

@@ -85,6 +85,12 @@ describe('an attestor of another package', () => {
     }
   });
 
+  it('says of itself whether it stands for people', () => {
+    const people = adoptType(typeOf(async () => good, { role: () => 'delegator' }));
+    assert.equal(people.role?.({}), 'delegator');
+    assert.equal(adoptType(typeOf(async () => good)).role, undefined);
+  });
+
   const broken: readonly (readonly [what: string, changes: object, told: RegExp])[] = [
     ['a subject of another attestor', { subject: 'spiffe://example.com/prod-eu/ns/a/sa/b' }, /subject is not made by/],
     ['a subject of an attestor whose name begins alike', { subject: 'spiffe://example.com/one-more/x' }, /subject/],

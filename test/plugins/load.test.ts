@@ -236,6 +236,11 @@ describe('config: module', () => {
     ],
     ['an asynchronous schema', { options: '{ safeParse: async () => ({}) }' }, /type badge fails on its options/],
     [
+      'a role that there is none of',
+      { role: "() => 'person'" },
+      /type badge: what role gives is neither workload nor delegator/,
+    ],
+    [
       'kinds by options that are ours',
       { mappedKinds: "() => ['oidc:sub']" },
       /type badge: what mappedKinds gives is no list/,
