@@ -402,7 +402,7 @@ const wrongConditions: readonly Row[] = [
   [
     'a kind that there is none of',
     { more: 'conditions: { node: { postur: { ready: true } } }' },
-    '1:21: conditions.node.posture: missing key (expected a posture: what the node and the pod must be like)',
+    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, environment, network, posture, time, found a map)',
     '1:23: conditions.node.postur: unknown key (did you mean posture?)',
   ],
   [
