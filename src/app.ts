@@ -11,6 +11,7 @@ import {
   metadataPaths,
   openidConfiguration,
 } from './endpoints/metadata.js';
+import { createPeerAddress } from './endpoints/peer.js';
 import { createRevocationsListener } from './endpoints/revocations.js';
 import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
@@ -31,6 +32,8 @@ export interface PublicRooms extends MetadataRoom {
   /** Null: no attestor takes nonces. */
   readonly challenge: Challenge | null;
   readonly pipeline: Pipeline;
+  /** Networks whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   readonly warn: Warn;
 }
 
@@ -53,12 +56,12 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
 /** What is not for Koa. */
 function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<string, RequestListener> {
   const { challenge, introspection, pipeline } = rooms;
-  const readBody = createBodyReader();
-  const listeners = new Map([[`${issuerPath}/token`, createTokenListener(readBody, pipeline)]]);
-  if (challenge !== null) listeners.set(`${issuerPath}/challenge`, createChallengeListener(readBody, challenge));
+  const edge = { readBody: createBodyReader(), addressOf: createPeerAddress(rooms.trustedProxies) };
+  const listeners = new Map([[`${issuerPath}/token`, createTokenListener(edge, pipeline)]]);
+  if (challenge !== null) listeners.set(`${issuerPath}/challenge`, createChallengeListener(edge, challenge));
   if (introspection === null) return listeners;
   return listeners
-    .set(`${issuerPath}/introspect`, createIntrospectListener(readBody, introspection))
+    .set(`${issuerPath}/introspect`, createIntrospectListener(edge, introspection))
     .set(`${issuerPath}/revocations`, createRevocationsListener(introspection));
 }
 

@@ -102,7 +102,10 @@ async function open(
     },
     warn,
   );
-  const listener = createPublicListener({ issuer, signer, pipeline, introspection, challenge, warn });
+  const listener = createPublicListener({
+    ...{ issuer, signer, pipeline, introspection, challenge, warn },
+    trustedProxies: configuration.listen.trustedProxies,
+  });
   const healthServer = await listen(health, configuration.health);
   closers.push(() => drain(healthServer));
   const server = await listen(listener, configuration.listen);

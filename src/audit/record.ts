@@ -42,6 +42,7 @@ export interface AuditRecord {
 
 export interface RecordedFacts extends Omit<Facts['workload'], 'attestor' | 'selectors'> {
   readonly now: number;
+  readonly network: Facts['network'];
 }
 
 export interface RecordedRequest {

@@ -2,7 +2,7 @@
 import { type Path, valueAt } from './path.js';
 import type { Finding } from './problem.js';
 
-const conditionKinds = ['time', 'environment', 'network', 'behaviour', 'attestation', 'cel', 'external'];
+const conditionKinds = ['behaviour', 'cel', 'external'];
 
 /**
  * Keys by path, `*` for any name and `[]` for each entry of a list. After `=` stands the value that is meant; then, and with `block`, the key makes the block around it
@@ -10,20 +10,19 @@ const conditionKinds = ['time', 'environment', 'network', 'behaviour', 'attestat
  */
 export const notBuilt: readonly { readonly key: string; readonly block?: true }[] = [
   { key: 'listen.tls' },
-  { key: 'listen.trustedProxies' },
   { key: 'admin' },
   { key: 'store.type=redis', block: true },
   { key: 'signing.rotateEvery' },
   { key: 'signing.masterKey' },
   { key: 'signing.type', block: true },
   { key: 'policy' },
+  { key: 'conditions.*.network.countries' },
   ...conditionKinds.map((kind) => ({ key: `conditions.*.${kind}`, block: true as const })),
-  { key: 'conditions.*.unknown' },
   { key: 'attestors.*.type=aws', block: true },
   { key: 'attestors.*.type=azure', block: true },
   { key: 'attestors.*.pin' },
+  { key: 'rules.*.conditions[].network.countries' },
   ...conditionKinds.map((kind) => ({ key: `rules.*.conditions[].${kind}`, block: true as const })),
-  { key: 'rules.*.conditions[].unknown' },
   { key: 'rules.*.delegator' },
   { key: 'rules.*.mode' },
   { key: 'rules.*.grant.binding' },

@@ -45,23 +45,42 @@ const environment = name('the name of an environment, such as production').descr
 
 const region = text('the name of a region').describe('Of this deployment: in every record.');
 
-const listener = (what: string, port: number) =>
-  object('a map with host and port', {
-    host: text('a host name or an IP address')
-      .refine((host) => isIP(host) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host), {
-        error: 'a host name or an IP address',
-      })
-      .default('127.0.0.1')
-      .describe('Where it listens; 0.0.0.0 is every IPv4 address, :: every address.'),
-    port: z
-      .int({ error: 'a port: a whole number from 0 to 65535' })
-      .min(0, { error: 'a port: a whole number from 0 to 65535' })
-      .max(65_535, { error: 'a port: a whole number from 0 to 65535' })
-      .default(port)
-      .describe('0: any that is free.'),
-  })
-    .prefault({})
-    .describe(what);
+const aPort = 'a port: a whole number from 0 to 65535';
+
+const listenerKeys = (port: number) => ({
+  host: text('a host name or an IP address')
+    .refine((host) => isIP(host) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host), {
+      error: 'a host name or an IP address',
+    })
+    .default('127.0.0.1')
+    .describe('Where it listens; 0.0.0.0 is every IPv4 address, :: every address.'),
+  port: z
+    .int({ error: aPort })
+    .min(0, { error: aPort })
+    .max(65_535, { error: aPort })
+    .default(port)
+    .describe('0: any that is free.'),
+});
+
+const listOfNetworks = z.array(
+  z.union([z.cidrv4(), z.cidrv6()], { error: 'a network such as 10.0.0.0/8 or fd00::/8' }),
+  { error: 'a list of networks' },
+);
+
+const listen = object('a map with host, port and trustedProxies', {
+  ...listenerKeys(8080),
+  trustedProxies: listOfNetworks
+    .default([])
+    .describe(
+      'Proxies whose X-Forwarded-For is believed. The address is in every record, and conditions of kind network ask for it.',
+    ),
+})
+  .prefault({})
+  .describe('The public listener.');
+
+const health = object('a map with host and port', listenerKeys(9090))
+  .prefault({})
+  .describe('The health listener: no secrets, no actions.');
 
 const store = z
   .discriminatedUnion('type', [
@@ -119,10 +138,7 @@ const outbound = object('a map with ca and allow', {
   ca: object('a map with file', { file: path('the path of a PEM file') })
     .optional()
     .describe('Certificates that are trusted beside the well-known ones.'),
-  allow: z
-    .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'a network such as 10.0.0.0/8 or fd00::/8' }), {
-      error: 'a list of networks',
-    })
+  allow: listOfNetworks
     .default([])
     .describe('Private networks that may be called. An address that an attestor names literally is allowed as it is.'),
 })
@@ -186,8 +202,8 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   trustDomain: trustDomain.optional(),
   environment,
   region: region.optional(),
-  listen: listener('The public listener.', 8080),
-  health: listener('The health listener: no secrets, no actions.', 9090),
+  listen,
+  health,
   store,
   signing,
   audit,

@@ -1,20 +1,26 @@
 /** Requests with a form, from node:http to what the stages take. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { maxBodyBytes, type WireBody, type WireRequest, type WireResponse } from '../exchange/wire.js';
+import type { PeerAddress } from './peer.js';
 
 /** Bytes of unfinished bodies that are held at once, over all connections. */
 const maxHeldBytes = 16 * 1024 * 1024;
 
 export type BodyReader = (req: IncomingMessage) => Promise<WireBody>;
 
-/** @param readBody one for all endpoints, so that the bound on what is held is one */
+/** One for all endpoints, so that the bound on what is held is one. */
+export interface Edge {
+  readonly readBody: BodyReader;
+  readonly addressOf: PeerAddress;
+}
+
 export function createFormListener(
-  readBody: BodyReader,
+  { readBody, addressOf }: Edge,
   answer: (wire: WireRequest) => Promise<WireResponse>,
 ): RequestListener {
   const respond = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const body = await readBody(req);
-    send(res, await answer(wireRequest(req, body)));
+    send(res, await answer(wireRequest(req, body, addressOf(req))));
   };
   return (req, res) => void respond(req, res);
 }
@@ -24,7 +30,7 @@ export function send(res: ServerResponse, { status, headers, body }: WireRespons
   res.end(body);
 }
 
-function wireRequest(req: IncomingMessage, body: WireBody): WireRequest {
+function wireRequest(req: IncomingMessage, body: WireBody, address: string): WireRequest {
   const { headers, url = '' } = req;
   const query = url.indexOf('?');
   return {
@@ -35,7 +41,7 @@ function wireRequest(req: IncomingMessage, body: WireBody): WireRequest {
     authorization: headers.authorization,
     repeatedHeader: repeatsHeader(req.rawHeaders),
     body,
-    address: req.socket.remoteAddress ?? 'unknown',
+    address,
   };
 }
 

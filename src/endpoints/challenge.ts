@@ -7,7 +7,7 @@ import { Refusal } from '../errors.js';
 import { readBody } from '../exchange/request.js';
 import { errorResponse, jsonResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
-import { type BodyReader, createFormListener } from './body.js';
+import { createFormListener, type Edge } from './body.js';
 
 export interface ChallengeRoom {
   readonly nonces: Nonces;
@@ -36,6 +36,6 @@ export function createChallenge({ nonces, tokenTypes, warn }: ChallengeRoom): Ch
   };
 }
 
-export function createChallengeListener(readBody: BodyReader, challenge: Challenge): RequestListener {
-  return createFormListener(readBody, async (wire) => challenge(wire));
+export function createChallengeListener(edge: Edge, challenge: Challenge): RequestListener {
+  return createFormListener(edge, async (wire) => challenge(wire));
 }

@@ -1,8 +1,8 @@
 /** `POST /introspect`: a form as `POST /token` takes it, so on node:http as that is. */
 import type { RequestListener } from 'node:http';
 import type { Introspection } from '../introspection/introspection.js';
-import { type BodyReader, createFormListener } from './body.js';
+import { createFormListener, type Edge } from './body.js';
 
-export function createIntrospectListener(readBody: BodyReader, { introspect }: Introspection): RequestListener {
-  return createFormListener(readBody, introspect);
+export function createIntrospectListener(edge: Edge, { introspect }: Introspection): RequestListener {
+  return createFormListener(edge, introspect);
 }

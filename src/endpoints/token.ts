@@ -5,12 +5,12 @@
 import type { RequestListener } from 'node:http';
 import { createBatch } from '../batch.js';
 import type { Pipeline } from '../exchange/pipeline.js';
-import { type BodyReader, createFormListener } from './body.js';
+import { createFormListener, type Edge } from './body.js';
 
 /** Exchanges that are started in one turn: 32 block for some 5 ms. */
 const batchSize = 32;
 
-export function createTokenListener(readBody: BodyReader, pipeline: Pipeline): RequestListener {
+export function createTokenListener(edge: Edge, pipeline: Pipeline): RequestListener {
   const together = createBatch(batchSize);
-  return createFormListener(readBody, (wire) => together.run(() => pipeline(wire)));
+  return createFormListener(edge, (wire) => together.run(() => pipeline(wire)));
 }

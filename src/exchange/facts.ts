@@ -2,9 +2,18 @@
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
 import type { Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 
-/** @param reads names of the facts of posture that are wanted, without `posture.`. Default: none */
-export function gatherFacts(attestation: Attestation, now: number, reads: readonly string[] = []): Facts {
-  const { attestor, environment, selectors, unknownSelectors, vouchesUntil } = attestation;
+export interface FactsRoom {
+  /** Seconds since the epoch. */
+  readonly now: number;
+  /** Of the peer. Null: not known. */
+  readonly ip: string | null;
+  /** Names of the facts of the attestor that are wanted, such as `posture.kubelet`. */
+  readonly reads: readonly string[];
+}
+
+export function gatherFacts(attestation: Attestation, { now, ip, reads }: FactsRoom): Facts {
+  const { attestor, environment, selectors, unknownSelectors, assurance, vouchesUntil } = attestation;
+  const { iat } = attestation.claims;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
   const { podless } = attestation.facts;
   const unknown: Readonly<Record<string, UnknownCause>> =
@@ -18,8 +27,11 @@ export function gatherFacts(attestation: Attestation, now: number, reads: readon
       unknown,
       podless: podless !== undefined && podless.value !== false,
       posture: gatherPosture(reads, attestation.facts),
+      assurance,
+      evidenceIssuedAt: typeof iat === 'number' ? iat : null,
       vouchesUntil,
     }),
+    network: Object.freeze({ ip }),
   });
 }
 
@@ -29,10 +41,12 @@ function gatherPosture(reads: readonly string[], facts: Attestation['facts']): W
   if (reads.length === 0) return noPosture;
   const posture: Record<string, ObservedFact> = {};
   for (const name of reads) {
-    const full = `posture.${name}`;
-    const fact = Object.hasOwn(facts, full) ? facts[full] : undefined;
+    const fact = Object.hasOwn(facts, name) ? facts[name] : undefined;
     if (fact === undefined) continue;
-    posture[name] = Object.freeze({ value: plainValue(fact.value), observedAt: fact.observedAt });
+    posture[name.slice('posture.'.length)] = Object.freeze({
+      value: plainValue(fact.value),
+      observedAt: fact.observedAt,
+    });
   }
   return Object.freeze(posture);
 }

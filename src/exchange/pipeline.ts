@@ -52,8 +52,8 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const attestation = await rooms.attest(request.evidence, trail.decisionId);
   trail.attestation = attestation;
   checkClient(request.client, attestation);
-  const reads = rooms.policy.attestors.get(attestation.attestor)?.reads;
-  const facts = gatherFacts(attestation, rooms.now() / 1000, reads);
+  const reads = rooms.policy.attestors.get(attestation.attestor)?.reads ?? [];
+  const facts = gatherFacts(attestation, { now: rooms.now() / 1000, ip: wire.address, reads });
   trail.facts = facts;
   const decision = decide(rooms.policy, facts, request.asked);
   trail.decision = decision;

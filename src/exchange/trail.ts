@@ -62,8 +62,8 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
 
 function recordedFacts(facts: Facts | undefined): RecordedFacts | null {
   if (facts === undefined) return null;
-  const { environment, unknown, podless, posture, vouchesUntil } = facts.workload;
-  return { now: facts.now, environment, unknown, podless, posture, vouchesUntil };
+  const { attestor: _, selectors: __, ...workload } = facts.workload;
+  return { now: facts.now, ...workload, network: facts.network };
 }
 
 /** Before the request is parsed as a whole, what its form said. */

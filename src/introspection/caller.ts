@@ -38,7 +38,7 @@ export async function authenticate(
   } catch (error) {
     throw isOfEvidence(error) ? new Refusal(fault, error.reason, error.detail) : error;
   }
-  const resources = visibleTo(clients, gatherFacts(attestation, now()));
+  const resources = visibleTo(clients, gatherFacts(attestation, { now: now(), ip: null, reads: [] }));
   if (resources === 'unavailable') {
     throw new Unavailable(
       'client_unknown',

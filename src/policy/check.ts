@@ -3,7 +3,7 @@
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
 import { nearest } from '../nearest.js';
-import { postureChecks } from './conditions/posture.js';
+import { checksOf } from './conditions/index.js';
 import type { Conditions, RuleCondition } from './conditions/schema.js';
 import { kindOf } from './match.js';
 import type { Resources, Rules } from './schema.js';
@@ -90,33 +90,46 @@ function checkSelector(path: PolicyProblem['path'], selector: string, kinds: rea
   return [unknownName(path, 'the attestor gives no selectors of this kind', kind, kinds)];
 }
 
-function checkConditions(input: PolicyInput, { workload, conditions = [] }: Rule): PolicyProblem[] {
-  return conditions.flatMap((condition, index) => {
+function checkConditions(input: PolicyInput, { workload, conditions = [], deny }: Rule): PolicyProblem[] {
+  return conditions.flatMap((asked, index) => {
     const path = ['conditions', index];
-    if (typeof condition !== 'string') return checkFacts(input, workload.attestor, condition, [...path, 'posture']);
-    if (Object.hasOwn(input.conditions, condition)) {
-      const named = input.conditions[condition];
-      return named === undefined ? [] : checkFacts(input, workload.attestor, named, path);
+    const isNamed = typeof asked === 'string';
+    const condition = isNamed ? namedCondition(input, asked) : asked;
+    if (condition === undefined) {
+      const names = Object.keys(input.conditions);
+      return [unknownName(path, 'no condition has this name', String(asked), names)];
     }
-    return [unknownName(path, 'no condition has this name', condition, Object.keys(input.conditions))];
+    const problems = checkFacts(input, workload.attestor, condition, path, isNamed);
+    if (deny === undefined || condition.unknown === undefined) return problems;
+    const message = 'unknown: permit is for grants: it would let through what the denial is there to stop';
+    return [...problems, { path: isNamed ? path : [...path, 'unknown'], message }];
   });
 }
+
+const namedCondition = ({ conditions }: PolicyInput, name: string) =>
+  Object.hasOwn(conditions, name) ? conditions[name] : undefined;
 
 /** What is never supplied is never known: a grant would never apply, and a denial always. */
 function checkFacts(
   { attestors }: PolicyInput,
   attestor: string,
-  { posture }: Exclude<RuleCondition, string>,
+  condition: Exclude<RuleCondition, string>,
   path: PolicyProblem['path'],
+  isNamed: boolean,
 ): PolicyProblem[] {
   const supplied = attestors.get(attestor)?.facts;
   if (supplied === undefined) return [];
-  return postureChecks(posture)
-    .filter(({ fact }) => !supplied.includes(`posture.${fact}`))
-    .map(({ key, fact }) => ({
-      path: path.at(-1) === 'posture' ? [...path, key] : path,
-      message: `the attestor ${attestor} never supplies posture.${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
-    }));
+  const { kind, checks } = checksOf(condition);
+  return checks.flatMap(({ key, fact }) =>
+    fact === null || supplied.includes(fact)
+      ? []
+      : [
+          {
+            path: isNamed ? path : [...path, kind, key],
+            message: `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
+          },
+        ],
+  );
 }
 
 function checkEffect(input: PolicyInput, rule: Rule): PolicyProblem[] {

@@ -48,7 +48,7 @@ export interface AttestorRules {
   readonly all: readonly CompiledRule[];
   /** By resource: what grants it and what denies it, sorted by name. */
   readonly covering: ReadonlyMap<string, readonly CompiledRule[]>;
-  /** Names of the facts of posture that any of these rules reads, without `posture.`, sorted. */
+  /** Names of the facts of the attestor that any of these rules reads, such as `posture.kubelet`, sorted. */
   readonly reads: readonly string[];
 }
 
@@ -57,6 +57,8 @@ export interface CompiledRule {
   readonly effect: RuleVerdict['effect'];
   /** All must hold. */
   readonly clauses: readonly Clause[];
+  /** Those of them that end with the clock. */
+  readonly bounds: readonly Clause[];
   /** Null for a deny. */
   readonly grant: CompiledGrant | null;
   /** What is said of the rule when every clause holds. */
@@ -125,10 +127,12 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
   const hope = rule.grant === undefined ? 'fails' : 'holds';
   const match = rule.grant === undefined ? workloadClauses(rule, hope) : grantClauses(input, rule, rule.grant);
   const { clauses, reads } = compileConditions(rule.conditions ?? [], hope);
+  const all = Object.freeze([...match, ...clauses]);
   const compiled = Object.freeze<CompiledRule>({
     name,
     effect,
-    clauses: Object.freeze([...match, ...clauses]),
+    clauses: all,
+    bounds: Object.freeze(all.filter(({ until }) => until !== undefined)),
     grant:
       rule.grant === undefined
         ? null

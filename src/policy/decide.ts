@@ -49,7 +49,7 @@ function decideTarget(
   if (resource === undefined) return refusal('target_refused', 'unknown_resource', 'No resource has this URI.', []);
   const candidates = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? [];
   const judged = candidates.map((rule) => judge(rule, candidate));
-  const sum = addUp(judged, resource, scope);
+  const sum = addUp(judged, resource, scope, candidate);
   const lifetime = Math.min(sum.lifetime, Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now));
   return conclude(judged, sum, { resource: target, scope: sum.scope, lifetime, algorithm: resource.algorithm });
 }
@@ -96,7 +96,12 @@ interface Sum {
   readonly unknown: Judged | null;
 }
 
-function addUp(judged: readonly Judged[], resource: CompiledResource, asked: Asked['scope']): Sum {
+function addUp(
+  judged: readonly Judged[],
+  resource: CompiledResource,
+  asked: Asked['scope'],
+  candidate: Candidate,
+): Sum {
   const wanted = asked === null ? null : new Set(asked);
   const scope = new Set<string>();
   let { lifetime } = resource;
@@ -112,7 +117,7 @@ function addUp(judged: readonly Judged[], resource: CompiledResource, asked: Ask
       continue;
     }
     // Unknown grants shorten too: else a token would live longer because a fact got lost.
-    lifetime = Math.min(lifetime, grant.lifetime);
+    lifetime = Math.min(lifetime, grant.lifetime, openFor(each.rule, candidate));
     if (each.rank === 3) {
       contributing = true;
       for (const token of grant.scope) if (wanted === null || wanted.has(token)) scope.add(token);
@@ -122,6 +127,18 @@ function addUp(judged: readonly Judged[], resource: CompiledResource, asked: Ask
     }
   }
   return { deny, contributing, scope: Object.freeze([...scope].sort()), lifetime, awaited, unknown };
+}
+
+/** Whole seconds until the first of a rule's conditions ends with the clock; infinite when none does. */
+function openFor({ bounds }: CompiledRule, candidate: Candidate): number {
+  let seconds = Number.POSITIVE_INFINITY;
+  for (const clause of bounds) {
+    // Of one that is not known to hold nothing can be said.
+    if (clause.rank(candidate) !== 3) continue;
+    const until = clause.until?.(candidate) ?? Number.POSITIVE_INFINITY;
+    seconds = Math.min(seconds, Math.floor(until) - Math.floor(candidate.now));
+  }
+  return seconds;
 }
 
 const offers = (grant: CompiledGrant, wanted: ReadonlySet<string> | null): boolean =>
@@ -145,7 +162,8 @@ function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decisi
     return refusal('scope_refused', 'scope_not_granted', 'Rules grant this target, but none of the scope.', rules);
   }
   if (!inTime) {
-    return refusal('target_refused', 'evidence_expired', 'The evidence vouches for less than another second.', rules);
+    const detail = 'The evidence, or a condition that ends with the clock, holds for less than another second.';
+    return refusal('target_refused', 'no_time_left', detail, rules);
   }
   const detail = `Granted by ${judged
     .filter(contributes)

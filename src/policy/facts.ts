@@ -1,5 +1,5 @@
 /** What a decision is made from. Plain frozen data: the record holds all of it, so the decision can be made again. */
-import type { UnknownCause } from '../../attestors/attestor.js';
+import type { Assurance, UnknownCause } from '../../attestors/attestor.js';
 
 /** Null: the attestor gave something that is none of these. */
 export type FactValue = boolean | number | string | readonly string[] | null;
@@ -21,14 +21,23 @@ export interface WorkloadFacts {
   readonly podless: boolean;
   /** What the node and the pod are like, of the names that the policy reads: `kubelet`, `ready`, … Others are left out. */
   readonly posture: Readonly<Record<string, ObservedFact>>;
+  readonly assurance: Assurance;
+  /** Seconds since the epoch: when the platform made the evidence, by its own word. Null: it does not say. */
+  readonly evidenceIssuedAt: number | null;
   /** Seconds since the epoch: nothing that is granted may outlive it. */
   readonly vouchesUntil: number;
+}
+
+export interface NetworkFacts {
+  /** Where the request came from, proxies that are trusted left out. Null: not known. */
+  readonly ip: string | null;
 }
 
 export interface Facts {
   /** The clock is a fact. Seconds since the epoch. */
   readonly now: number;
   readonly workload: WorkloadFacts;
+  readonly network: NetworkFacts;
 }
 
 /** What was asked for, as far as a decision reads it. */

@@ -1,7 +1,7 @@
 /** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
 import type { UnknownCause } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import type { Facts, WorkloadFacts } from './facts.js';
+import type { Facts, NetworkFacts, WorkloadFacts } from './facts.js';
 
 /**
  * Kleene's three values as numbers, 0 fails and 3 holds, so that AND is the least, OR the greatest and NOT is 3 − rank.
@@ -23,15 +23,17 @@ export interface Candidate {
   /** Seconds since the epoch. */
   readonly now: number;
   readonly facts: WorkloadFacts;
+  readonly network: NetworkFacts;
   /** Its selectors of the kinds that were asked for. */
   readonly byKind: Map<string, readonly string[]>;
   /** What `shared` conditions have come to. */
   readonly ranks: Map<Condition, Rank>;
 }
 
-export const candidateOf = ({ now, workload: facts }: Facts): Candidate => ({
+export const candidateOf = ({ now, workload: facts, network }: Facts): Candidate => ({
   now,
   facts,
+  network,
   byKind: new Map(),
   ranks: new Map(),
 });
@@ -51,6 +53,8 @@ export interface Condition {
   rank(candidate: Candidate): Rank;
   /** For a person. Only called for the clause that settled a rule. */
   seen(candidate: Candidate): string;
+  /** Seconds since the epoch: until when it holds, as far as the clock decides. Only called when it holds; left out: for good. */
+  until?(candidate: Candidate): number;
 }
 
 export interface Clause extends Condition {
@@ -115,6 +119,11 @@ export function notCondition(match: readonly Condition[]): Condition {
     },
     seen: (candidate) => match.map((condition) => condition.seen(candidate)).join(' and '),
   };
+}
+
+/** `unknown: permit` of a grant: what is not known holds. */
+export function permittingUnknown(condition: Condition): Condition {
+  return { ...condition, rank: (candidate) => (condition.rank(candidate) === 0 ? 0 : 3) };
 }
 
 /** Of a condition that many rules have: it is looked at once in a decision. */

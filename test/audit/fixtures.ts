@@ -22,7 +22,10 @@ export const record = (changes: Partial<AuditRecord> = {}): AuditRecord => ({
     unknown: {},
     podless: false,
     posture: {},
+    assurance: 'medium',
+    evidenceIssuedAt: 1793611800,
     vouchesUntil: 1793615400,
+    network: { ip: '192.0.2.7' },
   },
   request: {
     resource: ['https://calendar.example/mcp'],

@@ -21,7 +21,7 @@ describe('config: a valid file', () => {
     assert.deepEqual(
       { listen, health, store, signing, audit, outbound, trustDomain, region },
       {
-        listen: { host: '127.0.0.1', port: 8080 },
+        listen: { host: '127.0.0.1', port: 8080, trustedProxies: [] },
         health: { host: '127.0.0.1', port: 9090 },
         store: { type: 'embedded', path: resolve('data') },
         signing: { algorithms: ['ES256'] },
@@ -41,7 +41,7 @@ describe('config: a valid file', () => {
     const loaded = load({
       more: `trustDomain: example.com
 region: eu-central
-listen: { host: "::", port: 0 }
+listen: { host: "::", port: 0, trustedProxies: [10.0.0.0/8] }
 health: { host: 0.0.0.0, port: 65535 }
 store: { type: memory }
 signing: { algorithms: [RS256, EdDSA, ES256] }
@@ -56,7 +56,7 @@ outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
         issuer: 'https://sts.example.com/tenant',
         trustDomain: 'example.com',
         region: 'eu-central',
-        listen: { host: '::', port: 0 },
+        listen: { host: '::', port: 0, trustedProxies: ['10.0.0.0/8'] },
         health: { host: '0.0.0.0', port: 65535 },
         store: { type: 'memory' },
         signing: { algorithms: ['RS256', 'EdDSA', 'ES256'] },

@@ -402,7 +402,7 @@ const wrongConditions: readonly Row[] = [
   [
     'a kind that there is none of',
     { more: 'conditions: { node: { postur: { ready: true } } }' },
-    '1:21: conditions.node.posture: missing key (expected a posture: what the node and the pod must be like)',
+    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, environment, network, posture, time, found a map)',
     '1:23: conditions.node.postur: unknown key (did you mean posture?)',
   ],
   [
@@ -465,25 +465,20 @@ const wrongConditions: readonly Row[] = [
 /** For each key of the table, a file that has it, and the place of the key or, after `=`, of the value. */
 const notBuiltYet: Readonly<Record<string, Row>> = {
   'listen.tls': ['', { more: 'listen: { tls: { cert: { file: x } } }' }, '1:11: listen.tls'],
-  'listen.trustedProxies': ['', { more: 'listen: { trustedProxies: [10.0.0.0/8] }' }, '1:11: listen.trustedProxies'],
   admin: ['', { more: 'admin: { socket: x }' }, '1:1: admin'],
   'store.type=redis': ['', { more: 'store: { type: redis, url: "redis://x" }' }, '1:16: store.type: redis'],
   'signing.rotateEvery': ['', { more: 'signing: { rotateEvery: 30d }' }, '1:12: signing.rotateEvery'],
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
   policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
-  'conditions.*.time': ['', { more: 'conditions: { a: { time: x } }' }, '1:20: conditions.a.time'],
-  'conditions.*.environment': ['', { more: 'conditions: { a: { environment: x } }' }, '1:20: conditions.a.environment'],
-  'conditions.*.network': ['', { more: 'conditions: { a: { network: x } }' }, '1:20: conditions.a.network'],
+  'conditions.*.network.countries': [
+    '',
+    { more: 'conditions: { a: { network: { cidr: [10.0.0.0/8], countries: [DE] } } }' },
+    '1:51: conditions.a.network.countries',
+  ],
   'conditions.*.behaviour': ['', { more: 'conditions: { a: { behaviour: x } }' }, '1:20: conditions.a.behaviour'],
-  'conditions.*.attestation': ['', { more: 'conditions: { a: { attestation: x } }' }, '1:20: conditions.a.attestation'],
   'conditions.*.cel': ['', { more: 'conditions: { a: { cel: x } }' }, '1:20: conditions.a.cel'],
   'conditions.*.external': ['', { more: 'conditions: { a: { external: x } }' }, '1:20: conditions.a.external'],
-  'conditions.*.unknown': [
-    '',
-    { more: 'conditions: { a: { posture: { ready: true }, unknown: permit } }' },
-    '1:46: conditions.a.unknown',
-  ],
   'attestors.*.type=aws': [
     '',
     { attestors: 'attestors: { a: { type: aws, accounts: {} } }' },
@@ -495,37 +490,16 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     { attestors: 'attestors: { a: { type: oidc, issuer: x, role: delegator } }' },
     '4:48: attestors.a.role: delegator',
   ],
-  'attestors.*.live': ['', kubernetes('keys: { jwksFile: x }, live: { maxAge: 30s }'), '4:97: attestors.prod-eu.live'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
-  'attestors.*.environment.namespaceLabel': [
+  'rules.*.conditions[].network.countries': [
     '',
-    kubernetes('keys: { jwksFile: x }, environment: { namespaceLabel: env }'),
-    '4:112: attestors.prod-eu.environment.namespaceLabel',
-  ],
-  'rules.*.conditions[].time': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ time: x }]'),
-    '11:20: rules.agent.conditions[0].time',
-  ],
-  'rules.*.conditions[].environment': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ environment: x }]'),
-    '11:20: rules.agent.conditions[0].environment',
-  ],
-  'rules.*.conditions[].network': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ network: x }]'),
-    '11:20: rules.agent.conditions[0].network',
+    rule('{ attestor: prod-eu }\n    conditions: [{ network: { cidr: [10.0.0.0/8], countries: [DE] } }]'),
+    '11:51: rules.agent.conditions[0].network.countries',
   ],
   'rules.*.conditions[].behaviour': [
     '',
     rule('{ attestor: prod-eu }\n    conditions: [{ behaviour: x }]'),
     '11:20: rules.agent.conditions[0].behaviour',
-  ],
-  'rules.*.conditions[].attestation': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ attestation: x }]'),
-    '11:20: rules.agent.conditions[0].attestation',
   ],
   'rules.*.conditions[].cel': [
     '',
@@ -536,11 +510,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     '',
     rule('{ attestor: prod-eu }\n    conditions: [{ external: x }]'),
     '11:20: rules.agent.conditions[0].external',
-  ],
-  'rules.*.conditions[].unknown': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ posture: { ready: true }, unknown: permit }]'),
-    '11:46: rules.agent.conditions[0].unknown',
   ],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.mode': ['', rule('{ attestor: prod-eu }\n    mode: shadow'), '11:5: rules.agent.mode'],
@@ -582,14 +551,14 @@ describe('config: what is wrong, and where', () => {
       ]));
 
     it('that is not built hides rules that name it', () =>
-      check({ more: 'conditions: { hours: { time: {} } }', ...inPlace('[hours]') }, [
-        '1:24: conditions.hours.time: is not built yet in this version: remove it',
+      check({ more: 'conditions: { hours: { cel: {} } }', ...inPlace('[hours]') }, [
+        '1:24: conditions.hours.cel: is not built yet in this version: remove it',
       ]));
 
     it('that is not built stands at its own place, behind one that is built', () =>
-      check(inPlace('[{ posture: { ready: true } }, { cel: "1" }, { time: {} }]'), [
+      check(inPlace('[{ posture: { ready: true } }, { cel: "1" }, { external: {} }]'), [
         '11:50: rules.agent.conditions[1].cel: is not built yet in this version: remove it',
-        '11:64: rules.agent.conditions[2].time: is not built yet in this version: remove it',
+        '11:64: rules.agent.conditions[2].external: is not built yet in this version: remove it',
       ]));
   });
 

@@ -20,7 +20,7 @@ const attestation = (facts: Readonly<Record<string, unknown>>, attestor = 'prod-
 
 /** As the pipeline gathers it. */
 const gathered = (compiled: Policy, from: Attestation) =>
-  gatherFacts(from, now, compiled.attestors.get(from.attestor)?.reads).workload.posture;
+  gatherFacts(from, { now, ip: null, reads: compiled.attestors.get(from.attestor)?.reads ?? [] }).workload.posture;
 
 const postureOf = (facts: Readonly<Record<string, unknown>>, attestor?: string) =>
   gathered(policy, attestation(facts, attestor));

@@ -25,6 +25,9 @@ const workload = z.strictObject({
   posture: z.record(z.string(), z.unknown()).default({}),
   /** Seconds before now: when the posture was observed. */
   observedAgo: z.number().default(0),
+  assurance: z.enum(['low', 'medium', 'high']).optional(),
+  /** Seconds before now: when the evidence was made; null: it does not say. */
+  madeAgo: z.number().nullable().optional(),
   /** Seconds from now. */
   vouchesFor: z.number().optional(),
 });
@@ -57,6 +60,8 @@ const file = z.strictObject({
     z.strictObject({
       name: z.string(),
       workload: workload.prefault({}),
+      at: z.iso.datetime({ offset: true }).optional(),
+      ip: z.string().nullable().default('10.1.2.3'),
       asked: z.strictObject({ resource: z.string().optional(), scope: z.array(z.string()).optional() }).default({}),
       expect: expectation,
     }),
@@ -85,18 +90,21 @@ for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.yaml')
   describe(`cases/${name}`, () => {
     const { cases, ...policy } = file.parse(parse(readFileSync(new URL(name, folder), 'utf8'), { merge: true }));
     const compiled = compile(policy);
-    for (const { name: title, workload: changes, asked, expect } of cases) {
+    for (const { name: title, workload: changes, at, ip, asked, expect } of cases) {
       it(title, () => {
-        const { vouchesFor, posture, observedAgo, ...stated } = changes;
+        const { vouchesFor = 3600, madeAgo, posture, observedAgo, ...stated } = changes;
         const base = factsOf();
-        const observed = (value: unknown) => ({ value: value as FactValue, observedAt: base.now - observedAgo });
+        const now = at === undefined ? base.now : Date.parse(at) / 1000;
+        const observed = (value: unknown) => ({ value: value as FactValue, observedAt: now - observedAgo });
         const facts = {
-          now: base.now,
+          now,
+          network: { ip },
           workload: {
             ...base.workload,
             ...(plain(stated) as object),
             posture: Object.fromEntries(Object.entries(posture).map(([fact, value]) => [fact, observed(value)])),
-            ...(vouchesFor === undefined ? {} : { vouchesUntil: base.now + vouchesFor }),
+            ...(madeAgo === undefined ? {} : { evidenceIssuedAt: madeAgo === null ? null : now - madeAgo }),
+            vouchesUntil: now + vouchesFor,
           },
         };
         const decision = decide(compiled, facts, { resource: asked.resource ?? null, scope: asked.scope ?? null });

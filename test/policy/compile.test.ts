@@ -205,7 +205,12 @@ describe('policy/compile', () => {
       },
       conditions,
     );
-    assert.deepEqual(policy.attestors.get('prod-eu')?.reads, ['images', 'kubelet', 'podStartedAt', 'ready']);
+    assert.deepEqual(policy.attestors.get('prod-eu')?.reads, [
+      'posture.images',
+      'posture.kubelet',
+      'posture.podStartedAt',
+      'posture.ready',
+    ]);
     assert.deepEqual(policy.attestors.get('prod-us')?.reads, []);
   });
 

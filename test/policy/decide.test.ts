@@ -34,6 +34,8 @@ function losingPosture(before: Facts, name: string, cause: 'missing' | 'unavaila
 function losing(before: Facts, { what, cause }: { what: string; cause: 'missing' | 'unavailable' }): Facts {
   if (what.startsWith('posture.')) return losingPosture(before, what.slice('posture.'.length), cause);
   const { workload } = before;
+  if (what === 'network') return { ...before, network: { ip: null } };
+  if (what === 'evidenceIssuedAt') return { ...before, workload: { ...workload, evidenceIssuedAt: null } };
   const unknown = { ...workload.unknown, [what]: cause };
   if (what === 'environment') return { ...before, workload: { ...workload, environment: null, unknown } };
   const selectors = workload.selectors.filter((selector) => !selector.startsWith(`${what}:`));
@@ -43,6 +45,10 @@ function losing(before: Facts, { what, cause }: { what: string; cause: 'missing'
 /** All that a dependency could say about one fact. */
 function answersAbout(known: Facts, what: string): Facts[] {
   const { workload } = known;
+  if (what === 'network') return ['10.1.2.3', '192.0.2.1'].map((ip) => ({ ...known, network: { ip } }));
+  if (what === 'evidenceIssuedAt') {
+    return [60, 600].map((age) => ({ ...known, workload: { ...workload, evidenceIssuedAt: now - age } }));
+  }
   if (what === 'environment') {
     return ['production', 'staging'].map((environment) => ({ ...known, workload: { ...workload, environment } }));
   }
@@ -120,7 +126,7 @@ describe('policy/decide', () => {
   ] as const) {
     it(`grants nothing on ${what}`, () => {
       const decision = decide(compileRules({ one }), { ...factsOf({ vouchesUntil }), now: clock }, all);
-      assert.equal(decision.reason, 'evidence_expired');
+      assert.equal(decision.reason, 'no_time_left');
       assert.equal(decision.granted, null);
     });
   }
@@ -340,6 +346,7 @@ describe('policy/decide properties', function () {
     );
     const anyFacts = fc.record({
       now: fc.double(),
+      network: fc.record({ ip: fc.option(anyText, { nil: null }) }),
       workload: fc.record({
         attestor: anyText,
         environment: fc.option(anyText, { nil: null }),
@@ -353,6 +360,8 @@ describe('policy/decide properties', function () {
             observedAt: fc.double(),
           }),
         ),
+        assurance: fc.constantFrom('low' as const, 'medium' as const, 'high' as const),
+        evidenceIssuedAt: fc.option(fc.double(), { nil: null }),
         vouchesUntil: fc.double(),
       }),
     });

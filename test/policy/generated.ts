@@ -78,11 +78,26 @@ const askPosture = fc
     return { posture: { ...Object.fromEntries(asked), ...(maxAge === undefined ? {} : { maxAge }) } };
   });
 
+/** The other kinds; `now` is a Friday at 9:00 in Berlin. */
+const askOther = fc.constantFrom<unknown>(
+  { environment: ['production'] },
+  { attestation: { assurance: 'medium' } },
+  { attestation: { maxAge: '5m' } },
+  { network: { cidr: ['10.0.0.0/8'] } },
+  { time: { days: ['fri'], from: '08:00', to: '09:04', zone: 'Europe/Berlin' } },
+  { time: { notAfter: '2027-01-15T08:03:00Z' } },
+  { time: { notBefore: '2027-01-15T09:00:00Z' } },
+);
+
 /** Every policy has conditions by these names. */
 const conditionNames = ['patched', 'constructor'];
 
 const conditions = fc.uniqueArray(
-  fc.oneof({ weight: 2, arbitrary: fc.constantFrom<unknown>(...conditionNames) }, { weight: 1, arbitrary: askPosture }),
+  fc.oneof(
+    { weight: 2, arbitrary: fc.constantFrom<unknown>(...conditionNames) },
+    { weight: 1, arbitrary: askPosture },
+    { weight: 1, arbitrary: askOther },
+  ),
   { minLength: 1, maxLength: 2 },
 );
 
@@ -151,7 +166,7 @@ export type RawRules = Readonly<Record<string, RawRule>>;
 export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> = fc
   .record({
     lifetime: fc.constantFrom('20m', '20m', '1m'),
-    conditions: fc.tuple(askPosture, askPosture),
+    conditions: fc.tuple(askPosture, fc.oneof(askPosture, askOther)),
     rules: fc.uniqueArray(
       fc.tuple(
         names,
@@ -184,9 +199,16 @@ export const facts: fc.Arbitrary<Facts> = fc
     ),
     podless: fc.nat(5).map((die) => die === 0),
     posture,
+    assurance: fc.constantFrom('low', 'medium', 'high'),
+    evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
+    ip: inTenths(8, fc.constantFrom('10.1.2.3', '192.0.2.1'), null),
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
-  .map(({ vouchesFor, ...workload }) => ({ now, workload: { ...workload, vouchesUntil: now + vouchesFor } }));
+  .map(({ vouchesFor, ip, ...workload }) => ({
+    now,
+    network: { ip },
+    workload: { ...workload, vouchesUntil: now + vouchesFor },
+  }));
 
 export const asked: fc.Arbitrary<Asked> = fc.record({
   resource: inTenths(6, fc.constantFrom(...resources, ...resources, ...resources, 'https://none.example/'), null),
@@ -195,6 +217,12 @@ export const asked: fc.Arbitrary<Asked> = fc.record({
 
 /** Another state of knowledge about the same workload: one fact less is known. */
 export const lostFact = fc.record({
-  what: fc.constantFrom(...kinds, 'environment', ...postureFacts.map((name) => `posture.${name}`)),
+  what: fc.constantFrom(
+    ...kinds,
+    'environment',
+    'network',
+    'evidenceIssuedAt',
+    ...postureFacts.map((name) => `posture.${name}`),
+  ),
   cause: fc.constantFrom('missing' as const, 'unavailable' as const),
 });

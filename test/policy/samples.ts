@@ -38,8 +38,10 @@ export const compile = ({ resources, conditions = {}, rules, environment = 'prod
 export const compileRules = (rules: unknown, conditions: unknown = {}): Policy =>
   compile({ resources: { [calendar]: { scope: ['read', 'write'] } }, conditions, rules });
 
-export const factsOf = (workload: Partial<WorkloadFacts> = {}): Facts => ({
+export const factsOf = (workload: Partial<WorkloadFacts> = {}, rest: Partial<Omit<Facts, 'workload'>> = {}): Facts => ({
   now,
+  network: { ip: '10.1.2.3' },
+  ...rest,
   workload: {
     attestor: 'prod-eu',
     environment: 'production',
@@ -47,6 +49,8 @@ export const factsOf = (workload: Partial<WorkloadFacts> = {}): Facts => ({
     unknown: {},
     podless: false,
     posture: {},
+    assurance: 'medium',
+    evidenceIssuedAt: now - 60,
     vouchesUntil: now + 3600,
     ...workload,
   },

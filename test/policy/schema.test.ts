@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { kubernetes } from '../../attestors/kubernetes/index.js';
-import { postureChecks } from '../../src/policy/conditions/posture.js';
+import { checksOf } from '../../src/policy/conditions/index.js';
 import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
 import { calendar } from './samples.js';
@@ -99,7 +99,7 @@ describe('policy/schema rules', () => {
       maxAge: '60s',
     };
     assert.deepEqual(faultsOf(rulesSchema, rule({ workload, conditions: ['named', { posture }], grant })), []);
-    const checks = postureChecks(conditionsSchema.parse({ all: { posture } }).all?.posture ?? {});
+    const { checks } = checksOf(conditionsSchema.parse({ all: { posture } }).all ?? {});
     assert.deepEqual(
       checks.map(({ key }) => key).sort(),
       Object.keys(posture)
@@ -107,7 +107,7 @@ describe('policy/schema rules', () => {
         .sort(),
     );
     assert.deepEqual(
-      checks.map(({ fact }) => `posture.${fact}`).filter((fact) => !kubernetes.facts.includes(fact)),
+      checks.filter(({ fact }) => fact === null || !kubernetes.facts.includes(fact)),
       [],
     );
   });
@@ -174,12 +174,18 @@ describe('policy/schema rules', () => {
     ['a misspelt key', { workload: { ...workload, selector: ['k8s:ns:a'] }, grant }, 'workload', /selector/],
     ['no condition', { workload, conditions: [], grant }, 'conditions', /at least one condition/],
     ['a condition named twice', { workload, conditions: ['a', 'a'], grant }, 'conditions', /each once/],
-    ['an empty condition', { workload, conditions: [{}], grant }, 'conditions 0', /the name of a condition, or/],
+    ['an empty condition', { workload, conditions: [{}], grant }, 'conditions 0', /exactly one kind: attestation, env/],
     [
       'a condition of a kind that is not built',
-      { workload, conditions: [{ posture: { ready: true }, time: {} }], grant },
+      { workload, conditions: [{ posture: { ready: true }, cel: 'true' }], grant },
       'conditions 0',
-      /Unrecognized key: "time"/,
+      /Unrecognized key: "cel"/,
+    ],
+    [
+      'a condition of two kinds',
+      { workload, conditions: [{ posture: { ready: true }, environment: ['production'] }], grant },
+      'conditions 0',
+      /exactly one kind/,
     ],
     [
       'a pattern as the resource of a grant',

@@ -34,8 +34,8 @@ export function replayRecords(): void {
 function inputsOf(record: AuditRecord): { facts: Facts; asked: Asked } {
   const context = `record ${record.decision_id} lacks what was decided on`;
   assert.ok(record.facts && record.selectors && record.attestor, context);
-  const { now, ...workload } = record.facts;
-  const facts = { now, workload: { ...workload, attestor: record.attestor, selectors: record.selectors } };
+  const { now, network, ...workload } = record.facts;
+  const facts = { now, network, workload: { ...workload, attestor: record.attestor, selectors: record.selectors } };
   const [resource = null] = record.request.resource;
   return { facts, asked: { resource, scope: record.request.scope } };
 }

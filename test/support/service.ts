@@ -39,6 +39,8 @@ export interface ServiceOptions {
   readonly rules?: string;
   /** Default 0: any that is free. */
   readonly port?: string;
+  /** Of the public listener, instead of `port`. */
+  readonly listen?: string;
   /** Further top-level lines of the configuration. */
   readonly more?: string;
   readonly audit?: string;
@@ -164,7 +166,7 @@ issuer: ${options.issuer ?? issuer}
 trustDomain: example.com
 environment: production
 region: eu-central
-listen: { port: ${options.port ?? '0'} }
+listen: ${options.listen ?? `{ port: ${options.port ?? '0'} }`}
 health: { port: 0 }
 store: { type: embedded, path: store }
 audit: ${options.audit ?? '{ durability: strict, sinks: [{ type: file, path: audit.jsonl }] }'}

@@ -1,11 +1,11 @@
-/** The conditions of rules as clauses: one for each fact that a condition asks about. */
-import { type Clause, type Condition, type Hope, sharedCondition } from '../match.js';
-import { postureChecks, postureCondition } from './posture.js';
+/** The conditions of rules as clauses: one for each thing that a condition asks. */
+import { type Clause, type Condition, type Hope, permittingUnknown, sharedCondition } from '../match.js';
+import { checksOf } from './index.js';
 import type { Conditions, RuleCondition } from './schema.js';
 
 export interface RuleConditions {
   readonly clauses: readonly Clause[];
-  /** Names of the facts of posture that they read, without `posture.`. */
+  /** Names of the facts of attestors that they read, such as `posture.kubelet`. */
   readonly reads: readonly string[];
 }
 
@@ -35,15 +35,17 @@ export function createConditionCompiler(named: Conditions): ConditionCompiler {
 /** @param as how records name the condition: where it stands in the configuration */
 function compileCondition(
   as: string,
-  { posture }: Conditions[string],
+  condition: Conditions[string],
   hope: Hope,
   share = (condition: Condition) => condition,
 ): RuleConditions {
-  const checks = postureChecks(posture);
+  const { kind, checks } = checksOf(condition);
+  const permit = condition.unknown === 'permit' ? permittingUnknown : (each: Condition) => each;
   return {
-    clauses: checks.map((check) =>
-      Object.freeze({ ...share(postureCondition(check, hope)), name: `${as}.posture.${check.key}` }),
-    ),
-    reads: checks.map(({ fact }) => fact),
+    clauses: checks.map((check) => {
+      const name = check.key === kind ? `${as}.${kind}` : `${as}.${kind}.${check.key}`;
+      return Object.freeze({ ...share(permit(check.condition(hope))), name });
+    }),
+    reads: checks.flatMap(({ fact }) => (fact === null ? [] : [fact])),
   };
 }

@@ -5,7 +5,8 @@ import { scrub } from '../../text.js';
 import type { FactValue, ObservedFact } from '../facts.js';
 import { type Candidate, type Condition, type Hope, unknownRank } from '../match.js';
 import { type Comparison, meets } from './comparison.js';
-import type { Posture } from './schema.js';
+import type { ConditionKind } from './kind.js';
+import { type Posture, postureSchema } from './posture-schema.js';
 import { compareVersions, parseVersion, type Version } from './version.js';
 
 /** Seconds by which a clock may be ahead of ours. */
@@ -14,8 +15,19 @@ const skew = 60;
 /** How many images a refusal names. */
 const mostNamed = 5;
 
+export const posture = Object.freeze<ConditionKind<Posture>>({
+  kind: 'posture',
+  schema: postureSchema,
+  checks: (asked: Posture) =>
+    postureChecks(asked).map((check) => ({
+      key: check.key,
+      fact: `posture.${check.fact}`,
+      condition: (hope: Hope) => postureCondition(check, hope),
+    })),
+});
+
 /** One key of a posture, and what it says of a value. */
-export interface PostureCheck {
+interface PostureCheck {
   /** As the condition writes it, such as `nodeBooted`. */
   readonly key: string;
   /** The name of the fact without `posture.`, such as `nodeBootedAt`. */
@@ -44,7 +56,7 @@ const flags = [
 ] as const;
 
 /** At least one. */
-export function postureChecks(posture: Posture): readonly PostureCheck[] {
+function postureChecks(posture: Posture): readonly PostureCheck[] {
   const maxAge = posture.maxAge ?? Number.POSITIVE_INFINITY;
   const check = <Asked>(
     key: keyof Posture,
@@ -65,7 +77,7 @@ export function postureChecks(posture: Posture): readonly PostureCheck[] {
   ];
 }
 
-export function postureCondition(check: PostureCheck, hope: Hope): Condition {
+function postureCondition(check: PostureCheck, hope: Hope): Condition {
   const { fact: name, expected, maxAge } = check;
   return Object.freeze<Condition>({
     expected: Number.isFinite(maxAge) ? `${expected}, observed within ${maxAge} s` : expected,

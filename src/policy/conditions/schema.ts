@@ -1,70 +1,24 @@
 /** What the configuration says about conditions. Of the kinds of the design, those that are enforced. */
 import { z } from 'zod';
-import { duration, name, text } from '../../../attestors/options.js';
+import { name } from '../../../attestors/options.js';
 import { list, object } from '../strict.js';
-import { parseComparison } from './comparison.js';
-import { parseVersion } from './version.js';
+import { conditionKinds } from './index.js';
 
-const parsed = <Value>(what: string, parse: (text: string) => Value | null) =>
-  text(what).transform((written, context): Value => {
-    const value = parse(written);
-    if (value !== null) return value;
-    context.issues.push({ code: 'custom', input: written, message: what });
-    return z.NEVER;
-  });
+const { attestation, environment, network, posture, time } = conditionKinds;
 
-const comparison = <Bound>(what: string, parseBound: (text: string) => Bound | null) =>
-  parsed(what, (written) => parseComparison(written, parseBound));
+const kindNames = Object.keys(conditionKinds).join(', ');
 
-const versions = () => comparison('a comparison of versions, such as ">=1.33.4" or ">=1.33.4, <1.37"', parseVersion);
-
-const ages = () =>
-  comparison('a comparison of ages, such as "<30d" or ">=5m"', (written) => duration().safeParse(written).data ?? null);
-
-const counts = () =>
-  comparison('a comparison of whole numbers, such as "<=3"', (written) =>
-    /^\d{1,9}$/.test(written) ? Number(written) : null,
-  );
-
-/** The runtime's name, and a comparison of its versions. */
-const runtime = () =>
-  parsed('a runtime and a comparison of its versions, such as "containerd >=1.7.20"', (written) => {
-    const [, named, rest] = /^([a-z0-9.-]+) (.+)$/.exec(written) ?? [];
-    if (named === undefined || rest === undefined) return null;
-    const version = parseComparison(rest, parseVersion);
-    return version === null ? null : { name: named, version };
-  });
-
-const flag = () => z.boolean({ error: 'true or false' });
-
-const osImage = 'the name of an operating system, in which * matches any run of characters';
-const image = 'an image, in which * matches any run of characters: registry.example/agents/*@sha256:*';
-
-/** All that is written must hold; an unknown key is refused. Bounds of ages and `maxAge` are seconds. */
-const postureSchema = object('a posture: what the node and the pod must be like', {
-  kubelet: versions().optional(),
-  kernel: versions().optional(),
-  osImage: list('a list of at least one name of an operating system', text(osImage)).optional(),
-  runtime: runtime().optional(),
-  ready: flag().optional(),
-  memoryPressure: flag().optional(),
-  diskPressure: flag().optional(),
-  pidPressure: flag().optional(),
-  networkUnavailable: flag().optional(),
-  nodeBooted: ages().optional(),
-  podStarted: ages().optional(),
-  restarts: counts().optional(),
-  privileged: flag().optional(),
-  hostNamespaces: flag().optional(),
-  runsAsRoot: flag().optional(),
-  readOnlyRoot: flag().optional(),
-  images: object('a map with only', { only: list('a list of at least one image', text(image)) }).optional(),
-  maxAge: duration().optional(),
-}).refine(({ maxAge: _, ...asked }) => Object.values(asked).some((value) => value !== undefined), {
-  error: 'a posture that asks for something beside maxAge',
+/** Of one kind. `unknown: permit` lets what is not known pass, of a grant only: a denial is never weakened by it. */
+const conditionSchema = object(`a condition of one kind: ${kindNames}`, {
+  attestation: attestation.schema.optional(),
+  environment: environment.schema.optional(),
+  network: network.schema.optional(),
+  posture: posture.schema.optional(),
+  time: time.schema.optional(),
+  unknown: z.literal('permit', { error: 'permit, or left out' }).optional(),
+}).refine(({ unknown: _, ...kinds }) => Object.values(kinds).filter((asked) => asked !== undefined).length === 1, {
+  error: `a condition of exactly one kind: ${kindNames}`,
 });
-
-const conditionSchema = object('a condition: its kind, and what it asks for', { posture: postureSchema });
 
 export const conditionsSchema = z.record(
   name('a condition name of letters, digits, ".", "_" and "-"'),
@@ -80,6 +34,5 @@ export const ruleConditionsSchema = list(
   z.union([name(reference), conditionSchema], { error: reference }),
 );
 
-export type Posture = z.output<typeof postureSchema>;
 export type RuleCondition = z.output<typeof ruleConditionsSchema>[number];
 export type Conditions = z.output<typeof conditionsSchema>;

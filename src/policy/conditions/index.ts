@@ -1,0 +1,19 @@
+/** Every kind of condition there is. A new one is one import and one line here. */
+import { attestation } from './attestation.js';
+import { environment } from './environment.js';
+import type { Check, ConditionKind } from './kind.js';
+import { network } from './network.js';
+import { posture } from './posture.js';
+import { time } from './time.js';
+
+/** By the key of the configuration. */
+export const conditionKinds = Object.freeze({ attestation, environment, network, posture, time });
+
+/** The one of them that a condition is, with all that it asks. */
+export function checksOf(condition: Readonly<Record<string, unknown>>): { kind: string; checks: readonly Check[] } {
+  for (const known of Object.values(conditionKinds) as readonly ConditionKind<unknown>[]) {
+    const asked = condition[known.kind];
+    if (asked !== undefined) return { kind: known.kind, checks: known.checks(asked) };
+  }
+  throw new Error('a condition of no kind');
+}

@@ -1,0 +1,20 @@
+/** What a kind of condition is: one file each, which says how it is written and what it asks. */
+import type { z } from 'zod';
+import type { Condition, Hope } from '../match.js';
+
+export interface ConditionKind<Asked> {
+  /** Its key in the configuration. */
+  readonly kind: string;
+  readonly schema: z.ZodType<Asked>;
+  /** At least one; all must hold. */
+  checks(asked: Asked): readonly Check[];
+}
+
+/** One thing that a condition asks: a clause of the decision. */
+export interface Check {
+  /** As the condition writes it, such as `nodeBooted`. */
+  readonly key: string;
+  /** The fact of an attestor that it reads, such as `posture.kubelet`; null: one that every workload has. */
+  readonly fact: string | null;
+  condition(hope: Hope): Condition;
+}
