@@ -19,7 +19,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'policy' },
   ...conditionKinds.map((kind) => ({ key: `conditions.*.${kind}`, block: true as const })),
   { key: 'conditions.*.unknown' },
-  { key: 'attestors.*.type=aws', block: true },
   { key: 'attestors.*.type=azure', block: true },
   { key: 'attestors.*.role=delegator', block: true },
   { key: 'attestors.*.pin' },
