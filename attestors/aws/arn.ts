@@ -1,4 +1,4 @@
-/** Names that AWS gives to roles (IAM User Guide, "IAM identifiers"). */
+/** Names that AWS gives to roles: of the role itself, and of a session of it (IAM User Guide, "IAM identifiers"). */
 import { Rejected } from '../../src/errors.js';
 
 export type Partition = 'aws' | 'aws-cn' | 'aws-us-gov';
@@ -11,9 +11,15 @@ export interface Role {
   readonly name: string;
 }
 
+export interface RoleSession extends Role {
+  /** Chosen by whoever assumed the role. */
+  readonly session: string;
+}
+
 const start = '^arn:(aws|aws-cn|aws-us-gov)';
 const roleName = '([A-Za-z0-9_+=,.@-]{1,64})';
 const roleArn = new RegExp(`${start}:iam::([0-9]{12}):role/(?:[\\x21-\\x7e]{1,510}/)?${roleName}$`);
+const sessionArn = new RegExp(`${start}:sts::([0-9]{12}):assumed-role/${roleName}/([A-Za-z0-9_+=,.@-]{2,64})$`);
 
 /** @throws Rejected `principal_not_role`: users, the root user and federated users are people, or secrets that somebody keeps */
 export function readRole(arn: unknown): Role {
@@ -21,6 +27,14 @@ export function readRole(arn: unknown): Role {
   if (match === null) throw notRole('the ARN of a role', arn);
   const [, partition, account = '', name = ''] = match;
   return Object.freeze({ partition: partition as Partition, account, name });
+}
+
+/** @throws Rejected `principal_not_role`, as `readRole` does */
+export function readRoleSession(arn: string): RoleSession {
+  const match = sessionArn.exec(arn);
+  if (match === null) throw notRole('the ARN of an assumed role', arn);
+  const [, partition, account = '', name = '', session = ''] = match;
+  return Object.freeze({ partition: partition as Partition, account, name, session });
 }
 
 const notRole = (expected: string, found: unknown) =>

@@ -2,6 +2,8 @@ import { aws } from '../../../attestors/aws/index.js';
 import { describeAttestor } from '../../conformance/attestor.js';
 import { jwtEvidence } from '../../support/attestor-host.js';
 import { createFixture } from './fixture.js';
+import { createRequesting } from './requesting.js';
+import { sessionOf, stsHost } from './signing.js';
 
 describeAttestor('aws, web identity', async () => {
   const fixture = await createFixture();
@@ -30,6 +32,40 @@ describeAttestor('aws, web identity', async () => {
     close: async () => {
       await fixture.close();
       await broken.close();
+    },
+  };
+});
+
+describeAttestor('aws, caller identity', async () => {
+  const fixture = await createRequesting();
+  const closed = await createRequesting();
+  await closed.sts.close();
+  const broken = await createRequesting({ endpoints: { [stsHost]: closed.sts.url } });
+  const { session } = fixture;
+  const stranger = sessionOf('444455556666', 'worker');
+  fixture.sts.sessions.set(stranger.accessKeyId, stranger);
+  return {
+    selectorKinds: aws.selectorKinds,
+    attestor: fixture.attestor,
+    broken: broken.attestor,
+    now: () => fixture.now,
+    good: await fixture.evidence(),
+    bad: {
+      'a signature with another secret': await fixture.evidence({ session: { ...session, secretAccessKey: 'guess' } }),
+      'another session token': await fixture.evidence({ session: { ...session, sessionToken: 'x'.repeat(99) } }),
+      'an unknown key': await fixture.evidence({ session: { ...session, accessKeyId: 'ASIAUNKNOWNUNKNOWN00' } }),
+      'a region that is not configured': await fixture.evidence({
+        host: 'sts.us-east-1.amazonaws.com',
+        region: 'us-east-1',
+      }),
+      'a role of another account': await fixture.evidence({ session: stranger }),
+      'signed too long ago': await fixture.evidence({ now: fixture.now - 301 }),
+      'signed in the future': await fixture.evidence({ now: fixture.now + 3600 }),
+    },
+    close: async () => {
+      await fixture.close();
+      await broken.close();
+      await closed.close();
     },
   };
 });

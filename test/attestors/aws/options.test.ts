@@ -5,6 +5,7 @@ import { aws } from '../../../attestors/aws/index.js';
 import { problemsOf, yaml } from '../../config/sample.js';
 import { createTestHost, ourIssuer } from '../../support/attestor-host.js';
 import { account, issuerUrl } from './fixture.js';
+import { callerType, stsHost } from './signing.js';
 
 const accounts = { [account]: { environment: 'production', issuer: issuerUrl } };
 
@@ -17,6 +18,27 @@ describe('aws options', () => {
     });
   });
 
+  it('fills in the defaults of callerIdentity, which needs no issuer', () => {
+    const block = { accounts: { [account]: {} }, callerIdentity: { regions: ['eu-central-1'] } };
+    const options = aws.options.parse(block);
+    assert.deepEqual(options.callerIdentity, {
+      regions: ['eu-central-1'],
+      endpoints: {},
+      maxAge: 300,
+      nonce: 'optional',
+      googleCompat: false,
+    });
+    assert.deepEqual(aws.plan(options, ourIssuer), {
+      accepts: [{ tokenType: callerType, issuer: `https://${stsHost}`, audience: ourIssuer }],
+      faults: [],
+      files: [],
+    });
+  });
+
+  const requests = (more: Readonly<Record<string, unknown>>) => ({
+    accounts,
+    callerIdentity: { regions: ['eu-central-1'], ...more },
+  });
   const two = { ...accounts, '444455556666': { issuer: 'https://other.tokens.sts.global.api.aws' } };
   for (const [what, block, path, message] of [
     ['no accounts', {}, 'accounts', /accounts|map|record/],
@@ -61,6 +83,43 @@ describe('aws options', () => {
     ['the audience of EKS Pod Identity', { accounts, audience: 'pods.eks.amazonaws.com' }, 'audience', /no evidence/],
     ['the audience of STS', { accounts, audience: 'sts.amazonaws.com' }, 'audience', /no evidence/],
     ['an audience with a space', { accounts, audience: 'a b' }, 'audience', /ASCII/],
+    ['no regions', requests({ regions: [] }), 'callerIdentity.regions', /at least one/],
+    ['a region twice', requests({ regions: ['eu-west-1', 'eu-west-1'] }), 'callerIdentity.regions', /each once/],
+    ...['global', 'us-iso-east-1', 'eu-central', 'aws-global', 'eu-central-1.evil', 'EU-CENTRAL-1'].map(
+      (region) =>
+        [`the region ${region}`, requests({ regions: [region] }), 'callerIdentity.regions.0', /a region/] as const,
+    ),
+    [
+      'an endpoint of a region that is not there',
+      requests({ endpoints: { 'sts.us-east-1.amazonaws.com': 'https://sts.example' } }),
+      'callerIdentity.endpoints.sts.us-east-1.amazonaws.com',
+      /one of sts\.eu-central-1/,
+    ],
+    ...['http://sts.example', 'https://sts.example/x', 'https://a@sts.example', 'ftp://sts.example', 'sts.example'].map(
+      (url) =>
+        [
+          `the endpoint ${url}`,
+          requests({ endpoints: { [stsHost]: url } }),
+          `callerIdentity.endpoints.${stsHost}`,
+          /https URL/,
+        ] as const,
+    ),
+    ['an age over 15 minutes', requests({ maxAge: '16m' }), 'callerIdentity.maxAge', /at most 15m/],
+    ['a nonce that is neither', requests({ nonce: true }), 'callerIdentity.nonce', /optional/],
+    [
+      'a required nonce that google-auth-library cannot send',
+      requests({ nonce: 'required', googleCompat: true }),
+      'callerIdentity.googleCompat',
+      /no nonce/,
+    ],
+    [
+      'instanceIdentity, which is not built',
+      requests({ instanceIdentity: { certificates: 'x' } }),
+      'callerIdentity',
+      /instanceIdentity/,
+    ],
+    ['vouchesFor without callerIdentity', { accounts, vouchesFor: '10m' }, 'vouchesFor', /callerIdentity/],
+    ['vouchesFor over an hour', { ...requests({}), vouchesFor: '2h' }, 'vouchesFor', /at most 1h/],
     ['another key', { accounts, requestTags: true }, '', /requestTags/],
   ] as const) {
     it(`refuses ${what}`, () => {
