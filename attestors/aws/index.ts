@@ -4,6 +4,7 @@ import { createBreaker } from './caller-identity/breaker.js';
 import { callerIdentityForm } from './caller-identity/form.js';
 import { googleForm } from './caller-identity/google.js';
 import type { CallerIdentityRoom } from './caller-identity/verify.js';
+import { examineAws } from './doctor.js';
 import { selectorKinds } from './identity.js';
 import { type AwsOptions, audienceOf, issuersOf, options, plan } from './options.js';
 import { stsHostOf } from './regions.js';
@@ -15,7 +16,7 @@ async function create(attestorName: string, block: AwsOptions, host: AttestorHos
   for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
   const webIdentity = webIdentityAccounts(block, host);
   await Promise.all([...webIdentity.values()].map(({ keys }) => keys.ready()));
-  const callerIdentity = callerIdentityRoom(attestorName, block, host);
+  const callerIdentity = callerIdentityRoom({ attestor: attestorName, accepts, host }, block);
   return createAwsAttestor({ name: attestorName, accepts, webIdentity, callerIdentity, host });
 }
 
@@ -42,12 +43,16 @@ function webIdentityAccounts(block: AwsOptions, host: AttestorHost): ReadonlyMap
 /** Seconds that a signed request vouches for, unless `vouchesFor` says otherwise. */
 const vouchesFor = 900;
 
-function callerIdentityRoom(attestor: string, block: AwsOptions, host: AttestorHost): CallerIdentityRoom | undefined {
+function callerIdentityRoom(
+  { attestor, accepts, host }: Pick<CallerIdentityRoom, 'attestor' | 'accepts' | 'host'>,
+  block: AwsOptions,
+): CallerIdentityRoom | undefined {
   if (block.callerIdentity === undefined) return undefined;
   const { regions, endpoints, maxAge, nonce } = block.callerIdentity;
   const hosts = regions.map((region) => stsHostOf(region).host);
   return {
     attestor,
+    accepts,
     host,
     accounts: new Map(Object.keys(block.accounts).map((account) => [account, environmentOf(block, account, host)])),
     endpoints: new Map(
@@ -76,4 +81,5 @@ export const aws = Object.freeze<AttestorType<AwsOptions>>({
   options,
   plan,
   create,
+  examine: (_, block, host) => examineAws(block, host, (issuer) => keySource(block, issuer)),
 });

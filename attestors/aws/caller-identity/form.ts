@@ -37,8 +37,10 @@ const members = 'body,headers,method,url';
 const bodies: readonly unknown[] = [question, question.split('&').reverse().join('&')];
 const contentTypes = ['application/x-www-form-urlencoded', 'application/x-www-form-urlencoded; charset=utf-8'] as const;
 
+const tokenType = 'urn:counterseal:params:token-type:aws-caller-identity';
+
 export const callerIdentityForm = Object.freeze<EvidenceForm>({
-  tokenType: 'urn:counterseal:params:token-type:aws-caller-identity',
+  tokenType,
   challenge: true,
   parse(token, read) {
     const { url, method, headers, body } = readMembers(token, read);
@@ -85,11 +87,13 @@ function evidenceOf(sts: StsHost, headers: Headers, body: string): UnverifiedEvi
   required(headers, 'host');
   checkFixed(headers, 'host', sts.host);
   const audience = required(headers, audienceHeader);
+  const route = Object.freeze({ tokenType, issuer: `https://${sts.host}`, audience });
   const { authorization: _, 'content-length': __, ...signed } = Object.fromEntries(headers);
   const names = [...headers.keys()].filter((name) => name !== 'authorization');
   const { signedAt, evidenceId } = readSignature(headers, names, sts);
   const content = Object.freeze<SignedRequest>({
     sts,
+    route,
     query: '',
     body,
     headers: Object.freeze({
@@ -103,5 +107,5 @@ function evidenceOf(sts: StsHost, headers: Headers, body: string): UnverifiedEvi
     nonce: headers.get(nonceHeader),
     isBound: true,
   });
-  return { issuer: `https://${sts.host}`, audience, content };
+  return { ...route, content };
 }

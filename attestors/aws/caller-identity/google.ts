@@ -19,8 +19,10 @@ const signedHeaders = ['host', 'x-amz-date', 'x-amz-security-token'];
 const allowed = [...signedHeaders, 'authorization', audienceHeader];
 const members = 'headers,method,url';
 
+const tokenType = 'urn:ietf:params:aws:token-type:aws4_request';
+
 export const googleForm = Object.freeze<EvidenceForm>({
-  tokenType: 'urn:ietf:params:aws:token-type:aws4_request',
+  tokenType,
   challenge: false,
   parse(token, read) {
     const evidence = readMembers(token, read);
@@ -38,8 +40,11 @@ export const googleForm = Object.freeze<EvidenceForm>({
       signed.map(([name]) => name),
       sts,
     );
+    const audience = required(headers, audienceHeader);
+    const route = Object.freeze({ tokenType, issuer: `https://${sts.host}`, audience });
     const content = Object.freeze<SignedRequest>({
       sts,
+      route,
       query: `?${question}`,
       body: '',
       headers: Object.freeze({
@@ -52,7 +57,7 @@ export const googleForm = Object.freeze<EvidenceForm>({
       nonce: undefined,
       isBound: false,
     });
-    return { issuer: `https://${sts.host}`, audience: required(headers, audienceHeader), content };
+    return { ...route, content };
   },
 });
 

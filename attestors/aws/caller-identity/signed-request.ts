@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Rejected } from '../../../src/errors.js';
+import type { Route } from '../../attestor.js';
 import type { StsHost } from '../regions.js';
 
 /** What STS is asked. Compared byte for byte: another spelling could be read as another action. */
@@ -11,6 +12,7 @@ export const question = 'Action=GetCallerIdentity&Version=2011-06-15';
 
 export interface SignedRequest {
   readonly sts: StsHost;
+  readonly route: Route;
   /** With the `?`, or empty. */
   readonly query: string;
   readonly body: string;

@@ -1,6 +1,6 @@
 /** From a signed GetCallerIdentity request to an attestation. */
 import { Rejected } from '../../../src/errors.js';
-import { type Attestation, type AttestorHost, selector } from '../../attestor.js';
+import { type Attestation, type AttestorHost, type Route, selector } from '../../attestor.js';
 import { quote, type RoleSession, readRoleSession } from '../arn.js';
 import { inOrder, roleSelectors, subjectOf, untold } from '../identity.js';
 import type { SignedRequest } from './signed-request.js';
@@ -19,6 +19,7 @@ const unknownSelectors = untold('aws:arn', 'aws:org', 'aws:ou', 'aws:principal-t
 export interface CallerIdentityRoom {
   readonly attestor: string;
   readonly host: AttestorHost;
+  readonly accepts: readonly Route[];
   /** Environments, by account. */
   readonly accounts: ReadonlyMap<string, string>;
   /** By STS host. */
@@ -36,9 +37,8 @@ export async function attestCallerIdentity(
   room: CallerIdentityRoom,
   signal: () => AbortSignal,
 ): Promise<Attestation> {
-  const { sts, nonce, isBound, evidenceId, signedAt } = request;
-  const endpoint = room.endpoints.get(sts.host);
-  if (endpoint === undefined) throw new Rejected('issuer_untrusted', `${sts.host} is of none of the regions.`);
+  const { nonce, isBound, evidenceId, signedAt } = request;
+  const endpoint = endpointOf(request, room);
   if (nonce === undefined && room.nonce === 'required') {
     throw new Rejected('nonce_missing', 'The signed request has no x-counterseal-nonce of POST /challenge.');
   }
@@ -70,6 +70,15 @@ export async function attestCallerIdentity(
     expiresAt,
     vouchesUntil: attestedAt + room.vouchesFor,
   });
+}
+
+/** The host has chosen by the same route; but here it is what the signature is believed for. */
+function endpointOf({ sts, route }: SignedRequest, { accepts, endpoints }: CallerIdentityRoom): Endpoint {
+  const isOurs = ({ tokenType, issuer, audience }: Route) =>
+    tokenType === route.tokenType && issuer === route.issuer && audience === route.audience;
+  const endpoint = accepts.some(isOurs) ? endpoints.get(sts.host) : undefined;
+  if (endpoint !== undefined) return endpoint;
+  throw new Rejected('aws_route', `No such requests are accepted by ${sts.host} for ${quote(route.audience)}.`);
 }
 
 function checkAge(signedAt: number, maxAge: number, now: number): void {

@@ -317,9 +317,23 @@ describe('aws caller identity', () => {
     });
   });
 
+  for (const audience of [
+    'https://sts.example.com/',
+    'https://sts.example.co',
+    'https://sts.example.com.evil.example',
+    'HTTPS://STS.EXAMPLE.COM',
+    'https://sts.example.com,https://sts.example.com',
+    '*',
+  ]) {
+    it(`Vault CVE-2024-5798: the audience ${audience} is not ours`, async () => {
+      await refused(fixture.attest({ audience }), 'aws_route');
+      assert.deepEqual(fixture.sts.received, []);
+    });
+  }
+
   it('refuses a region that the block does not have', async () => {
     const host = 'sts.us-east-1.amazonaws.com';
-    await refused(fixture.attest({ host, region: 'us-east-1' }), 'issuer_untrusted');
+    await refused(fixture.attest({ host, region: 'us-east-1' }), 'aws_route');
     assert.deepEqual(fixture.sts.received, []);
   });
 

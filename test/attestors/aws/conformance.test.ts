@@ -1,9 +1,10 @@
+import { googleForm } from '../../../attestors/aws/caller-identity/google.js';
 import { aws } from '../../../attestors/aws/index.js';
 import { describeAttestor } from '../../conformance/attestor.js';
-import { jwtEvidence } from '../../support/attestor-host.js';
+import { formEvidence, jwtEvidence, ourIssuer } from '../../support/attestor-host.js';
 import { createFixture } from './fixture.js';
 import { createRequesting } from './requesting.js';
-import { sessionOf, stsHost } from './signing.js';
+import { googleToken, sessionOf, stsHost } from './signing.js';
 
 describeAttestor('aws, web identity', async () => {
   const fixture = await createFixture();
@@ -59,6 +60,8 @@ describeAttestor('aws, caller identity', async () => {
         region: 'us-east-1',
       }),
       'a role of another account': await fixture.evidence({ session: stranger }),
+      'another audience': await fixture.evidence({ audience: 'https://other.example' }),
+      'no signed audience': formEvidence(googleForm, await googleToken(session, ourIssuer)),
       'signed too long ago': await fixture.evidence({ now: fixture.now - 301 }),
       'signed in the future': await fixture.evidence({ now: fixture.now + 3600 }),
     },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { Unavailable } from '../../../src/errors.js';
+import { ourIssuer } from '../../support/attestor-host.js';
 import { refused } from '../kubernetes/fixture.js';
 import { account, createRequesting, type Requesting, start } from './requesting.js';
 import { sessionOf } from './signing.js';
@@ -152,8 +153,8 @@ describe('aws: answers of STS', () => {
 
   describe('that refuse are the fault of the evidence', () => {
     it('an altered request, another secret, an unknown key, an expired session', async () => {
-      const { headers, ...rest } = await fixture.sign();
-      const altered = { ...rest, headers: { ...headers, 'x-counterseal-audience': 'https://other.example' } };
+      const { headers, ...rest } = await fixture.sign({ audience: 'https://other.example' });
+      const altered = { ...rest, headers: { ...headers, 'x-counterseal-audience': ourIssuer } };
       assert.match((await refused(fixture.show(altered), 'sts_refused')).detail, /signature does not hold/);
       const { session } = fixture;
       await refused(fixture.attest({ session: { ...session, secretAccessKey: 'guess' } }), 'sts_refused');

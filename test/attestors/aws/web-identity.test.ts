@@ -1,5 +1,6 @@
 /** Tokens of sts:GetWebIdentityToken, as AWS documents them. */
 import assert from 'node:assert/strict';
+import { Rejected } from '../../../src/errors.js';
 import { refused } from '../kubernetes/fixture.js';
 import { account, createFixture, type Fixture, issuerUrl, namespace, start } from './fixture.js';
 
@@ -122,6 +123,32 @@ describe('aws web identity', () => {
     ] as const) {
       it(`are refused ${what}`, () => refused(fixture.attest(changes), reason));
     }
+
+    for (const aud of [
+      undefined,
+      null,
+      '',
+      [],
+      [''],
+      'https://sts.example.co',
+      'https://sts.example.com/',
+      [['x']],
+      {},
+      1,
+    ]) {
+      it(`Vault CVE-2024-5798: are refused for ${JSON.stringify(aud)}`, async () => {
+        const error = await fixture.attest({ aud }).then(
+          () => assert.fail('accepted'),
+          (thrown: unknown) => thrown,
+        );
+        assert.ok(error instanceof Rejected, String(error));
+      });
+    }
+
+    it('for us alone are accepted, as text and in a list', async () => {
+      await fixture.attest({ aud: 'https://sts.example.com' });
+      await fixture.attest({ aud: ['https://sts.example.com'] });
+    });
 
     it('for others beside us are accepted where the block says so', async () => {
       const tolerant = await createFixture({ otherAudiences: 'allow' });
