@@ -1,7 +1,9 @@
 /** Signed GetCallerIdentity requests: what is sent to STS, and what is not. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { callerIdentityForm } from '../../../attestors/aws/caller-identity/form.js';
+import { Rejected } from '../../../src/errors.js';
 import { callWith, formEvidence } from '../../support/attestor-host.js';
 import { refused } from '../kubernetes/fixture.js';
 import { account, createRequesting, type Requesting, start } from './requesting.js';
@@ -316,6 +318,29 @@ describe('aws caller identity', () => {
       await refused(fixture.attestor.attest({ tokenType, token }, callWith()), 'not_a_signed_request');
     });
   });
+
+  it('whatever one character is changed to, it is refused, or is the same signature', async () => {
+    const signed = await fixture.sign();
+    const { evidenceId } = await fixture.show(signed);
+    const text = JSON.stringify(signed);
+    const anywhere = fc.nat(text.length - 1);
+    const anything = fc.oneof(fc.string({ maxLength: 2 }), fc.constantFrom('"', '\\n', 'A', 'a', ';', '/', '&', ' '));
+    await fc.assert(
+      fc.asyncProperty(anywhere, anything, async (at, put) => {
+        const token = Buffer.from(text.slice(0, at) + put + text.slice(at + 1)).toString('base64url');
+        try {
+          const evidence = formEvidence(callerIdentityForm, token);
+          assert.equal((await fixture.attestor.attest(evidence, callWith())).evidenceId, evidenceId);
+        } catch (error) {
+          assert.ok(error instanceof Rejected, String(error));
+        }
+      }),
+      { numRuns: 500 },
+    );
+    assert.ok(
+      fixture.sts.received.every(({ method, url, body }) => method === 'POST' && url === '/' && body === bodyOfRequest),
+    );
+  }).timeout(20_000);
 
   for (const audience of [
     'https://sts.example.com/',
