@@ -1,5 +1,6 @@
 /** Every kind of attestor there is. A new one is one import and one line here. */
 import type { AttestorType } from './attestor.js';
+import { aws } from './aws/index.js';
 import { kubernetes } from './kubernetes/index.js';
 import { oidc } from './oidc/index.js';
 
@@ -7,6 +8,7 @@ import { oidc } from './oidc/index.js';
 export const attestorTypes: ReadonlyMap<string, AttestorType> = mapByType([
   kubernetes as AttestorType,
   oidc as AttestorType,
+  aws as AttestorType,
 ]);
 
 /** @throws Error for two attestors of one type: a mistake in this file */

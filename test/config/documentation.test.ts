@@ -32,6 +32,7 @@ describe('config: the JSON Schema', () => {
       [
         [{ const: 'kubernetes' }, false],
         [{ const: 'oidc' }, false],
+        [{ const: 'aws' }, false],
         [undefined, undefined],
       ],
     );

@@ -1,0 +1,58 @@
+/** A circuit breaker: a dependency that is down is not waited for by every request. */
+import { Unavailable } from '../../../src/errors.js';
+import type { Clock } from '../../attestor.js';
+
+/** Calls in a row that failed, after which it opens. */
+const mostFailures = 5;
+/** Seconds that it stays open; then one call is let through, and what becomes of it decides. */
+const openFor = 10;
+/** Calls at once. */
+const mostCalls = 256;
+
+export interface Breaker {
+  /**
+   * @param work rejects when, and only when, the dependency did not answer
+   * @throws Unavailable `sts_circuit_open`, `sts_busy` without calling it; what `work` throws
+   */
+  run<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
+/** @param name of the dependency, for operators */
+export function createBreaker(name: string, now: Clock): Breaker {
+  let failures = 0;
+  let openUntil = 0;
+  let calls = 0;
+  let isTrying = false;
+
+  /** Whether the call is the one that tries an open breaker. */
+  function enter(): boolean {
+    if (calls >= mostCalls) throw new Unavailable('sts_busy', `${name}: ${mostCalls} calls are under way.`);
+    if (failures < mostFailures) return false;
+    const wait = openUntil - now();
+    if (wait > 0 || isTrying) {
+      const what = `${name} did not answer ${failures} times in a row, and is not called for now.`;
+      throw new Unavailable('sts_circuit_open', what, Math.max(1, Math.ceil(wait)));
+    }
+    return true;
+  }
+
+  return Object.freeze<Breaker>({
+    async run(work) {
+      const isTrial = enter();
+      if (isTrial) isTrying = true;
+      calls += 1;
+      try {
+        const result = await work();
+        failures = 0;
+        return result;
+      } catch (error) {
+        failures += 1;
+        openUntil = now() + openFor;
+        throw error;
+      } finally {
+        calls -= 1;
+        if (isTrial) isTrying = false;
+      }
+    },
+  });
+}

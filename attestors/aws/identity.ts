@@ -1,0 +1,40 @@
+/** What both kinds of evidence say of a workload: its role, by selectors and as a subject. */
+import { Rejected } from '../../src/errors.js';
+import { type AttestorHost, selector, type UnknownCause } from '../attestor.js';
+import { quote, type Role } from './arn.js';
+
+export const selectorKinds = Object.freeze([
+  'aws:account',
+  'aws:arn',
+  'aws:org',
+  'aws:ou',
+  'aws:principal-tag',
+  'aws:role',
+  'aws:role-id',
+]);
+
+/** Not reused, unlike the name of a role: partition and account are part of whatever names one. */
+export const pathOf = ({ partition, account, name }: Role): string => `${partition}:${account}:${name}`;
+
+/** Never with the session: its name is chosen by whoever assumed the role. */
+export const subjectOf = (host: AttestorHost, attestor: string, { partition, account, name }: Role): string =>
+  host.spiffeId(attestor, partition, account, 'role', name);
+
+export const roleSelectors = ({ account, name }: Role): readonly string[] => [
+  selector('aws', 'account', account),
+  selector('aws', 'role', name),
+];
+
+/** Sorted, without duplicates. */
+export const inOrder = (selectors: readonly string[]): readonly string[] =>
+  Object.freeze([...new Set(selectors)].sort());
+
+/** Kinds that the evidence does not tell: the workload may have them or not. */
+export const untold = (...kinds: readonly string[]): Readonly<Record<string, UnknownCause>> =>
+  Object.freeze(Object.fromEntries(kinds.map((kind) => [kind, 'missing' as const])));
+
+/** @throws Rejected `account_mismatch` */
+export function checkAccount(what: string, found: unknown, expected: string): void {
+  if (found === expected) return;
+  throw new Rejected('account_mismatch', `${what}: expected ${quote(expected)}; found ${quote(found)}.`);
+}

@@ -1,0 +1,85 @@
+/** Workloads of AWS: roles, on whatever they run. The trust model is in README.md. */
+import type { Attestor, AttestorHost, AttestorType, KeySource } from '../attestor.js';
+import { createBreaker } from './caller-identity/breaker.js';
+import { callerIdentityForm } from './caller-identity/form.js';
+import { googleForm } from './caller-identity/google.js';
+import type { CallerIdentityRoom } from './caller-identity/verify.js';
+import { examineAws } from './doctor.js';
+import { selectorKinds } from './identity.js';
+import { type AwsOptions, audienceOf, issuersOf, options, plan } from './options.js';
+import { stsHostOf } from './regions.js';
+import { createAwsAttestor } from './verify.js';
+import { maxLifetime, type WebIdentityAccount } from './web-identity.js';
+
+async function create(attestorName: string, block: AwsOptions, host: AttestorHost): Promise<Attestor> {
+  const { accepts, faults } = plan(block, host.issuer);
+  for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
+  const webIdentity = webIdentityAccounts(block, host);
+  await Promise.all([...webIdentity.values()].map(({ keys }) => keys.ready()));
+  const callerIdentity = callerIdentityRoom({ attestor: attestorName, accepts, host }, block);
+  return createAwsAttestor({ name: attestorName, accepts, webIdentity, callerIdentity, host });
+}
+
+const environmentOf = ({ accounts }: AwsOptions, account: string, host: AttestorHost): string =>
+  accounts[account]?.environment ?? host.environment;
+
+/** By issuer. */
+function webIdentityAccounts(block: AwsOptions, host: AttestorHost): ReadonlyMap<string, WebIdentityAccount> {
+  const audience = audienceOf(block, host.issuer);
+  const { maxStale } = block.webIdentity.keys;
+  return new Map(
+    issuersOf(block).map(([account, issuer]) => [
+      issuer,
+      {
+        account,
+        environment: environmentOf(block, account, host),
+        keys: host.keySet(keySource(block, issuer), { maxStale }),
+        expect: { issuer, audience, otherAudiences: block.otherAudiences, maxLifetime, algorithms: ['ES384', 'RS256'] },
+      },
+    ]),
+  );
+}
+
+/** Seconds that a signed request vouches for, unless `vouchesFor` says otherwise. */
+const vouchesFor = 900;
+
+function callerIdentityRoom(
+  { attestor, accepts, host }: Pick<CallerIdentityRoom, 'attestor' | 'accepts' | 'host'>,
+  block: AwsOptions,
+): CallerIdentityRoom | undefined {
+  if (block.callerIdentity === undefined) return undefined;
+  const { regions, endpoints, maxAge, nonce } = block.callerIdentity;
+  const hosts = regions.map((region) => stsHostOf(region).host);
+  return {
+    attestor,
+    accepts,
+    host,
+    accounts: new Map(Object.keys(block.accounts).map((account) => [account, environmentOf(block, account, host)])),
+    endpoints: new Map(
+      hosts.map((name) => [
+        name,
+        { url: endpoints[name] ?? `https://${name}`, breaker: createBreaker(name, host.now) },
+      ]),
+    ),
+    maxAge,
+    vouchesFor: block.vouchesFor ?? vouchesFor,
+    nonce,
+  };
+}
+
+function keySource({ webIdentity: { keys } }: AwsOptions, issuer: string): KeySource {
+  if ('jwksUri' in keys) return { uri: keys.jwksUri };
+  if ('jwksFile' in keys) return { file: keys.jwksFile };
+  return { issuer };
+}
+
+export const aws = Object.freeze<AttestorType<AwsOptions>>({
+  type: 'aws',
+  selectorKinds,
+  forms: Object.freeze([callerIdentityForm, googleForm]),
+  facts: Object.freeze([]),
+  options,
+  plan,
+  create,
+  examine: (_, block, host) => examineAws(block, host, (issuer) => keySource(block, issuer)),
+});

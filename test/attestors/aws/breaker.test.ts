@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { createBreaker } from '../../../attestors/aws/caller-identity/breaker.js';
+import { refused } from '../kubernetes/fixture.js';
+
+const fails = async () => {
+  throw new Error('down');
+};
+
+describe('aws: the circuit breaker', () => {
+  let now = 0;
+  const open = async () => {
+    const breaker = createBreaker('sts', () => now);
+    for (let times = 0; times < 5; times++) await assert.rejects(breaker.run(fails), /down/);
+    return breaker;
+  };
+
+  it('lets 256 calls through at once, and refuses the next at once', async () => {
+    const breaker = createBreaker('sts', () => now);
+    let end = () => {};
+    const gate = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const calls = Array.from({ length: 256 }, () => breaker.run(() => gate));
+    await refused(breaker.run(fails), 'sts_busy');
+    end();
+    await Promise.all(calls);
+    assert.equal(await breaker.run(async () => 'ok'), 'ok');
+  });
+
+  it('only failures in a row open it', async () => {
+    const breaker = createBreaker('sts', () => now);
+    for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(fails), /down/);
+    await breaker.run(async () => 'ok');
+    for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(fails), /down/);
+    assert.equal(await breaker.run(async () => 'ok'), 'ok');
+  });
+
+  it('of 100 calls that come when it may be tried again, one is let through', async () => {
+    const breaker = await open();
+    now += 10;
+    let tried = 0;
+    const settled = await Promise.allSettled(
+      Array.from({ length: 100 }, () =>
+        breaker.run(async () => {
+          tried += 1;
+          await new Promise(setImmediate);
+        }),
+      ),
+    );
+    assert.equal(tried, 1);
+    assert.equal(settled.filter(({ status }) => status === 'fulfilled').length, 1);
+    await breaker.run(async () => 'closed again');
+  });
+
+  it('stays open when the try fails', async () => {
+    const breaker = await open();
+    now += 10;
+    await assert.rejects(breaker.run(fails), /down/);
+    const { detail } = await refused(breaker.run(fails), 'sts_circuit_open');
+    assert.match(detail, /did not answer 6 times in a row/);
+  });
+});

@@ -1,0 +1,74 @@
+import { googleForm } from '../../../attestors/aws/caller-identity/google.js';
+import { aws } from '../../../attestors/aws/index.js';
+import { describeAttestor } from '../../conformance/attestor.js';
+import { formEvidence, jwtEvidence, ourIssuer } from '../../support/attestor-host.js';
+import { createFixture } from './fixture.js';
+import { createRequesting } from './requesting.js';
+import { googleToken, sessionOf, stsHost } from './signing.js';
+
+describeAttestor('aws, web identity', async () => {
+  const fixture = await createFixture();
+  const broken = await createFixture({ webIdentity: { keys: { jwksFile: 'missing.json' } } });
+  const good = fixture.token();
+  const other = fixture.token({ jti: 'other' });
+  const bad = (...changes: Parameters<typeof fixture.token>) => jwtEvidence(fixture.token(...changes));
+  return {
+    selectorKinds: aws.selectorKinds,
+    attestor: fixture.attestor,
+    broken: broken.attestor,
+    now: () => fixture.now,
+    good: jwtEvidence(good),
+    bad: {
+      'a signature of another token': jwtEvidence(
+        good.slice(0, good.lastIndexOf('.')) + other.slice(other.lastIndexOf('.')),
+      ),
+      'another audience': bad({ aud: 'https://other.example' }),
+      'another issuer': bad({ iss: 'https://other.example' }),
+      expired: bad({ exp: fixture.now }),
+      'no subject': bad({ sub: undefined }),
+      'a user': bad({ sub: 'arn:aws:iam::111122223333:user/alice' }),
+      'another account': bad({}, { aws_account: '444455556666' }),
+      'no account': bad({}, { aws_account: undefined }),
+    },
+    close: async () => {
+      await fixture.close();
+      await broken.close();
+    },
+  };
+});
+
+describeAttestor('aws, caller identity', async () => {
+  const fixture = await createRequesting();
+  const closed = await createRequesting();
+  await closed.sts.close();
+  const broken = await createRequesting({ endpoints: { [stsHost]: closed.sts.url } });
+  const { session } = fixture;
+  const stranger = sessionOf('444455556666', 'worker');
+  fixture.sts.sessions.set(stranger.accessKeyId, stranger);
+  return {
+    selectorKinds: aws.selectorKinds,
+    attestor: fixture.attestor,
+    broken: broken.attestor,
+    now: () => fixture.now,
+    good: await fixture.evidence(),
+    bad: {
+      'a signature with another secret': await fixture.evidence({ session: { ...session, secretAccessKey: 'guess' } }),
+      'another session token': await fixture.evidence({ session: { ...session, sessionToken: 'x'.repeat(99) } }),
+      'an unknown key': await fixture.evidence({ session: { ...session, accessKeyId: 'ASIAUNKNOWNUNKNOWN00' } }),
+      'a region that is not configured': await fixture.evidence({
+        host: 'sts.us-east-1.amazonaws.com',
+        region: 'us-east-1',
+      }),
+      'a role of another account': await fixture.evidence({ session: stranger }),
+      'another audience': await fixture.evidence({ audience: 'https://other.example' }),
+      'no signed audience': formEvidence(googleForm, await googleToken(session, ourIssuer)),
+      'signed too long ago': await fixture.evidence({ now: fixture.now - 301 }),
+      'signed in the future': await fixture.evidence({ now: fixture.now + 3600 }),
+    },
+    close: async () => {
+      await fixture.close();
+      await broken.close();
+      await closed.close();
+    },
+  };
+});
