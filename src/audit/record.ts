@@ -30,6 +30,8 @@ export interface AuditRecord {
   readonly request: RecordedRequest;
   readonly rules: readonly RuleVerdict[] | null;
   readonly granted: RecordedGrant | null;
+  /** What would have come of it with the rules in `mode: shadow` in force; null: none was a candidate. */
+  readonly shadow: RecordedShadow | null;
   readonly policy_revision: string;
   /** Of this deployment. */
   readonly environment: string;
@@ -51,6 +53,11 @@ export interface RecordedRequest {
   readonly authorization_details: null;
   readonly actor: null;
   readonly delegator: null;
+}
+
+export interface RecordedShadow {
+  readonly reason: string;
+  readonly granted: Omit<RecordedGrant, 'jti'> | null;
 }
 
 export interface RecordedGrant {

@@ -23,7 +23,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'rules.*.conditions[].network.countries' },
   ...conditionKinds.map((kind) => ({ key: `rules.*.conditions[].${kind}`, block: true as const })),
   { key: 'rules.*.delegator' },
-  { key: 'rules.*.mode' },
   { key: 'rules.*.grant.binding' },
 ];
 

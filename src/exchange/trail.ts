@@ -50,6 +50,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     facts: recordedFacts(trail.facts),
     request: recordedRequest(form, request),
     rules: decision?.rules ?? null,
+    shadow: recordedShadow(decision?.shadow ?? null),
     granted: recordedGrant(refusal === undefined ? trail.issued : undefined),
     policy_revision: deployment.policyRevision,
     environment: deployment.environment,
@@ -83,6 +84,13 @@ function recordedGrant(issued: Issued | undefined): AuditRecord['granted'] {
   if (issued === undefined) return null;
   const { resource, scope, lifetime } = issued.granted;
   return { resource, scope, lifetime, jti: issued.jti };
+}
+
+function recordedShadow(shadow: Decision['shadow']): AuditRecord['shadow'] {
+  if (shadow === null || shadow.granted === null)
+    return shadow === null ? null : { reason: shadow.reason, granted: null };
+  const { resource, scope, lifetime } = shadow.granted;
+  return { reason: shadow.reason, granted: { resource, scope, lifetime } };
 }
 
 function skew(attestation: Attestation | undefined): number | null {

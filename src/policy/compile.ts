@@ -59,6 +59,8 @@ export interface CompiledRule {
   readonly clauses: readonly Clause[];
   /** Those of them that end with the clock. */
   readonly bounds: readonly Clause[];
+  /** Judged and recorded, without effect. */
+  readonly shadow: boolean;
   /** Null for a deny. */
   readonly grant: CompiledGrant | null;
   /** What is said of the rule when every clause holds. */
@@ -132,6 +134,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
     name,
     effect,
     clauses: all,
+    shadow: rule.mode === 'shadow',
     bounds: Object.freeze(all.filter(({ until }) => until !== undefined)),
     grant:
       rule.grant === undefined
@@ -141,10 +144,17 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
             scope: Object.freeze([...rule.grant.scope]),
             lifetime: rule.grant.lifetime ?? Number.POSITIVE_INFINITY,
           }),
-    held: Object.freeze({ rule: name, effect, verdict: 'holds', clause: null, expected: null, seen: null }),
+    held: Object.freeze({ ...verdictBase(name, rule), verdict: 'holds', clause: null, expected: null, seen: null }),
   });
   return { compiled, reads };
 }
+
+/** What a verdict on a rule begins with. */
+const verdictBase = (name: string, { grant, mode }: Rule): Pick<RuleVerdict, 'rule' | 'effect' | 'shadow'> => ({
+  rule: name,
+  effect: grant === undefined ? 'deny' : 'grant',
+  ...(mode === 'shadow' ? { shadow: true } : {}),
+});
 
 /** A grant stays within the resource's environment, but for workloads of those that `crossing` lists. */
 function grantClauses(input: PolicyInput, rule: Rule, grant: NonNullable<Rule['grant']>): Clause[] {

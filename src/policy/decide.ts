@@ -7,11 +7,27 @@ import { type Candidate, type Clause, candidateOf, type Rank } from './match.js'
 /** Nothing is granted by default, a deny that holds or is unknown ends it, and grants add up within what was asked. */
 export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
   const candidate = candidateOf(facts);
-  if (asked.resource !== null) return decideTarget(policy, facts, candidate, asked.resource, asked.scope);
+  const decision = decideWith({ policy, facts, candidate, withShadow: false }, asked);
+  if (!decision.rules.some(({ shadow }) => shadow)) return decision;
+  const { reason, granted } = decideWith({ policy, facts, candidate, withShadow: true }, asked);
+  return Object.freeze({ ...decision, shadow: Object.freeze({ reason, granted }) });
+}
+
+interface Room {
+  readonly policy: Policy;
+  readonly facts: Facts;
+  readonly candidate: Candidate;
+  /** Whether rules in `mode: shadow` count. They are judged in any case. */
+  readonly withShadow: boolean;
+}
+
+function decideWith(room: Room, asked: Asked): Decision {
+  if (asked.resource !== null) return decideTarget(room, asked.resource, asked.scope);
+  const { policy, facts, candidate, withShadow } = room;
   const judged = (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
-  const targets = grantable(judged);
+  const targets = grantable(judged, withShadow);
   const [target] = targets;
-  if (target !== undefined && targets.size === 1) return decideTarget(policy, facts, candidate, target, asked.scope);
+  if (target !== undefined && targets.size === 1) return decideTarget(room, target, asked.scope);
   const detail = `No target was named, and ${targets.size === 0 ? 'no rule grants one' : `${targets.size} could be granted: name one`}.`;
   const told = mostTelling(judged);
   const left = judged.length - told.length;
@@ -32,26 +48,28 @@ function mostTelling(judged: readonly Judged[]): readonly Judged[] {
  * The targets that a request without one may have meant. Denies are left out of the count, and unknown grants are in
  * it: else one more deny, or a fact that is lost, could leave a single target and turn a refusal into a token.
  */
-function grantable(judged: readonly Judged[]): Set<string> {
+function grantable(judged: readonly Judged[], withShadow: boolean): Set<string> {
   const targets = new Set<string>();
-  for (const { rule, rank } of judged) if (rule.grant !== null && rank > 0) targets.add(rule.grant.resource);
+  for (const { rule, rank } of judged) {
+    if (rule.grant !== null && rank > 0 && (withShadow || !rule.shadow)) targets.add(rule.grant.resource);
+  }
   return targets;
 }
 
-function decideTarget(
-  policy: Policy,
-  facts: Facts,
-  candidate: Candidate,
-  target: string,
-  scope: Asked['scope'],
-): Decision {
+function decideTarget(room: Room, target: string, scope: Asked['scope']): Decision {
+  const { policy, facts, candidate } = room;
   const resource = policy.resources.get(target);
   if (resource === undefined) return refusal('target_refused', 'unknown_resource', 'No resource has this URI.', []);
   const candidates = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? [];
   const judged = candidates.map((rule) => judge(rule, candidate));
-  const sum = addUp(judged, resource, scope, candidate);
+  const sum = addUp(judged, resource, scope, room);
   const lifetime = Math.min(sum.lifetime, Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now));
-  return conclude(judged, sum, { resource: target, scope: sum.scope, lifetime, algorithm: resource.algorithm });
+  return conclude(judged, sum, {
+    resource: target,
+    scope: sum.scope,
+    lifetime,
+    algorithm: resource.algorithm,
+  });
 }
 
 interface Judged {
@@ -73,8 +91,7 @@ function judge(rule: CompiledRule, candidate: Candidate): Judged {
   }
   if (settled === null) return { rule, rank, verdict: rule.held };
   const verdict = {
-    rule: rule.name,
-    effect: rule.effect,
+    ...rule.held,
     verdict: rank === 0 ? ('fails' as const) : ('unknown' as const),
     clause: settled.name,
     expected: settled.expected,
@@ -86,7 +103,8 @@ function judge(rule: CompiledRule, candidate: Candidate): Judged {
 interface Sum {
   /** The deny that weighs most: one that holds, else one that is unknown. */
   readonly deny: Judged | null;
-  readonly contributing: boolean;
+  /** Names of the rules that grant something. */
+  readonly contributing: readonly string[];
   /** Sorted. */
   readonly scope: readonly string[];
   /** Seconds. */
@@ -100,18 +118,18 @@ function addUp(
   judged: readonly Judged[],
   resource: CompiledResource,
   asked: Asked['scope'],
-  candidate: Candidate,
+  { candidate, withShadow }: Room,
 ): Sum {
   const wanted = asked === null ? null : new Set(asked);
   const scope = new Set<string>();
   let { lifetime } = resource;
-  let contributing = false;
+  const contributing: string[] = [];
   let deny: Judged | null = null;
   let awaited: Judged | null = null;
   let unknown: Judged | null = null;
   for (const each of judged) {
     const { grant } = each.rule;
-    if (each.rank === 0) continue;
+    if (each.rank === 0 || (each.rule.shadow && !withShadow)) continue;
     if (grant === null) {
       if (deny === null || each.rank > deny.rank) deny = each;
       continue;
@@ -119,7 +137,7 @@ function addUp(
     // Unknown grants shorten too: else a token would live longer because a fact got lost.
     lifetime = Math.min(lifetime, grant.lifetime, openFor(each.rule, candidate));
     if (each.rank === 3) {
-      contributing = true;
+      contributing.push(each.rule.name);
       for (const token of grant.scope) if (wanted === null || wanted.has(token)) scope.add(token);
     } else {
       unknown ??= each;
@@ -153,7 +171,7 @@ function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decisi
   if (granted.scope.length === 0 && hopeful && sum.awaited !== null) {
     return refusal('dependency_unavailable', 'fact_unavailable', notKnown(sum.awaited), rules);
   }
-  if (!sum.contributing) {
+  if (sum.contributing.length === 0) {
     return sum.unknown === null
       ? refusal('target_refused', 'no_rule_grants', 'No rule grants this target to this workload.', rules)
       : refusal('target_refused', 'fact_unknown', notKnown(sum.unknown), rules);
@@ -165,14 +183,16 @@ function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decisi
     const detail = 'The evidence, or a condition that ends with the clock, holds for less than another second.';
     return refusal('target_refused', 'no_time_left', detail, rules);
   }
-  const detail = `Granted by ${judged
-    .filter(contributes)
-    .map(({ rule }) => `"${rule.name}"`)
-    .join(', ')}.`;
-  return Object.freeze({ fault: null, reason: 'granted', detail, granted: Object.freeze(granted), rules });
+  const detail = `Granted by ${sum.contributing.map((name) => `"${name}"`).join(', ')}.`;
+  return Object.freeze({
+    fault: null,
+    reason: 'granted',
+    detail,
+    granted: Object.freeze(granted),
+    rules,
+    shadow: null,
+  });
 }
-
-const contributes = ({ rule, rank }: Judged): boolean => rank === 3 && rule.effect === 'grant';
 
 /** @param hopeful something would be granted, or would be if dependencies answered, were it not for denies */
 function denial(deny: Judged, hopeful: boolean, rules: readonly RuleVerdict[]): Decision {
@@ -195,4 +215,4 @@ const refusal = (
   reason: string,
   detail: string,
   rules: readonly RuleVerdict[],
-): Decision => Object.freeze({ fault, reason, detail, granted: null, rules });
+): Decision => Object.freeze({ fault, reason, detail, granted: null, rules, shadow: null });

@@ -7,6 +7,8 @@ export type Verdict = 'holds' | 'fails' | 'unknown';
 export interface RuleVerdict {
   readonly rule: string;
   readonly effect: 'grant' | 'deny';
+  /** Only of rules in `mode: shadow`. */
+  readonly shadow?: true;
   readonly verdict: Verdict;
   /** The clause that settled it, such as `workload.selectors`; null when every clause holds. */
   readonly clause: string | null;
@@ -24,6 +26,12 @@ export interface Granted {
   readonly algorithm: SigningAlgorithm | null;
 }
 
+/** What a decision would have been with the rules in `mode: shadow` in force. */
+export interface ShadowOutcome {
+  readonly reason: string;
+  readonly granted: Granted | null;
+}
+
 export interface Decision {
   /** Null exactly when something is granted. */
   readonly fault: 'target_refused' | 'scope_refused' | 'dependency_unavailable' | null;
@@ -33,4 +41,6 @@ export interface Decision {
   readonly granted: Granted | null;
   /** The candidates, sorted by the rule's name. */
   readonly rules: readonly RuleVerdict[];
+  /** Null: no candidate is in `mode: shadow`. */
+  readonly shadow: ShadowOutcome | null;
 }

@@ -1,6 +1,6 @@
 /** A record of the audit log, found again and told to a person. */
 import { createReadStream } from 'node:fs';
-import type { AuditRecord, RecordedGrant } from '../audit/record.js';
+import type { AuditRecord, RecordedGrant, RecordedShadow } from '../audit/record.js';
 import { printable } from '../text.js';
 import type { RuleVerdict, Verdict } from './decision.js';
 
@@ -85,6 +85,7 @@ export function explainRecord(record: AuditRecord): string {
     labelled('Asked for', whatWasAsked(record)),
     labelled('Rules', ruleLines(record.rules)),
     labelled('Granted', record.granted === null ? ['nothing'] : grantLines(record.granted)),
+    ...(record.shadow ? [labelled('With shadow', shadowLines(record.shadow))] : []),
     labelled('Policy', [`revision ${record.policy_revision}`]),
     labelled('To do', [whatToDo(record)]),
   ];
@@ -121,8 +122,8 @@ function whatWasAsked(record: AuditRecord): string[] {
 function ruleLines(rules: readonly RuleVerdict[] | null): string[] {
   if (rules === null) return ['none was looked at: the request ended before the policy'];
   if (rules.length === 0) return ['no rule is a candidate'];
-  return rules.flatMap(({ rule, effect, verdict, clause, expected, seen }) => [
-    `${marks[verdict]} ${rule} (${effect})${clause === null ? ': every clause holds' : `: ${clause} ${verdict === 'unknown' ? 'is unknown' : verdict}`}`,
+  return rules.flatMap(({ rule, effect, shadow, verdict, clause, expected, seen }) => [
+    `${marks[verdict]} ${rule} (${effect}${shadow ? ', in shadow' : ''})${clause === null ? ': every clause holds' : `: ${clause} ${verdict === 'unknown' ? 'is unknown' : verdict}`}`,
     ...(expected === null ? [] : [`    expected  ${expected}`]),
     ...(seen === null ? [] : [`    seen      ${seen}`]),
   ]);
@@ -132,7 +133,14 @@ function grantLines({ resource, scope, lifetime, jti }: RecordedGrant): string[]
   return [`scope ${scope.join(' ')} of ${resource}`, `for ${lifetime} s, as token ${jti}`];
 }
 
-function whatToDo({ outcome, error, rules }: AuditRecord): string {
+/** What would have come of it with the rules in `mode: shadow` in force. */
+function shadowLines({ reason, granted }: RecordedShadow): string[] {
+  if (granted === null) return [`nothing: ${reason}`];
+  return [`scope ${granted.scope.join(' ')} of ${granted.resource}`, `for ${granted.lifetime} s`];
+}
+
+function whatToDo({ outcome, error, rules: all }: AuditRecord): string {
+  const rules = all?.filter(({ shadow }) => !shadow) ?? null;
   if (outcome === 'permitted') return 'nothing';
   if (error === 'server_error') return 'Look for the decision id in the log of the service: it failed.';
   if (error === 'temporarily_unavailable') return 'Try again; if it stays, repair what the reason names.';

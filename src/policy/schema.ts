@@ -84,7 +84,8 @@ const denySchema = object('a denial: its resource', {
 /**
  * Exactly one of `grant` and `deny`, which applies when all `conditions` hold. A denial always applies to tokens that are bound to no pod too, which is the safe
  * direction, so `podless` on one would be a key without effect and is refused. `crossing` lists the environments **of
- * workloads** that may get this grant although the resource is in another: `crossing: [staging]` lets staging's in.
+ * workloads** that may get this grant although the resource is in another: `crossing: [staging]` lets staging's in. A rule in `mode: shadow` is
+ * judged and recorded, and has no effect.
  */
 export const ruleSchema = object('a rule: a workload, and a grant or a deny', {
   workload: workloadSchema,
@@ -92,6 +93,7 @@ export const ruleSchema = object('a rule: a workload, and a grant or a deny', {
   grant: grantSchema.optional(),
   deny: denySchema.optional(),
   crossing: environments.optional(),
+  mode: z.enum(['enforce', 'shadow'], { error: 'enforce or shadow' }).default('enforce'),
 }).check(({ value, issues }) => {
   const refuse = (path: string[], message: string) =>
     issues.push({ code: 'custom', input: value, path, message, continue: true });

@@ -502,7 +502,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     '11:20: rules.agent.conditions[0].external',
   ],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
-  'rules.*.mode': ['', rule('{ attestor: prod-eu }\n    mode: shadow'), '11:5: rules.agent.mode'],
   'rules.*.grant.binding': [
     '',
     rule('{ attestor: prod-eu }', `grant: { resource: "${calendar}", scope: [read:calendar], binding: dpop }`),

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { decide } from '../../src/policy/decide.js';
-import type { Decision, RuleVerdict } from '../../src/policy/decision.js';
+import type { Decision, RuleVerdict, ShadowOutcome } from '../../src/policy/decision.js';
 import type { FactValue } from '../../src/policy/facts.js';
 import { compile, factsOf } from './samples.js';
 
@@ -50,6 +50,12 @@ const expectation = z.strictObject({
     })
     .optional(),
   rules: z.record(z.string(), settled),
+  shadow: z
+    .strictObject({
+      reason: z.string(),
+      granted: z.strictObject({ resource: z.string(), scope: z.array(z.string()), lifetime: z.number() }).optional(),
+    })
+    .optional(),
 });
 
 const file = z.strictObject({
@@ -73,8 +79,15 @@ function written({ verdict, clause, expected, seen }: RuleVerdict): unknown {
   return verdict === 'holds' ? 'holds' : { [verdict]: clause, expected, seen };
 }
 
-function asExpectation({ fault, reason, granted, rules }: Decision): unknown {
+function withoutAlgorithm({ reason, granted }: ShadowOutcome): unknown {
+  if (granted === null) return { reason };
+  const { algorithm: _, ...rest } = granted;
+  return { reason, granted: rest };
+}
+
+function asExpectation({ fault, reason, granted, rules, shadow }: Decision): unknown {
   return {
+    ...(shadow === null ? {} : { shadow: withoutAlgorithm(shadow) }),
     ...(fault === null ? {} : { fault }),
     reason,
     ...(granted === null

@@ -262,6 +262,24 @@ describe('policy/decide properties', function () {
     holdsAbout(() => issued, property, runs / 40);
   });
 
+  it('rules in shadow change nothing of what is issued, and what they would change is what they change in force', () => {
+    let issued = 0;
+    const property = fc.property(rawPolicy, fc.nat(), facts, asked, (raw, die, workload, request) => {
+      const names = Object.keys(raw.rules);
+      const chosen = names[die % names.length] ?? '';
+      const { [chosen]: rule, ...others } = raw.rules;
+      const shadowed = { ...raw, rules: { ...others, [chosen]: { ...rule, mode: 'shadow' } } };
+      const decision = decide(compile(shadowed), workload, request);
+      const { reason, granted } = decide(compile({ ...raw, rules: others }), workload, request);
+      assert.deepEqual([decision.reason, decision.granted], [reason, granted]);
+      if (granted !== null) issued += 1;
+      if (decision.shadow === null) return;
+      const inForce = decide(compile(raw), workload, request);
+      assert.deepEqual(decision.shadow, { reason: inForce.reason, granted: inForce.granted });
+    });
+    holdsAbout(() => issued, property);
+  });
+
   it('what a request without a target gets is what it gets when it names that target', () => {
     let issued = 0;
     const property = fc.property(rawPolicy, facts, asked, (raw, workload, request) => {

@@ -198,7 +198,7 @@ describe('policy/schema rules', () => {
     it(`refuses ${what}`, () => refuses(rulesSchema, rule(value), `one ${path}`.trim(), message));
   }
 
-  for (const key of ['delegator', 'mode', 'unknown']) {
+  for (const key of ['delegator', 'unknown']) {
     it(`refuses ${key}, whose enforcement is not built`, () => {
       refuses(rulesSchema, rule({ workload, grant, [key]: [] }), 'one', new RegExp(key));
     });
