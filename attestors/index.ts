@@ -1,10 +1,12 @@
 /** Every kind of attestor there is. A new one is one import and one line here. */
 import type { AttestorType } from './attestor.js';
+import { azure } from './azure/index.js';
 import { kubernetes } from './kubernetes/index.js';
 import { oidc } from './oidc/index.js';
 
 /** By the `type` of the configuration. */
 export const attestorTypes: ReadonlyMap<string, AttestorType> = mapByType([
+  azure as AttestorType,
   kubernetes as AttestorType,
   oidc as AttestorType,
 ]);

@@ -20,7 +20,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   ...conditionKinds.map((kind) => ({ key: `conditions.*.${kind}`, block: true as const })),
   { key: 'conditions.*.unknown' },
   { key: 'attestors.*.type=aws', block: true },
-  { key: 'attestors.*.type=azure', block: true },
   { key: 'attestors.*.role=delegator', block: true },
   { key: 'attestors.*.pin' },
   ...conditionKinds.map((kind) => ({ key: `rules.*.conditions[].${kind}`, block: true as const })),

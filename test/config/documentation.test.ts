@@ -30,6 +30,7 @@ describe('config: the JSON Schema', () => {
     assert.deepEqual(
       forms.map(({ properties, additionalProperties }) => [properties?.type, additionalProperties]),
       [
+        [{ const: 'azure' }, false],
         [{ const: 'kubernetes' }, false],
         [{ const: 'oidc' }, false],
       ],

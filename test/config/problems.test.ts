@@ -88,7 +88,7 @@ const missingKeys: readonly Row[] = [
   [
     'type of an attestor',
     { attestors: 'attestors: { prod-eu: { issuer: "https://k8s.example" } }' },
-    '4:23: attestors.prod-eu.type: missing key (expected one of kubernetes, oidc)',
+    '4:23: attestors.prod-eu.type: missing key (expected one of azure, kubernetes, oidc)',
   ],
   [
     'trustDomain off loopback',
@@ -207,12 +207,12 @@ const wrongValues: readonly Row[] = [
   [
     'type of an attestor',
     { attestors: 'attestors: { prod-eu: { type: kubernets } }' },
-    '4:31: attestors.prod-eu.type: wrong value (expected one of kubernetes, oidc, found "kubernets"; did you mean kubernetes?)',
+    '4:31: attestors.prod-eu.type: wrong value (expected one of azure, kubernetes, oidc, found "kubernets"; did you mean kubernetes?)',
   ],
   [
     'type of an attestor that every object has',
     { attestors: 'attestors: { prod-eu: { type: constructor } }' },
-    '4:31: attestors.prod-eu.type: wrong value (expected one of kubernetes, oidc, found "constructor")',
+    '4:31: attestors.prod-eu.type: wrong value (expected one of azure, kubernetes, oidc, found "constructor")',
   ],
   [
     'what the options of an attestor say together',
@@ -489,7 +489,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     { attestors: 'attestors: { a: { type: aws, accounts: {} } }' },
     '4:25: attestors.a.type: aws',
   ],
-  'attestors.*.type=azure': ['', { attestors: 'attestors: { a: { type: azure } }' }, '4:25: attestors.a.type: azure'],
   'attestors.*.role=delegator': [
     '',
     { attestors: 'attestors: { a: { type: oidc, issuer: x, role: delegator } }' },
