@@ -1,8 +1,10 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { azure } from '../../../attestors/azure/index.js';
 import { describeAttestor } from '../../conformance/attestor.js';
 import { jwtEvidence } from '../../support/attestor-host.js';
-import { createFixture, ids, otherTenant } from './fixture.js';
-
-const kinds = ['tenant', 'oid', 'client', 'subscription', 'resource-group', 'resource', 'kind'];
+import { content, documentEvidence, sharedChain, signDocument } from './documents.js';
+import { createFixture, ids, otherTenant, start, subscription, tenant } from './fixture.js';
 
 describeAttestor('azure, tokens of managed identities', async () => {
   const fixture = await createFixture();
@@ -11,7 +13,7 @@ describeAttestor('azure, tokens of managed identities', async () => {
   const other = fixture.token({ uti: 'other' });
   const bad = (changes: Readonly<Record<string, unknown>>) => jwtEvidence(fixture.token(changes));
   return {
-    selectorKinds: kinds.map((kind) => `azure:${kind}`),
+    selectorKinds: azure.selectorKinds,
     attestor: fixture.attestor,
     broken: broken.attestor,
     now: () => fixture.now,
@@ -30,5 +32,45 @@ describeAttestor('azure, tokens of managed identities', async () => {
       await fixture.close();
       await broken.close();
     },
+  };
+});
+
+describeAttestor('azure, attested documents with a token', async () => {
+  const chain = await sharedChain();
+  const fixture = await createFixture();
+  await writeFile(join(fixture.folder, 'roots.pem'), chain.root.pem);
+  const create = (jwksFile: string) =>
+    azure.create(
+      'azure-main',
+      azure.options.parse({
+        tenants: { [tenant]: { subscriptions: { [subscription]: {} } } },
+        audience: 'api://counterseal',
+        managedIdentity: { keys: { jwksFile } },
+        attestedDocument: { roots: 'roots.pem' },
+      }),
+      fixture.host.host,
+    );
+  const bag = [chain.leaf, chain.intermediate];
+  const evil = await chain.makeLeaf({ name: 'evilmetadata.azure.com' });
+  const sign = (changes = {}) => signDocument(chain, { ...content(), ...changes }, { bag });
+  return {
+    selectorKinds: azure.selectorKinds,
+    attestor: await create('jwks.json'),
+    broken: await create('missing.json'),
+    now: () => fixture.now,
+    good: documentEvidence(sign(), fixture.token()),
+    bad: {
+      'no nonce': documentEvidence(sign({ nonce: '' }), fixture.token()),
+      'an expired document': documentEvidence(sign({ timeStamp: content(start - 86_400).timeStamp }), fixture.token()),
+      'another subscription': documentEvidence(sign({ subscriptionId: otherTenant }), fixture.token()),
+      'another signer': documentEvidence(
+        signDocument({ leaf: evil }, content(), { bag: [evil, chain.intermediate] }),
+        fixture.token(),
+      ),
+      'a token of a function': documentEvidence(sign(), fixture.token({ xms_mirid: ids.site })),
+      'a person’s token': documentEvidence(sign(), fixture.token({ scp: 'x' })),
+      'bytes that are no document': documentEvidence(Buffer.from('x'), fixture.token()),
+    },
+    close: () => fixture.close(),
   };
 });

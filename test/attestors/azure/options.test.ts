@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { loadRoots } from '../../../attestors/azure/document/roots.js';
 import { azure } from '../../../attestors/azure/index.js';
 import { problemsOf, sample, yaml } from '../../config/sample.js';
-import { audience, otherTenant, tenant, v1Issuer, v2Issuer } from './fixture.js';
+import { createTestHost } from '../../support/attestor-host.js';
+import { audience, otherTenant, subscription, tenant, v1Issuer, v2Issuer } from './fixture.js';
 
 const tenants = { [tenant]: {} };
 
@@ -39,6 +42,29 @@ describe('azure options', () => {
       (of) => [`the audience ${of}`, { tenants, audience: of }, 'audience', /another service/] as const,
     ),
     ['an unknown key of a tenant', { tenants: { [tenant]: { env: 'x' } } }, `tenants.${tenant}`, /env/],
+    [
+      'an empty map of subscriptions',
+      { tenants: { [tenant]: { subscriptions: {} } } },
+      `tenants.${tenant}.subscriptions`,
+      /at least one/,
+    ],
+    [
+      'a subscription that is no GUID',
+      { tenants: { [tenant]: { subscriptions: { x: {} } } } },
+      `tenants.${tenant}.subscriptions.x`,
+      /GUID/,
+    ],
+    [
+      'a subscription of two tenants',
+      {
+        tenants: {
+          [tenant]: { subscriptions: { [subscription]: {} } },
+          [otherTenant]: { subscriptions: { [subscription]: {} } },
+        },
+      },
+      `tenants.${otherTenant}.subscriptions.${subscription}`,
+      /one tenant/,
+    ],
     ['two sources of keys', { tenants, managedIdentity: { keys: { from: 'api' } } }, 'managedIdentity.keys', /one of/],
     ['a key of another type', { tenants, issuer: 'https://sts.windows.net' }, '', /issuer/],
   ] as readonly (readonly [string, Record<string, unknown>, string, RegExp])[]) {
@@ -51,6 +77,24 @@ describe('azure options', () => {
       assert.ok(isFound, JSON.stringify(error.issues));
     });
   }
+
+  it('says which file the roots are in, and at start that they are none', async () => {
+    const block = azure.options.parse({ tenants, attestedDocument: { roots: 'package.json' } });
+    assert.deepEqual(azure.plan(block, 'https://us').files, [
+      { path: ['attestedDocument', 'roots'], file: 'package.json' },
+    ]);
+    const host = createTestHost(() => 0, process.cwd());
+    await assert.rejects(azure.create('a', block, host.host), /package\.json has no PEM certificates/);
+    await host.close();
+  });
+
+  it('has the two public roots that are documented, by their fingerprints', async () => {
+    const readme = await readFile(new URL('../../../attestors/azure/README.md', import.meta.url), 'utf8');
+    const fingerprints = [...readme.matchAll(/`([0-9A-F]{64})`/g)].map(([, each]) => each);
+    const roots = await loadRoots(undefined);
+    assert.deepEqual(roots.map(({ x509 }) => x509.fingerprint256.replaceAll(':', '')).sort(), fingerprints.sort());
+    assert.equal(roots.length, 2);
+  });
 
   it('is told from another attestor by its audience', () => {
     const file = (of: string) =>
