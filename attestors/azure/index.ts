@@ -1,5 +1,6 @@
 /** Azure's managed identities and virtual machines. The trust model is in README.md. */
 import type { AttestorHost, AttestorType } from '../attestor.js';
+import { examineAzure } from './doctor.js';
 import { documentForm } from './document/form.js';
 import { createDocumentVerifier } from './document/index.js';
 import { loadRoots } from './document/roots.js';
@@ -35,4 +36,5 @@ export const azure = Object.freeze<AttestorType<AzureOptions>>({
   options,
   plan,
   create,
+  examine: (_, block, host) => examineAzure(block, host),
 });
