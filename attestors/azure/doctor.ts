@@ -10,6 +10,7 @@ import { issuersOf, openManagedIdentity } from './managed-identity.js';
 import { createMetadata, type Metadata } from './metadata.js';
 import { type AzureOptions, audienceOf, placesOf } from './options.js';
 import { kindOf } from './resource.js';
+import { resourceManagersOf } from './resource-manager.js';
 
 interface Room {
   readonly block: AzureOptions;
@@ -26,6 +27,16 @@ export async function* examineAzure(
   const room = { block, host, metadata };
   yield* examineKeys(room);
   if (block.attestedDocument !== undefined) yield await examineRoots(room);
+  for (const [tenant, resourceManager] of resourceManagersOf(block, host)) {
+    yield await attempt(
+      'resource manager',
+      async () => {
+        await resourceManager.ready();
+        return `Microsoft Entra gives us a token of tenant ${tenant}`;
+      },
+      () => federationFix,
+    );
+  }
   const presence = await attempt(
     'metadata',
     (signal) => findMetadata(room, signal),
@@ -52,6 +63,8 @@ export async function* examineAzure(
     );
 }
 
+const federationFix =
+  'write a token of our own platform to resourceManager.assertion, and give the identity a federated credential for its issuer, subject and audience';
 const issuerFix =
   'let https://www.microsoft.com/pkiops/certs/ answer this machine: the certificates of issuers are there';
 

@@ -6,6 +6,7 @@ import { createDocumentVerifier } from './document/index.js';
 import { loadRoots } from './document/roots.js';
 import { openManagedIdentity } from './managed-identity.js';
 import { type AzureOptions, options, placesOf, plan } from './options.js';
+import { resourceManagersOf } from './resource-manager.js';
 import { createAzureAttestor } from './verify.js';
 
 async function create(name: string, block: AzureOptions, host: AttestorHost) {
@@ -15,6 +16,7 @@ async function create(name: string, block: AzureOptions, host: AttestorHost) {
     verifyDocument: await openDocuments(block, host),
     managedIdentity: await openManagedIdentity(block, host),
     places: placesOf(block, host.environment),
+    resourceManagers: resourceManagersOf(block, host),
     host,
   });
 }

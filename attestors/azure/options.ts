@@ -39,10 +39,20 @@ const subscriptions = z
     'With it, workloads of other subscriptions are refused. Without it, no document is accepted that comes alone.',
   );
 
+const resourceManager = z
+  .strictObject({
+    client: anId('managed identity or application').describe('Its application id.'),
+    assertion: z
+      .strictObject({ file: text('the path of a token') })
+      .describe('The token that it trusts: of our own platform, for the audience api://AzureADTokenExchange.'),
+  })
+  .optional()
+  .describe('An identity that may read virtual machines: with it, it is looked up that token and document are of one.');
+
 const tenants = z
   .record(
     anId('tenant; common, organizations and consumers are none'),
-    z.strictObject({ environment: environment("this deployment's"), subscriptions }),
+    z.strictObject({ environment: environment("this deployment's"), subscriptions, resourceManager }),
   )
   .refine(isNotEmpty, { error: 'a map of at least one tenant' })
   .describe('Microsoft Entra tenants whose managed identities are accepted, by id.');
@@ -73,9 +83,17 @@ const block = z.strictObject({
 });
 
 /** A document names a subscription and no tenant: its subscription has to say of which it is. */
-export const options = block.superRefine(({ tenants }, context) => {
+export const options = block.superRefine(({ tenants, attestedDocument }, context) => {
   const owners = new Map<string, string>();
-  for (const [tenant, { subscriptions = {} }] of Object.entries(tenants)) {
+  for (const [tenant, { subscriptions = {}, resourceManager }] of Object.entries(tenants)) {
+    if (resourceManager !== undefined && attestedDocument === undefined) {
+      const path = ['tenants', tenant, 'resourceManager'];
+      context.addIssue({
+        code: 'custom',
+        path,
+        message: 'it looks up the machines of documents: give attestedDocument',
+      });
+    }
     for (const subscription of Object.keys(subscriptions)) {
       const owner = owners.get(subscription);
       owners.set(subscription, tenant);

@@ -1,7 +1,16 @@
 /** From Azure's evidence to an attestation. */
 import { createHash } from 'node:crypto';
 import { Rejected } from '../../src/errors.js';
-import type { Attestation, Attestor, AttestorHost, Evidence, Route, UnverifiedJwt } from '../attestor.js';
+import type {
+  Assurance,
+  Attestation,
+  AttestCall,
+  Attestor,
+  AttestorHost,
+  Evidence,
+  Route,
+  UnverifiedJwt,
+} from '../attestor.js';
 import { evidenceIdOf, readJti } from '../evidence-id.js';
 import { selectorsOfMachine } from './document/content.js';
 import { type DocumentContent, documentType } from './document/form.js';
@@ -9,6 +18,7 @@ import type { VerifiedMachine, VerifyDocument } from './document/index.js';
 import { type ManagedIdentity, selectorsOfPrincipal, type VerifiedPrincipal } from './managed-identity.js';
 import type { Places } from './options.js';
 import { kindOf } from './resource.js';
+import type { ResourceManager } from './resource-manager.js';
 
 export interface AzureParts {
   readonly name: string;
@@ -17,6 +27,8 @@ export interface AzureParts {
   /** Undefined: no documents are accepted. */
   readonly verifyDocument: VerifyDocument | undefined;
   readonly places: Places;
+  /** By tenant; of one without it, that token and document are of one machine is not known. */
+  readonly resourceManagers: ReadonlyMap<string, ResourceManager>;
   readonly host: AttestorHost;
 }
 
@@ -28,8 +40,8 @@ export function createAzureAttestor(parts: AzureParts): Attestor {
   return Object.freeze<Attestor>({
     name,
     accepts,
-    attest: (evidence) =>
-      evidence.tokenType === documentType ? attestDocument(parts, evidence) : attestToken(parts, evidence),
+    attest: (evidence, call) =>
+      evidence.tokenType === documentType ? attestDocument(parts, evidence, call) : attestToken(parts, evidence),
     async close() {
       managedIdentity.close();
     },
@@ -41,7 +53,7 @@ async function attestToken(parts: AzureParts, { jwt }: Evidence): Promise<Attest
   return ofToken(parts, await parts.managedIdentity.verify(jwt), jwt);
 }
 
-async function attestDocument(parts: AzureParts, { content }: Evidence): Promise<Attestation> {
+async function attestDocument(parts: AzureParts, { content }: Evidence, call: AttestCall): Promise<Attestation> {
   if (content === undefined || parts.verifyDocument === undefined) {
     throw new Rejected('evidence_form', 'No attested document is accepted here, or this is none.');
   }
@@ -49,8 +61,32 @@ async function attestDocument(parts: AzureParts, { content }: Evidence): Promise
   if (jwt === undefined) return ofMachine(parts, await parts.verifyDocument({ ...document, jwt }));
   // The token first: it costs no request of an unknown signer's choosing.
   const principal = await parts.managedIdentity.verify(jwt);
-  return ofBoth(parts, principal, await parts.verifyDocument({ ...document, jwt }), jwt);
+  const machine = await parts.verifyDocument({ ...document, jwt });
+  const assurance = await checkMachine(parts, principal, machine, call);
+  return ofBoth(ofToken(parts, principal, jwt), machine, assurance);
 }
+
+/**
+ * That what both say of where they are agrees; and, where Azure can be asked, that it is one machine.
+ * @throws Rejected `machine_mismatch`, Unavailable
+ */
+async function checkMachine(
+  { resourceManagers }: AzureParts,
+  { tenant, resource }: VerifiedPrincipal,
+  { subscription, vmId }: VerifiedMachine,
+  call: AttestCall,
+): Promise<Assurance> {
+  const kind = kindOf(resource);
+  if (resource.subscription !== subscription || (kind !== 'vm' && kind !== 'vmss')) {
+    throw mismatch('The token was not asked on a virtual machine of the subscription that the document names.');
+  }
+  const resourceManager = resourceManagers.get(tenant);
+  if (resourceManager === undefined) return 'medium';
+  if (await resourceManager.isMachine(resource, vmId, call.signal())) return 'high';
+  throw mismatch(`The document is of ${vmId}, which is not the virtual machine that the token was asked on.`);
+}
+
+const mismatch = (detail: string) => new Rejected('machine_mismatch', detail);
 
 const nothing = Object.freeze({});
 
@@ -108,22 +144,8 @@ function ofMachine({ name, host, places }: AzureParts, machine: VerifiedMachine)
   });
 }
 
-/** The identity, on the machine: what both say of where they are has to agree. */
-function ofBoth(
-  parts: AzureParts,
-  principal: VerifiedPrincipal,
-  machine: VerifiedMachine,
-  jwt: UnverifiedJwt,
-): Attestation {
-  const { resource } = principal;
-  const kind = kindOf(resource);
-  if (resource.subscription !== machine.subscription || (kind !== 'vm' && kind !== 'vmss')) {
-    throw new Rejected(
-      'machine_mismatch',
-      'The token was not asked on a virtual machine of the subscription that the document names.',
-    );
-  }
-  const token = ofToken(parts, principal, jwt);
+/** The identity, on the machine. */
+function ofBoth(token: Attestation, machine: VerifiedMachine, assurance: Assurance): Attestation {
   const expiresAt = Math.min(token.expiresAt, machine.expiresOn);
   return Object.freeze<Attestation>({
     ...token,
@@ -131,7 +153,7 @@ function ofBoth(
     selectors: sorted([...token.selectors, ...selectorsOfMachine(machine)]),
     claims: Object.freeze({ ...token.claims, attested_document: machine.claims }),
     nonce: machine.nonce,
-    assurance: 'medium',
+    assurance,
     expiresAt,
     vouchesUntil: expiresAt,
   });

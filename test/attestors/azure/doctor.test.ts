@@ -117,6 +117,14 @@ describe('azure doctor', function () {
     fix: RegExp,
   ])[] = [
     [
+      'an identity that cannot ask Azure',
+      'resource manager',
+      { tenants: { [tenant]: { resourceManager: { client: oid, assertion: { file: 'none' } } } } },
+      () => {},
+      /none cannot be read \(ENOENT\)/,
+      /federated credential/,
+    ],
+    [
       'keys that are not there',
       'keys',
       { managedIdentity: { keys: { jwksFile: 'none.json' } } },

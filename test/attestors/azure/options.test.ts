@@ -65,6 +65,12 @@ describe('azure options', () => {
       `tenants.${otherTenant}.subscriptions.${subscription}`,
       /one tenant/,
     ],
+    [
+      'an identity to look up machines of which there is no document',
+      { tenants: { [tenant]: { resourceManager: { client: tenant, assertion: { file: 'x' } } } } },
+      `tenants.${tenant}.resourceManager`,
+      /give attestedDocument/,
+    ],
     ['two sources of keys', { tenants, managedIdentity: { keys: { from: 'api' } } }, 'managedIdentity.keys', /one of/],
     ['a key of another type', { tenants, issuer: 'https://sts.windows.net' }, '', /issuer/],
   ] as readonly (readonly [string, Record<string, unknown>, string, RegExp])[]) {
