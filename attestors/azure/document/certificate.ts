@@ -1,10 +1,11 @@
 /** A certificate (RFC 5280), with what of it a chain is judged by. */
-import { X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import type { ExtKeyUsage, InfoAccess, Certificate as Parsed } from 'pkijs';
 import { isBoundedDer } from './der.js';
 
 export interface Certificate {
   readonly x509: X509Certificate;
+  readonly publicKey: KeyObject;
   /** Seconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
@@ -53,6 +54,8 @@ function describe(x509: X509Certificate, parsed: Parsed): Certificate {
   const access = find(oid.infoAccess) as InfoAccess | undefined;
   return Object.freeze<Certificate>({
     x509,
+    // Read here, where it may fail: a certificate is well-formed with a key that is none.
+    publicKey: x509.publicKey,
     notBefore: parsed.notBefore.value.getTime() / 1000,
     notAfter: parsed.notAfter.value.getTime() / 1000,
     signatureAlgorithm: parsed.signatureAlgorithm.algorithmId,

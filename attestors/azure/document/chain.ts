@@ -66,8 +66,8 @@ function checkLeaf({ x509, extendedKeyUsage, keyUsage }: Certificate): void {
 /** Of those under the root; the root itself is trusted as it is. */
 function checkCertificate(certificate: Certificate, now: number): void {
   checkTime(certificate, now);
-  const { signatureAlgorithm, extendedKeyUsage, unknownCritical, x509 } = certificate;
-  if (!signatureAlgorithms.has(signatureAlgorithm) || !isStrong(x509.publicKey)) {
+  const { signatureAlgorithm, extendedKeyUsage, unknownCritical, publicKey } = certificate;
+  if (!signatureAlgorithms.has(signatureAlgorithm) || !isStrong(publicKey)) {
     throw new Rejected('certificate_algorithm', 'A certificate of the document has a weak signature or key.');
   }
   if (unknownCritical.length > 0 || extendedKeyUsage?.includes(serverAuth) === false) {
@@ -75,7 +75,7 @@ function checkCertificate(certificate: Certificate, now: number): void {
   }
 }
 
-export function isStrong(key: Certificate['x509']['publicKey']): boolean {
+export function isStrong(key: Certificate['publicKey']): boolean {
   const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa') return modulusLength >= minModulusLength;
   return key.asymmetricKeyType === 'ec' && (namedCurve === 'prime256v1' || namedCurve === 'secp384r1');
@@ -91,5 +91,5 @@ function checkTime(certificate: Certificate, now: number): void {
 /** @param below certificate authorities between the issuer and the leaf */
 function isIssuedBy({ x509 }: Certificate, issuer: Certificate, below: number): boolean {
   const mayIssue = issuer.x509.ca && issuer.keyUsage?.signsCertificates !== false && issuer.pathLength >= below;
-  return mayIssue && x509.checkIssued(issuer.x509) && x509.verify(issuer.x509.publicKey);
+  return mayIssue && x509.checkIssued(issuer.x509) && x509.verify(issuer.publicKey);
 }

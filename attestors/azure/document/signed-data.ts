@@ -109,16 +109,16 @@ async function parse(der: Buffer) {
   return { content: Buffer.from(eContent.valueBlock.valueHexView), signer, certificates };
 }
 
-function checkSignature(signer: SignerInfo, content: Buffer, { x509 }: Certificate): void {
+function checkSignature(signer: SignerInfo, content: Buffer, { publicKey }: Certificate): void {
   const digest = digests.get(signer.digestAlgorithm.algorithmId);
   const bound = signatures.get(signer.signatureAlgorithm.algorithmId);
   const agree = digest !== undefined && bound !== undefined && (bound === null || bound === digest);
-  if (!agree || !isStrong(x509.publicKey)) {
+  if (!agree || !isStrong(publicKey)) {
     throw new Rejected('document_algorithm', 'The document is not signed with SHA-256 or better, by RSA or ECDSA.');
   }
   const signed = signer.signedAttrs === undefined ? content : attributes(signer, content, digest);
   const signature = Buffer.from(signer.signature.valueBlock.valueHexView);
-  if (!verify(digest, signed, x509.publicKey, signature)) {
+  if (!verify(digest, signed, publicKey, signature)) {
     throw new Rejected('document_signature', 'The signature of the document does not hold.');
   }
 }

@@ -282,6 +282,22 @@ describe('azure: attested documents', function () {
       assert.equal(await refusal(document), 'document_signature');
     });
 
+    it('refuses a document with a byte changed, or takes the same from it, and never fails otherwise', async () => {
+      const bag = [chain.leaf, chain.intermediate];
+      const good = signDocument(chain, content(), { bag });
+      const expected = JSON.stringify(await attest(good));
+      for (let at = 0; at < good.length; at += 7) {
+        const document = Buffer.from(good);
+        document[at] = (document[at] ?? 0) ^ (at % 3 === 0 ? 0xff : at % 3 === 1 ? 0x01 : 0x20);
+        const result = await attest(document).then(
+          (attestation) => JSON.stringify(attestation),
+          (error: unknown) => error,
+        );
+        const isRefused = result instanceof Rejected || result instanceof Unavailable;
+        assert.ok(isRefused || result === expected, `${at}: ${(result as Error).stack ?? result}`);
+      }
+    });
+
     it('refuses signed attributes of other content, of another type, or without them', async () => {
       const digestAlgorithm = '2.16.840.1.101.3.4.2.1';
       const sign = (attributes: object) => signDocument(chain, content(), { attributes, digestAlgorithm });
