@@ -45,6 +45,15 @@ export async function readCertificate(der: Buffer): Promise<Certificate | undefi
   }
 }
 
+/** Of one that is parsed already, which takes the longest. @returns undefined for what is no certificate */
+export function describeCertificate(parsed: Parsed): Certificate | undefined {
+  try {
+    return describe(new X509Certificate(Buffer.from(parsed.toSchema().toBER())), parsed);
+  } catch {
+    return undefined;
+  }
+}
+
 function describe(x509: X509Certificate, parsed: Parsed): Certificate {
   const extensions = parsed.extensions ?? [];
   const find = (id: string) => extensions.find(({ extnID }) => extnID === id)?.parsedValue;

@@ -2,7 +2,7 @@
 import { createHash, verify } from 'node:crypto';
 import type { SignerInfo } from 'pkijs';
 import { Rejected } from '../../../src/errors.js';
-import { type Certificate, readCertificate } from './certificate.js';
+import { type Certificate, describeCertificate } from './certificate.js';
 import { isStrong } from './chain.js';
 import { isBoundedDer } from './der.js';
 
@@ -17,7 +17,8 @@ export interface SignedData {
 
 /** Bytes. Genuine documents have less than 8 KiB. */
 const maxLength = 24 * 1024;
-const maxCertificates = 8;
+/** The signer's, and those between it and a root. */
+const maxCertificates = 5;
 
 const oid = Object.freeze({
   signedData: '1.2.840.113549.1.7.2',
@@ -92,20 +93,17 @@ async function parse(der: Buffer) {
   if (eContentType !== oid.data || eContent === undefined || eContent.idBlock.isConstructed) throw malformed();
   const bag = data.certificates ?? [];
   if (bag.length > maxCertificates) throw malformed();
-  const certificates = await Promise.all(
-    bag.map(async (each): Promise<Held> => {
-      const isCertificate = each instanceof pkijs.Certificate;
-      const certificate = isCertificate ? await readCertificate(Buffer.from(each.toSchema().toBER())) : undefined;
-      if (!isCertificate || certificate === undefined) throw malformed();
-      return {
-        certificate,
-        names: (sid) =>
-          sid instanceof pkijs.IssuerAndSerialNumber &&
-          sid.issuer.isEqual(each.issuer) &&
-          sid.serialNumber.isEqual(each.serialNumber),
-      };
-    }),
-  );
+  const certificates = bag.map((each): Held => {
+    const certificate = each instanceof pkijs.Certificate ? describeCertificate(each) : undefined;
+    if (!(each instanceof pkijs.Certificate) || certificate === undefined) throw malformed();
+    return {
+      certificate,
+      names: (sid) =>
+        sid instanceof pkijs.IssuerAndSerialNumber &&
+        sid.issuer.isEqual(each.issuer) &&
+        sid.serialNumber.isEqual(each.serialNumber),
+    };
+  });
   return { content: Buffer.from(eContent.valueBlock.valueHexView), signer, certificates };
 }
 

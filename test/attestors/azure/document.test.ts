@@ -189,7 +189,7 @@ describe('azure: attested documents', function () {
       assert.equal(await refusal(signDocument({ leaf }, content(), { bag })), 'chain_untrusted');
       let by = chain.root;
       const line = [];
-      for (let index = 0; index < 5; index += 1) {
+      for (let index = 0; index < 4; index += 1) {
         by = await issue({
           name: `ca ${index}`,
           by,
@@ -202,6 +202,13 @@ describe('azure: attested documents', function () {
       }
       const last = await chain.makeLeaf({ by });
       assert.equal(await refusal(signDocument({ leaf: last }, content(), { bag: [last, ...line] })), 'chain_untrusted');
+      const third = await chain.makeLeaf({ by: line[2] });
+      await attest(signDocument({ leaf: third }, content(), { bag: [third, ...line] }));
+    });
+
+    it('refuses more certificates than such a chain has', async () => {
+      const bag = [chain.leaf, ...Array(5).fill(chain.intermediate)];
+      assert.equal(await refusal(signDocument(chain, content(), { bag })), 'document_malformed');
     });
 
     it('asks nobody but Microsoft’s hosts, and no odd URL there', async () => {
