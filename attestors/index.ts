@@ -1,14 +1,16 @@
 /** Every kind of attestor there is. A new one is one import and one line here. */
 import type { AttestorType } from './attestor.js';
 import { aws } from './aws/index.js';
+import { azure } from './azure/index.js';
 import { kubernetes } from './kubernetes/index.js';
 import { oidc } from './oidc/index.js';
 
 /** By the `type` of the configuration. */
 export const attestorTypes: ReadonlyMap<string, AttestorType> = mapByType([
+  aws as AttestorType,
+  azure as AttestorType,
   kubernetes as AttestorType,
   oidc as AttestorType,
-  aws as AttestorType,
 ]);
 
 /** @throws Error for two attestors of one type: a mistake in this file */

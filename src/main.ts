@@ -138,7 +138,7 @@ program
 program
   .command('doctor')
   .description('try step by step what attestors need of their platform: exit 1, with the fix, when something fails')
-  .argument('<type>', 'the type of the attestors: kubernetes, oidc or aws')
+  .argument('<type>', 'the type of the attestors: kubernetes, oidc, aws or azure')
   .argument('[name]', 'of one attestor; default: all of the type')
   .requiredOption('--config <file>', 'the configuration')
   .action(doctorCommand);

@@ -18,7 +18,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'policy' },
   { key: 'conditions.*.network.countries' },
   ...conditionKinds.map((kind) => ({ key: `conditions.*.${kind}`, block: true as const })),
-  { key: 'attestors.*.type=azure', block: true },
   { key: 'attestors.*.pin' },
   { key: 'rules.*.conditions[].network.countries' },
   ...conditionKinds.map((kind) => ({ key: `rules.*.conditions[].${kind}`, block: true as const })),

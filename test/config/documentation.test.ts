@@ -30,9 +30,10 @@ describe('config: the JSON Schema', () => {
     assert.deepEqual(
       forms.map(({ properties, additionalProperties }) => [properties?.type, additionalProperties]),
       [
+        [{ const: 'aws' }, false],
+        [{ const: 'azure' }, false],
         [{ const: 'kubernetes' }, false],
         [{ const: 'oidc' }, false],
-        [{ const: 'aws' }, false],
         [undefined, undefined],
       ],
     );
