@@ -22,14 +22,17 @@ export async function startAzure(attestedDocument: boolean): Promise<AzureStandI
   const chain = await makeChain(now());
   const signer = await entra();
   const upstream = await startUpstream(({ url = '', headers }, response) => {
-    const { pathname, searchParams: query } = new URL(url, 'http://machine');
+    const { pathname: path, searchParams: query } = new URL(url, 'http://machine');
+    // As MSAL writes it.
+    const pathname = path.replace(/\/$/, '');
     response.setHeader('connection', 'close');
     const answer = (body: unknown) => response.end(JSON.stringify(body));
     if (pathname === '/mcp') answer({ authorization: headers.authorization });
     else if (headers.metadata !== 'true') response.writeHead(400).end();
     else if (pathname === '/metadata/instance/compute') answer({ name: 'calendar-0' });
     else if (pathname === '/metadata/identity/oauth2/token') {
-      answer({ access_token: signer.sign({ ...v1(now()), aud: query.get('resource') }) });
+      const token = signer.sign({ ...v1(now()), aud: query.get('resource') });
+      answer({ access_token: token, expires_on: String(now() + 86_400), token_type: 'Bearer' });
     } else if (pathname === '/metadata/attested/document') {
       const bag = [chain.leaf, chain.intermediate];
       const document = signDocument(chain, { ...content(now()), nonce: query.get('nonce') }, { bag });
