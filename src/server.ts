@@ -10,6 +10,7 @@ import type { AuditSink } from './audit/log.js';
 import { createStdoutSink } from './audit/stdout-sink.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
+import { watchPolicy } from './config/reload.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createAttest } from './exchange/attest.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
@@ -67,7 +68,7 @@ async function open(
     closers.push(() => room.close());
     return room;
   };
-  const { issuer, policy } = configuration;
+  const { issuer } = configuration;
   const store = closing(await openStore(configuration, around));
   const signer = closing(await createLocalSigner({ algorithms: configuration.signing.algorithms, store }));
   const audit = closing(await openAudit(configuration, around));
@@ -82,20 +83,16 @@ async function open(
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  const deployment = {
-    environment: configuration.environment,
-    region: configuration.region ?? null,
-    policyRevision: policy.revision,
-  };
+  const { policy, clients, isRefused } = closing(watchPolicy(configuration, warn));
+  const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const pipeline = createPipeline({ issuer, signer, attest, policy, revocation, audit, deployment, now, warn });
-  const { clients } = configuration;
   const introspection =
-    clients.length === 0
+    clients().length === 0
       ? null
       : createIntrospection({ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors });
   const health = createHealthListener(
     {
-      policyRevision: policy.revision,
+      policy: () => ({ revision: policy().revision, refused: isRefused() }),
       keys: host.keyStatus,
       suppressed: audit.suppressed,
       watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),

@@ -8,6 +8,8 @@ export interface Configuration
   extends Omit<Sections, 'attestors' | 'clients' | 'conditions' | 'resources' | 'rules' | 'trustDomain'> {
   /** Absolute. */
   readonly file: string;
+  /** Of the file, as it was when it was read; empty when there was no file. */
+  readonly fileVersion: string;
   /** Of the file, absolute: what relative paths are relative to. */
   readonly directory: string;
   readonly trustDomain: string;

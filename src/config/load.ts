@@ -6,6 +6,7 @@ import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
 import type { Configuration } from './configuration.js';
 import { readYaml, type YamlDocument } from './document.js';
+import { versionOf } from './file-version.js';
 import { checkFiles, unreadable } from './files.js';
 import { findingsOf } from './findings.js';
 import { literalHosts } from './hosts.js';
@@ -19,12 +20,14 @@ export { ConfigurationError, renderProblems } from './problem.js';
 
 /** @throws ConfigurationError with every problem of the file */
 export async function loadConfiguration(file: string): Promise<Configuration> {
+  // Before it is read: what is written meanwhile is another version.
+  const fileVersion = await versionOf(file);
   const document = readYaml(file, await read(file));
   const loaded = await loadModules(document.values, dirname(resolve(file)));
   const { configuration, locate } = parse(file, document, loaded);
   const findings = await checkFiles(configuration);
   if (findings.length > 0) throw new ConfigurationError(findings.map(locate));
-  return configuration;
+  return Object.freeze({ ...configuration, fileVersion });
 }
 
 /**
@@ -129,6 +132,7 @@ function configurationOf(
   };
   return Object.freeze({
     file,
+    fileVersion: '',
     directory,
     ...freezeAll(values),
     attestors: new Map(

@@ -3,7 +3,6 @@ import type { Watched } from '../../attestors/attestor.js';
 import type { MetricsRoom } from '../telemetry/metrics.js';
 
 export interface HealthRoom extends MetricsRoom {
-  readonly policyRevision: string;
   /** State of each attestor's keys, by attestor. */
   readonly keys: () => Readonly<Record<string, unknown>>;
 }
@@ -11,9 +10,11 @@ export interface HealthRoom extends MetricsRoom {
 export const alive = () => ({ status: 'alive' });
 
 export function readiness(room: HealthRoom): Record<string, unknown> {
+  const policy = room.policy();
   return {
     status: 'ready',
-    policy_revision: room.policyRevision,
+    policy_revision: policy.revision,
+    policy_file_refused: policy.refused,
     keys: room.keys(),
     watched: Object.fromEntries(
       Object.entries(room.watched()).map(([name, kinds]) => [name, kinds.map(renderWatched)]),

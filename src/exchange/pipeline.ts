@@ -19,7 +19,8 @@ import type { WireRequest, WireResponse } from './wire.js';
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
   readonly revocation: Pick<Revocation, 'note'>;
-  readonly policy: Policy;
+  /** The one in force. */
+  readonly policy: () => Policy;
   readonly audit: AuditLog;
   readonly deployment: Deployment;
   /** Milliseconds since the epoch, with a fraction. */
@@ -32,7 +33,12 @@ export type Pipeline = (wire: WireRequest) => Promise<WireResponse>;
 
 export function createPipeline(rooms: Rooms): Pipeline {
   return async (wire) => {
-    const trail: Trail = { decisionId: randomUUID(), arrivedAt: rooms.now(), address: wire.address };
+    const trail: Trail = {
+      decisionId: randomUUID(),
+      arrivedAt: rooms.now(),
+      address: wire.address,
+      policy: rooms.policy(),
+    };
     try {
       await exchange(rooms, wire, trail);
       await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now()));
@@ -52,10 +58,10 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const attestation = await rooms.attest(request.evidence, trail.decisionId);
   trail.attestation = attestation;
   checkClient(request.client, attestation);
-  const reads = rooms.policy.attestors.get(attestation.attestor)?.reads ?? [];
+  const reads = trail.policy.attestors.get(attestation.attestor)?.reads ?? [];
   const facts = gatherFacts(attestation, { now: rooms.now() / 1000, ip: wire.address, reads });
   trail.facts = facts;
-  const decision = decide(rooms.policy, facts, request.asked);
+  const decision = decide(trail.policy, facts, request.asked);
   trail.decision = decision;
   const issued = await mint(rooms, grantedBy(decision), attestation, facts.now);
   const noted = noteHolder(rooms, issued, attestation);

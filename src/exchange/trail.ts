@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { AuditRecord, RecordedFacts, RecordedRequest } from '../audit/record.js';
 import { faults, type Refusal } from '../errors.js';
+import type { Policy } from '../policy/compile.js';
 import type { Decision } from '../policy/decision.js';
 import type { Facts } from '../policy/facts.js';
 import { scrub } from '../text.js';
@@ -15,6 +16,8 @@ export interface Trail {
   /** Milliseconds since the epoch. */
   readonly arrivedAt: number;
   readonly address: string;
+  /** In force when it arrived. */
+  readonly policy: Policy;
   form?: Form;
   request?: TokenRequest;
   attestation?: Attestation;
@@ -26,7 +29,6 @@ export interface Trail {
 export interface Deployment {
   readonly environment: string;
   readonly region: string | null;
-  readonly policyRevision: string;
 }
 
 /** @param refusal what ended the request; undefined when a token was issued */
@@ -52,7 +54,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     rules: decision?.rules ?? null,
     shadow: recordedShadow(decision?.shadow ?? null),
     granted: recordedGrant(refusal === undefined ? trail.issued : undefined),
-    policy_revision: deployment.policyRevision,
+    policy_revision: trail.policy.revision,
     environment: deployment.environment,
     region: deployment.region,
     address: trail.address,

@@ -7,7 +7,8 @@ import { type CompiledClient, visibleTo } from '../policy/clients.js';
 
 export interface CallerRoom {
   readonly attest: Attest;
-  readonly clients: readonly CompiledClient[];
+  /** Those in force. */
+  readonly clients: () => readonly CompiledClient[];
   readonly now: Clock;
 }
 
@@ -38,7 +39,7 @@ export async function authenticate(
   } catch (error) {
     throw isOfEvidence(error) ? new Refusal(fault, error.reason, error.detail) : error;
   }
-  const resources = visibleTo(clients, gatherFacts(attestation, { now: now(), ip: null, reads: [] }));
+  const resources = visibleTo(clients(), gatherFacts(attestation, { now: now(), ip: null, reads: [] }));
   if (resources === 'unavailable') {
     throw new Unavailable(
       'client_unknown',

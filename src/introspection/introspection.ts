@@ -16,7 +16,8 @@ export interface IntrospectionRooms {
   readonly signer: Pick<Signer, 'publicKeys'>;
   readonly attest: Attest;
   readonly attestors: readonly Attestor[];
-  readonly clients: readonly CompiledClient[];
+  /** Those in force. */
+  readonly clients: () => readonly CompiledClient[];
   readonly revocation: Revocation;
   readonly now: Clock;
   /** For faults of our own. */

@@ -5,6 +5,8 @@ import type { Watched } from '../../attestors/attestor.js';
 export interface MetricsRoom {
   /** By attestor. */
   readonly watched: () => Readonly<Record<string, readonly Watched[]>>;
+  /** The one in force, and whether the file on disk could not be taken. */
+  readonly policy: () => { readonly revision: string; readonly refused: boolean };
   /** Refusals that were counted and not written. */
   readonly suppressed: () => number;
 }
@@ -28,7 +30,7 @@ const watchedGauges: readonly { name: string; help: string; value: (watched: Wat
   { name: 'counterseal_watched_objects', help: 'Objects in the watched picture.', value: ({ objects }) => objects },
 ];
 
-export function createMetrics({ watched, suppressed }: MetricsRoom): Metrics {
+export function createMetrics({ watched, policy, suppressed }: MetricsRoom): Metrics {
   const registry = new Registry();
   const registers = [registry];
   for (const { name, help, value } of watchedGauges) {
@@ -44,6 +46,24 @@ export function createMetrics({ watched, suppressed }: MetricsRoom): Metrics {
       },
     });
   }
+  new Gauge({
+    name: 'counterseal_policy_info',
+    help: '1, by the revision of the policy in force.',
+    registers,
+    labelNames: ['revision'],
+    collect() {
+      this.reset();
+      this.set({ revision: policy().revision }, 1);
+    },
+  });
+  new Gauge({
+    name: 'counterseal_policy_file_refused',
+    help: '1 while the configuration file on disk cannot be taken, and an earlier policy is in force, else 0.',
+    registers,
+    collect() {
+      this.set(Number(policy().refused));
+    },
+  });
   new Counter({
     name: 'counterseal_refusals_not_written_total',
     help: 'Refusals without verified evidence that went over the budget of their address: counted, not recorded.',

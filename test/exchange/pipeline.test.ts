@@ -41,14 +41,14 @@ function rooms(changes: Partial<Rooms> = {}) {
       },
     },
     attest: async () => attestation,
-    policy,
+    policy: () => policy,
     revocation: { note: () => undefined },
     audit: {
       append: async (record) => void records.push(keep(auditLine(record), policy)),
       admit: () => true,
       close: async () => {},
     },
-    deployment: { environment: 'production', region: null, policyRevision: policy.revision },
+    deployment: { environment: 'production', region: null },
     now: () => now * 1000,
     warn: (message) => void warnings.push(message),
     ...changes,
@@ -134,8 +134,7 @@ describe('pipeline', () => {
     const seen: unknown[] = [];
     for (const [kubelet, status] of kubelets) {
       const { run, records } = rooms({
-        policy: reading,
-        deployment: { environment: 'production', region: null, policyRevision: reading.revision },
+        policy: () => reading,
         attest: async () => ({
           ...attestation,
           facts: { 'posture.kubelet': kubelet, 'posture.kernel': observed('6.1') },

@@ -32,7 +32,7 @@ function clients(...workloads: readonly Record<string, unknown>[]) {
 }
 
 const ask = (compiled: ReturnType<typeof clients>, attest: Attest = async () => attestation) =>
-  authenticate({ attest, clients: compiled, now: () => now }, 'a.b.c\n', 'request-1', 'caller_invalid');
+  authenticate({ attest, clients: () => compiled, now: () => now }, 'a.b.c\n', 'request-1', 'caller_invalid');
 
 async function refusalOf(asking: Promise<unknown>) {
   const error = await asking.then(
@@ -107,7 +107,7 @@ describe('the caller of introspection', () => {
     };
     const attest = await createTestAttest([attestor], { now: () => now });
     await attest({ tokenType: jwtType, token }, 'exchange-1');
-    const room = { attest, clients: clients({}), now: () => now };
+    const room = { attest, clients: () => clients({}), now: () => now };
     const asking = authenticate(room, token, 'introspection-1', 'caller_invalid');
     assert.deepEqual(await refusalOf(asking), ['caller_invalid', 'evidence_replayed']);
   });

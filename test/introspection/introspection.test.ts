@@ -36,7 +36,7 @@ describe('introspection while the log of revocations fails', () => {
       signer,
       attest: async () => attestationAt(now, { subject: 'spiffe://example.com/one/x', selectors: [] }),
       attestors: [attestor],
-      clients,
+      clients: () => clients,
       revocation,
       now: () => now,
       warn: (message) => warnings.push(message),

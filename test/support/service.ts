@@ -70,6 +70,8 @@ export interface TestService {
   records(): Promise<readonly AuditRecord[]>;
   lastRecord(): Promise<AuditRecord>;
   auditText(): Promise<string>;
+  /** Writes the configuration anew, with changes; what a text says instead of them is taken as it is. */
+  rewrite(changes: ServiceOptions | string): Promise<void>;
   /** @param keepFolder for a start on the same data */
   close(keepFolder?: boolean): Promise<void>;
 }
@@ -89,6 +91,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   await options.prepare?.(folder);
   const hosts = new Map<string, AttestorHost>();
   const configuration = overhear(await loadConfiguration(join(folder, 'counterseal.yaml')), hosts);
+  const policies = new Map([[configuration.policy.revision, configuration.policy]]);
   const warnings: string[] = [];
   const service: Service = await serve(configuration, {
     now: options.now ?? Date.now,
@@ -139,10 +142,19 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       return last;
     },
     auditText,
+    async rewrite(changes) {
+      const text = typeof changes === 'string' ? changes : configurationText({ ...options, ...changes });
+      await writeFile(join(folder, 'counterseal.yaml'), text);
+      const next = await loadConfiguration(join(folder, 'counterseal.yaml')).catch(() => undefined);
+      if (next !== undefined) policies.set(next.policy.revision, next.policy);
+    },
     async close(keepFolder = false) {
       await service.close();
       const lines = (await auditText()).split('\n').filter((line) => line !== '');
-      for (const line of lines) keep(line, configuration.policy);
+      for (const line of lines) {
+        const { policy_revision: revision } = JSON.parse(line) as AuditRecord;
+        keep(line, policies.get(revision) ?? configuration.policy);
+      }
       if (!keepFolder) await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,93 @@
+/**
+ * The policy in force. When the file changes, its resources, conditions, rules and clients are compiled, and then replace the old ones at
+ * once; a file that cannot be taken changes nothing, loudly.
+ */
+import type { CompiledClient } from '../policy/clients.js';
+import type { Policy } from '../policy/compile.js';
+import type { Configuration } from './configuration.js';
+import { versionOf } from './file-version.js';
+import { loadConfiguration } from './load.js';
+import { ConfigurationError, renderProblems } from './problem.js';
+
+/** Milliseconds between two looks at the file. What has changed is read when it looks the same twice: an editor may still be writing. */
+const lookEvery = 1_000;
+
+export interface PolicyInForce {
+  policy(): Policy;
+  clients(): readonly CompiledClient[];
+  /** Whether the file on disk could not be taken, so that an earlier one is in force. */
+  isRefused(): boolean;
+  close(): Promise<void>;
+}
+
+/** @param warn is told of each change of policy, and of each file that is not taken, with file, line and column */
+export function watchPolicy(first: Configuration, warn: (message: string) => void): PolicyInForce {
+  const { file } = first;
+  let inForce = first;
+  let taken = first.fileVersion;
+  let seen = taken;
+  let refused = false;
+  let looking: Promise<void> = Promise.resolve();
+
+  async function look(): Promise<void> {
+    const now = await versionOf(file);
+    const isSettled = now === seen;
+    seen = now;
+    if (!isSettled || now === taken) return;
+    taken = now;
+    try {
+      const next = await loadConfiguration(file);
+      checkRest(inForce, next);
+      refused = false;
+      if (next.policy.revision !== inForce.policy.revision) warn(`policy ${next.policy.revision} is in force now`);
+      inForce = next;
+    } catch (error) {
+      refused = true;
+      warn(`${file} is not taken; policy ${inForce.policy.revision} stays in force:\n${reasonOf(error)}`);
+    }
+  }
+
+  const timer = setInterval(() => {
+    looking = looking.then(look);
+  }, lookEvery);
+  timer.unref();
+  return Object.freeze<PolicyInForce>({
+    policy: () => inForce.policy,
+    clients: () => inForce.clients,
+    isRefused: () => refused,
+    async close() {
+      clearInterval(timer);
+      await looking;
+    },
+  });
+}
+
+const reasonOf = (error: unknown): string =>
+  error instanceof ConfigurationError ? renderProblems(error.problems) : (error as Error).message;
+
+/** @throws Error that names what takes a restart: all of a file is taken, or nothing */
+function checkRest(before: Configuration, after: Configuration): void {
+  const [old, changed] = [restOf(before), restOf(after)];
+  const sections = Object.keys({ ...old, ...changed }).filter((name) => old[name] !== changed[name]);
+  if (sections.length === 0) return;
+  throw new Error(`${sections.join(', ')} changed too, and that needs a restart: restart the service, or take it back`);
+}
+
+/** All but the policy, as text. */
+function restOf({
+  attestors,
+  policy: _,
+  fileVersion: __,
+  clients,
+  literalHosts,
+  ...rest
+}: Configuration): Record<string, string> {
+  const all = {
+    ...rest,
+    literalHosts: [...literalHosts].sort(),
+    attestors: [...attestors].map(([name, { type, options }]) => [name, type.type, options]),
+    // Without clients there is no endpoint for them.
+    clients: clients.length > 0,
+  };
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, JSON.stringify(value)]));
+}
