@@ -104,6 +104,8 @@ export interface Attestation {
   /** A nonce of `POST /challenge` that was found in the signed part: the host checks it, and claims it. Left out: there was none. */
   readonly nonce?: string;
   readonly assurance: Assurance;
+  /** When the platform made the evidence, by its signed word. Left out: `iat` of the claims, if they have one. */
+  readonly issuedAt?: number;
   readonly attestedAt: number;
   /** The evidence is not accepted at or after this time. */
   readonly expiresAt: number;
@@ -263,6 +265,8 @@ export interface AttestorType<Options = unknown> {
   readonly selectorKinds: readonly string[];
   /** The kinds that a block adds to these by its options. Left out by types whose kinds are always the same. */
   mappedKinds?(options: Options): readonly string[];
+  /** What is wrong with a selector in a rule that no workload can have, and what to write; null: nothing. Left out: all may be had. */
+  selectorFault?(selector: string): string | null;
   /** The host refuses a delegator's evidence where a workload has to ask. Left out by types that attest workloads only. */
   role?(options: Options): Role;
   /** Of the evidence that it takes beside JWTs. */

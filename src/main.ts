@@ -8,6 +8,9 @@ import { platforms } from './workload/platforms/index.js';
 
 const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
 
+// Which versions of Node we run on is said by us: the SDK's warning of its own would stand before every answer.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 // Whoever collected our messages may be gone: that is no reason to stop serving.
 process.stderr.on('error', () => {});
 
@@ -97,6 +100,11 @@ const usualTokenFile = '/var/run/secrets/counterseal/token';
 
 async function tokenCommand({ scope, audience, tokenFile, output, ...command }: TokenCommand): Promise<void> {
   const { obtainToken } = await import('./workload/token.js');
+  if (tokenFile !== undefined && command.platform !== undefined && command.platform !== 'token-file') {
+    fail(
+      `counterseal: --token-file is of the platform token-file, not of ${command.platform}: leave one of the two out`,
+    );
+  }
   const platform = command.platform ?? (tokenFile === undefined ? undefined : 'token-file');
   const around = { env: process.env, tokenFile: tokenFile ?? usualTokenFile, metadata: 'http://169.254.169.254' };
   const issued = await obtainToken({ ...command, platform, scope: scope?.join(' '), audience }, around);

@@ -1,6 +1,6 @@
 /** What both kinds of evidence say of a workload: its role, by selectors and as a subject. */
 import { Rejected } from '../../src/errors.js';
-import { type AttestorHost, selector, type UnknownCause } from '../attestor.js';
+import { type AttestorHost, selector } from '../attestor.js';
 import { quote, type Role } from './arn.js';
 
 export const selectorKinds = Object.freeze([
@@ -28,10 +28,6 @@ export const roleSelectors = ({ account, name }: Role): readonly string[] => [
 /** Sorted, without duplicates. */
 export const inOrder = (selectors: readonly string[]): readonly string[] =>
   Object.freeze([...new Set(selectors)].sort());
-
-/** Kinds that the evidence does not tell: the workload may have them or not. */
-export const untold = (...kinds: readonly string[]): Readonly<Record<string, UnknownCause>> =>
-  Object.freeze(Object.fromEntries(kinds.map((kind) => [kind, 'missing' as const])));
 
 /** @throws Rejected `account_mismatch` */
 export function checkAccount(what: string, found: unknown, expected: string): void {

@@ -9,8 +9,9 @@ import {
   type UnverifiedJwt,
 } from '../attestor.js';
 import { evidenceIdOf, readJti } from '../evidence-id.js';
+import { untold } from '../untold.js';
 import { quote, readRole } from './arn.js';
-import { checkAccount, inOrder, pathOf, roleSelectors, subjectOf, untold } from './identity.js';
+import { checkAccount, inOrder, pathOf, roleSelectors, subjectOf } from './identity.js';
 
 /** The member of the token that holds what STS says beside the registered claims. */
 const namespace = 'https://sts.amazonaws.com/';

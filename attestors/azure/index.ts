@@ -33,6 +33,10 @@ const kinds = ['tenant', 'oid', 'client', 'subscription', 'resource-group', 'res
 export const azure = Object.freeze<AttestorType<AzureOptions>>({
   type: 'azure',
   selectorKinds: Object.freeze(kinds.map((kind) => `azure:${kind}`)),
+  selectorFault: (written) =>
+    written === written.toLowerCase() || written.startsWith('azure:sku:')
+      ? null
+      : `values of Azure's ids are in lower case: write ${written.toLowerCase()}`,
   forms: Object.freeze([documentForm]),
   facts: Object.freeze([]),
   options,

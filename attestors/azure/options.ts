@@ -26,13 +26,17 @@ const audience = text('the audience that the tokens are asked for')
   .optional()
   .describe('The `aud` of the tokens. Default: our issuer.');
 
-const anId = (what: string) => z.string().regex(guid, { error: `the id of a ${what}: a GUID in lower case` });
+const anId = (what: string, where: string) =>
+  z.string().regex(guid, { error: `the id of a ${what}, a GUID in lower case (${where}); names are none` });
 
 const environment = (of: string) =>
   name('the name of an environment').optional().describe(`Of the workloads. Default: ${of}.`);
 
 const subscriptions = z
-  .record(anId('subscription'), z.strictObject({ environment: environment("the tenant's") }))
+  .record(
+    anId('subscription', 'az account show --query id'),
+    z.strictObject({ environment: environment("the tenant's") }),
+  )
   .refine(isNotEmpty, { error: 'a map of at least one subscription' })
   .optional()
   .describe(
@@ -41,7 +45,7 @@ const subscriptions = z
 
 const resourceManager = z
   .strictObject({
-    client: anId('managed identity or application').describe('Its application id.'),
+    client: anId('managed identity or application', 'its clientId').describe('Its application id.'),
     assertion: z
       .strictObject({ file: text('the path of a token') })
       .describe('The token that it trusts: of our own platform, for the audience api://AzureADTokenExchange.'),
@@ -51,7 +55,7 @@ const resourceManager = z
 
 const tenants = z
   .record(
-    anId('tenant; common, organizations and consumers are none'),
+    anId('tenant', 'az account show --query tenantId'),
     z.strictObject({ environment: environment("this deployment's"), subscriptions, resourceManager }),
   )
   .refine(isNotEmpty, { error: 'a map of at least one tenant' })

@@ -12,6 +12,7 @@ import type {
   UnverifiedJwt,
 } from '../attestor.js';
 import { evidenceIdOf, readJti } from '../evidence-id.js';
+import { untold } from '../untold.js';
 import { selectorsOfMachine } from './document/content.js';
 import { type DocumentContent, documentType } from './document/form.js';
 import type { VerifiedMachine, VerifyDocument } from './document/index.js';
@@ -89,6 +90,10 @@ async function checkMachine(
 const mismatch = (detail: string) => new Rejected('machine_mismatch', detail);
 
 const nothing = Object.freeze({});
+const untoldByToken = untold('azure:vm-id', 'azure:sku');
+const untoldByDocument = untold(
+  ...['tenant', 'oid', 'client', 'resource-group', 'resource', 'kind'].map((kind) => `azure:${kind}`),
+);
 
 const sorted = (selectors: readonly string[]) => Object.freeze([...new Set(selectors)].sort());
 
@@ -101,7 +106,7 @@ function ofToken(parts: AzureParts, principal: VerifiedPrincipal, jwt: Unverifie
     instance: `principal:${tenant}/${oid}`,
     environment: admitted(places.ofToken(tenant, resource.subscription), resource.subscription),
     selectors: sorted(selectorsOfPrincipal(principal)),
-    unknownSelectors: nothing,
+    unknownSelectors: untoldByToken,
     claims,
     facts: nothing,
     evidenceId: evidenceIdOf(readJti(claims.uti), jwt),
@@ -123,7 +128,7 @@ function admitted(environment: string | undefined, subscription: string): string
 }
 
 function ofMachine({ name, host, places }: AzureParts, machine: VerifiedMachine): Attestation {
-  const { subscription, vmId, expiresOn, claims, nonce, signed } = machine;
+  const { subscription, vmId, createdOn, expiresOn, claims, nonce, signed } = machine;
   const now = host.now();
   return Object.freeze<Attestation>({
     attestor: name,
@@ -131,13 +136,14 @@ function ofMachine({ name, host, places }: AzureParts, machine: VerifiedMachine)
     instance: `vm:${vmId}`,
     environment: admitted(places.ofDocument(subscription), subscription),
     selectors: sorted(selectorsOfMachine(machine)),
-    unknownSelectors: nothing,
+    unknownSelectors: untoldByDocument,
     claims,
     facts: nothing,
     evidenceId: `sha256:${createHash('sha256').update(signed).digest('base64url')}`,
     singleUse: false,
     nonce,
     assurance: 'low',
+    issuedAt: createdOn,
     attestedAt: now,
     expiresAt: expiresOn,
     vouchesUntil: Math.min(expiresOn, now + vouchesFor),
@@ -151,9 +157,12 @@ function ofBoth(token: Attestation, machine: VerifiedMachine, assurance: Assuran
     ...token,
     instance: `vm:${machine.vmId}`,
     selectors: sorted([...token.selectors, ...selectorsOfMachine(machine)]),
+    unknownSelectors: nothing,
     claims: Object.freeze({ ...token.claims, attested_document: machine.claims }),
     nonce: machine.nonce,
     assurance,
+    // The nonce says that it was made for this exchange; the token may have been kept for a day.
+    issuedAt: machine.createdOn,
     expiresAt,
     vouchesUntil: expiresAt,
   });

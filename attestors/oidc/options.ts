@@ -143,8 +143,12 @@ function issuerFaults({ issuer: given, preset, trustDomain }: OidcOptions): read
   const isOther = issuers !== undefined && !(given !== undefined && issuers.some((form) => hasForm(form, given)));
   const expected =
     issuers === undefined ? issuerForm : `an issuer of ${preset}, in one of the forms ${issuers.join(', ')}`;
+  // It would be no issuer that we know, and match no token.
+  const unslashed = given?.replace(/\/$/, '') ?? '';
+  const isSlashed = !isOther && unslashed !== given && pinsOf(undefined, unslashed).length > 0;
   return [
     ...(isMissing || isOther ? [fault('issuer', expected)] : []),
+    ...(isSlashed ? [fault('issuer', `${unslashed}, without the slash, as its tokens have it`)] : []),
     ...(trustDomain === undefined ? [] : [fault('trustDomain', 'only SVIDs have a trust domain: add preset: spiffe')]),
   ];
 }

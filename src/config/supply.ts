@@ -33,10 +33,11 @@ export function supplyOf(
 
 /** @param block as the file has it */
 function supplyOfBlock(type: AttestorType, block: unknown): Supply | undefined {
-  const { selectorKinds, facts } = type;
-  if (type.mappedKinds === undefined && type.role === undefined) return { selectorKinds, facts };
+  const { selectorKinds, facts, selectorFault } = type;
+  const fixed = { selectorKinds, facts, ...(selectorFault && { selectorFault }) };
+  if (type.mappedKinds === undefined && type.role === undefined) return fixed;
   const parsed = type.options.safeParse(optionsOfBlock(block));
   if (!parsed.success) return undefined;
   const kinds = new Set([...selectorKinds, ...(type.mappedKinds?.(parsed.data) ?? [])]);
-  return { selectorKinds: [...kinds], facts, role: type.role?.(parsed.data) ?? 'workload' };
+  return { ...fixed, selectorKinds: [...kinds], role: type.role?.(parsed.data) ?? 'workload' };
 }

@@ -138,6 +138,8 @@ function checkAttestation(attestation: Attestation, { attestor, selectorKinds, n
   assert.ok(attestation.evidenceId !== '' && attestation.evidenceId.length <= 256);
   assert.equal(typeof attestation.singleUse, 'boolean');
   assert.ok(['low', 'medium', 'high'].includes(attestation.assurance));
+  const { issuedAt } = attestation;
+  assert.ok(issuedAt === undefined || (Number.isFinite(issuedAt) && issuedAt <= now() + 60));
   assert.ok(Number.isFinite(attestation.attestedAt) && attestation.attestedAt <= now());
   assert.ok(Number.isFinite(attestation.expiresAt) && attestation.expiresAt > now());
   assert.ok(Number.isFinite(attestation.vouchesUntil) && attestation.vouchesUntil >= now());

@@ -38,7 +38,7 @@ export function createAttest(room: AttestRoom): Attest {
       throw new Refusal(
         'token_type_unsupported',
         'token_type_unsupported',
-        'No attestor takes this subject_token_type.',
+        `No attestor takes the subject_token_type ${quoteClaim(received.tokenType)}: see what the attestors’ blocks allow.`,
       );
     }
     const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType));

@@ -13,7 +13,7 @@ export interface FactsRoom {
 
 export function gatherFacts(attestation: Attestation, { now, ip, reads }: FactsRoom): Facts {
   const { attestor, environment, selectors, unknownSelectors, assurance, vouchesUntil } = attestation;
-  const { iat } = attestation.claims;
+  const { issuedAt = attestation.claims.iat } = attestation;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
   const { podless } = attestation.facts;
   const unknown: Readonly<Record<string, UnknownCause>> =
@@ -28,7 +28,7 @@ export function gatherFacts(attestation: Attestation, { now, ip, reads }: FactsR
       podless: podless !== undefined && podless.value !== false,
       posture: gatherPosture(reads, attestation.facts),
       assurance,
-      evidenceIssuedAt: typeof iat === 'number' ? iat : null,
+      evidenceIssuedAt: typeof issuedAt === 'number' ? issuedAt : null,
       vouchesUntil,
     }),
     network: Object.freeze({ ip }),

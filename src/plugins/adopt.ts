@@ -19,7 +19,7 @@ import { faultsOfKinds, isRecord, jwtTokenTypes } from './shape.js';
 
 /** @param theirs has no `faultsOfType` */
 export function adoptType(theirs: AttestorType): AttestorType {
-  const { type, examine, mappedKinds, role } = theirs;
+  const { type, examine, mappedKinds, role, selectorFault } = theirs;
   const selectorKinds = Object.freeze([...theirs.selectorKinds]);
   const facts = Object.freeze([...theirs.facts]);
   const forms = Object.freeze((theirs.forms ?? []).map(adoptForm));
@@ -29,6 +29,7 @@ export function adoptType(theirs: AttestorType): AttestorType {
     selectorKinds,
     ...(mappedKinds && { mappedKinds: kinds }),
     ...(role && { role: (options) => role.call(theirs, options) }),
+    ...(selectorFault && { selectorFault: faultOf(theirs) }),
     forms,
     facts,
     options: adoptOptions(theirs, kinds),
@@ -46,6 +47,18 @@ export function adoptType(theirs: AttestorType): AttestorType {
     ...(examine && { examine: (name, options, host) => examine.call(theirs, name, options, host) }),
   });
 }
+
+/** Says nothing where it fails: it is there to help, and decides nothing. */
+const faultOf =
+  (theirs: AttestorType) =>
+  (written: string): string | null => {
+    try {
+      const fault: unknown = theirs.selectorFault?.(written);
+      return typeof fault === 'string' ? fault : null;
+    } catch {
+      return null;
+    }
+  };
 
 /** Issues become ours: of theirs only the path and the message are known to be there. */
 function adoptOptions(theirs: AttestorType, kinds: (options: unknown) => unknown): z.ZodType<unknown> {

@@ -35,7 +35,7 @@ export function adoptAttestation(theirs: Attestation, declared: Declared, root: 
 type Expect = (holds: boolean, broken: string) => void;
 
 function copy(theirs: Attestation, declared: Declared, root: string, expect: Expect): Attestation {
-  const { attestor, subject, instance, environment, evidenceId, singleUse, nonce, assurance } = theirs;
+  const { attestor, subject, instance, environment, evidenceId, singleUse, nonce, assurance, issuedAt } = theirs;
   const { attestedAt, expiresAt, vouchesUntil } = theirs;
   expect(isText(subject) && subject.startsWith(`${root}/`) && spiffePath.test(subject.slice(root.length)), badSubject);
   expect(isText(instance), 'instance is no text of 1 to 2048 characters');
@@ -44,7 +44,8 @@ function copy(theirs: Attestation, declared: Declared, root: string, expect: Exp
   expect(typeof singleUse === 'boolean', 'singleUse is neither true nor false');
   expect(nonce === undefined || typeof nonce === 'string', 'nonce is no text');
   expect(['low', 'medium', 'high'].includes(assurance), 'assurance is none of low, medium and high');
-  expect([attestedAt, expiresAt, vouchesUntil].every(Number.isFinite), 'a time is no number');
+  const times = [attestedAt, expiresAt, vouchesUntil, ...(issuedAt === undefined ? [] : [issuedAt])];
+  expect(times.every(Number.isFinite), 'a time is no number');
   const facts = copyFacts(theirs.facts, declared.facts, expect);
   const claims = plain(theirs.claims, expect, 1) as Attestation['claims'];
   expect(isRecord(claims) && !Array.isArray(claims), 'claims are no map');
@@ -53,6 +54,7 @@ function copy(theirs: Attestation, declared: Declared, root: string, expect: Exp
     ...copySelectors(theirs, declared.selectorKinds, expect),
     ...{ claims, facts, evidenceId, singleUse },
     ...(nonce !== undefined && { nonce }),
+    ...(issuedAt !== undefined && { issuedAt }),
     ...{ assurance, attestedAt, expiresAt, vouchesUntil },
   };
 }

@@ -25,6 +25,8 @@ export interface Supply {
   readonly facts: readonly string[];
   /** Default: `workload`. */
   readonly role?: Role;
+  /** What is wrong with a selector that no workload can have; null: nothing. */
+  readonly selectorFault?: (selector: string) => string | null;
 }
 
 export interface PolicyInput {
@@ -72,13 +74,16 @@ export function checkWorkload(
     })),
   ];
   return matches.flatMap(({ at, selectors }) =>
-    (selectors ?? []).flatMap((selector, index) => checkSelector([...at, index], selector, attestor.selectorKinds)),
+    (selectors ?? []).flatMap((selector, index) => checkSelector([...at, index], selector, attestor)),
   );
 }
 
-function checkSelector(path: PolicyProblem['path'], selector: string, kinds: readonly string[]): PolicyProblem[] {
+function checkSelector(path: PolicyProblem['path'], selector: string, supply: Supply): PolicyProblem[] {
+  const { selectorKinds: kinds, selectorFault } = supply;
   const kind = kindOf(selector);
   if (kind !== null && kinds.includes(kind)) {
+    const fault = selectorFault?.(selector) ?? null;
+    if (fault !== null) return [{ path, message: `no workload has this selector: ${fault}`, found: selector }];
     if (selector.length > kind.length + 1) return [];
     const message = 'a selector without a value matches no workload';
     return [{ path, message, expected: `${kind}: and a value, or * for any`, found: selector }];

@@ -20,7 +20,12 @@ export interface HttpAnswer {
   readonly members: Readonly<Record<string, unknown>>;
 }
 
-/** @throws Error that names the URL without its query, and a code of the network */
+/** Nobody answered. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable';
+}
+
+/** @throws Unreachable that names the URL without its query, and a code of the network */
 export async function request(url: URL, { method = 'GET', headers = {}, form, within = deadline }: HttpRequest = {}) {
   const body = form === undefined ? {} : { body: new URLSearchParams(form) };
   try {
@@ -33,7 +38,7 @@ export async function request(url: URL, { method = 'GET', headers = {}, form, wi
       members: membersOf(await response.text()),
     });
   } catch (error) {
-    throw new Error(`${method} ${url.origin}${url.pathname} failed: ${reasonOf(error)}`);
+    throw new Unreachable(`${method} ${url.origin}${url.pathname} failed: ${reasonOf(error)}`);
   }
 }
 

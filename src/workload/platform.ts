@@ -15,6 +15,12 @@ export interface ShownEvidence {
   readonly token: string;
 }
 
+/** Evidence that would be stronger than what comes after it, and that the platform does not give. */
+export interface WithheldEvidence {
+  /** What, and why: one line, told when nothing else is accepted. */
+  readonly withheld: string;
+}
+
 export interface EvidenceNeeds {
   /** Whom the evidence is for. */
   readonly audience: string;
@@ -30,7 +36,7 @@ export interface Platform {
    * What it can show, the strongest first; made one after the other, when the one before was not accepted.
    * @throws Error with what the platform said, and what to do next
    */
-  show(needs: EvidenceNeeds, around: Surroundings): AsyncIterable<ShownEvidence>;
+  show(needs: EvidenceNeeds, around: Surroundings): AsyncIterable<ShownEvidence | WithheldEvidence>;
 }
 
 export const jwtType = 'urn:ietf:params:oauth:token-type:jwt';

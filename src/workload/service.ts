@@ -1,6 +1,6 @@
 /** Counterseal, as a workload calls it. */
 import { isLoopback } from '../../attestors/options.js';
-import { type HttpAnswer, request, textOf } from './http.js';
+import { type HttpAnswer, request, textOf, Unreachable } from './http.js';
 import type { ShownEvidence } from './platform.js';
 
 export interface Asked {
@@ -71,14 +71,20 @@ export async function exchange(issuer: string, evidence: ShownEvidence, asked: A
 }
 
 function refused(issuer: string, { status, members }: HttpAnswer): Refused {
-  const { error, error_description: description, decision_id: decisionId } = members;
+  return new Refused(String(members.error), `${issuer}/token answered ${status}: ${saidBy(members)}`);
+}
+
+/** Its error, description and the id of its decision. */
+function saidBy({ error, error_description: description, decision_id: id }: HttpAnswer['members']): string {
   const said = [error, description].filter((part) => typeof part === 'string').join(': ');
-  const id = typeof decisionId === 'string' ? ` (decision_id ${decisionId})` : '';
-  return new Refused(String(error), `${issuer}/token answered ${status}: ${said || 'no OAuth error'}${id}`);
+  return `${said || 'no OAuth error'}${typeof id === 'string' ? ` (decision_id ${id})` : ''}`;
 }
 
 async function post(url: string, form: Readonly<Record<string, string>>): Promise<HttpAnswer> {
-  const answer = await request(new URL(url), { method: 'POST', form });
+  const answer = await request(new URL(url), { method: 'POST', form }).catch((error: unknown) => {
+    if (!(error instanceof Unreachable)) throw error;
+    throw new Busy(1, `${error.message}: is the service running, and is this its address?`);
+  });
   if (answer.status !== 503) return answer;
-  throw new Busy(answer.retryAfter ?? 1, `${url} is unavailable at present (503): look at its /readyz`);
+  throw new Busy(answer.retryAfter ?? 1, `${url} answered 503: ${saidBy(answer.members)}`);
 }

@@ -45,6 +45,10 @@ async function tryOnce(platform: Platform, options: TokenOptions, around: Surrou
   const refusals: string[] = [];
   const needs = { audience, nonce: (tokenType: string) => askNonce(issuer, tokenType) };
   for await (const evidence of platform.show(needs, around)) {
+    if ('withheld' in evidence) {
+      refusals.push(evidence.withheld);
+      continue;
+    }
     try {
       return await exchange(issuer, evidence, options);
     } catch (error) {

@@ -25,6 +25,17 @@ const gathered = (compiled: Policy, from: Attestation) =>
 const postureOf = (facts: Readonly<Record<string, unknown>>, attestor?: string) =>
   gathered(policy, attestation(facts, attestor));
 
+describe('exchange/facts', () => {
+  it('takes for the age of evidence what its attestor says, else its iat, else nothing', () => {
+    const issuedAt = (changes: Partial<Attestation>) =>
+      gatherFacts(attestationAt(now, changes), { now, ip: null, reads: [] }).workload.evidenceIssuedAt;
+    assert.equal(issuedAt({ claims: { iat: now - 9 } }), now - 9);
+    assert.equal(issuedAt({ claims: { iat: now - 9 }, issuedAt: now - 1 }), now - 1);
+    assert.equal(issuedAt({ claims: { iat: 'x' } }), null);
+    assert.equal(issuedAt({}), null);
+  });
+});
+
 describe('exchange/facts: posture', () => {
   const all = {
     podless: false,

@@ -114,6 +114,7 @@ describe('an attestor of another package', () => {
     ['a nonce that is no text', { nonce: {} }, /nonce is no text/],
     ['an assurance of its own', { assurance: 'absolute' }, /assurance/],
     ['times that are texts', { expiresAt: '9' }, /a time is no number/],
+    ['a time of issue that is a text', { issuedAt: '9' }, /a time is no number/],
     ['a life without end', { vouchesUntil: Number.POSITIVE_INFINITY }, /a time is no number/],
     ['a time that has passed', { expiresAt: now() }, /expiresAt has passed/],
     ['an empty id of the evidence', { evidenceId: '' }, /evidenceId/],

@@ -41,7 +41,17 @@ describe('counterseal token on AWS', function () {
   it('says what both kinds of evidence came to, when neither is accepted', async () => {
     const { code, stdout, stderr } = await run({ AWS_SECRET_ACCESS_KEY: 'of-somebody-else' });
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /aws: the evidence was not accepted\n.*aws-caller-identity: .* answered 400: invalid_request/);
+    assert.match(
+      stderr,
+      /aws: the evidence was not accepted\n {2}web identity: .* \(SignatureDoesNotMatch\).*\n {2}aws-caller-identity: .* answered 400: invalid_request/,
+    );
     assert.ok(!stderr.includes('of-somebody-else'));
+  });
+
+  it('names the variable that is missing when no region is known', async () => {
+    const { AWS_REGION: _, ...env } = standIn.env;
+    const args = ['token', '--issuer', standIn.service.url, '--resource', standIn.resource];
+    const { code, stderr } = await endOf(startWith({ ...env, AWS_CONFIG_FILE: '/nowhere' }, ...args));
+    assert.deepEqual([code, /set AWS_REGION/.test(stderr)], [1, true], stderr);
   });
 });

@@ -44,6 +44,11 @@ describe('counterseal token, the command', function () {
     assert.match(stderr, new RegExp(`answered 400: invalid_target: .*\\(decision_id ${id}\\)`));
   });
 
+  it('takes no file for another platform', async () => {
+    const { code, stderr } = await run({}, '--token-file', tokenFile, '--platform', 'aws');
+    assert.deepEqual([code, /--token-file is of the platform token-file, not of aws/.test(stderr)], [1, true]);
+  });
+
   it('does not look elsewhere when the file that was named is not there', async () => {
     const { code, stderr } = await run({ GITHUB_ACTIONS: 'true' }, '--token-file', join(service.folder, 'none'));
     assert.equal(code, 1);

@@ -189,7 +189,7 @@ describe('counterseal token', () => {
     await obtainToken(asked(origin), around({ metadata: machine.origin }));
     assert.equal(new Set(at('/token').map(({ form }) => form.get('subject_token'))).size, 3);
     calls = -10;
-    await assert.rejects(obtainToken(asked(origin), inPod()), /\/token is unavailable at present \(503\)/);
+    await assert.rejects(obtainToken(asked(origin), inPod()), /\/token answered 503: temporarily_unavailable/);
     assert.equal(calls, -7);
   });
 
@@ -209,6 +209,21 @@ describe('counterseal token', () => {
     });
   });
 
+  it('asks again when nobody answers, and says what to look at', async () => {
+    let connections = 0;
+    const dropping = await startUpstream(({ socket }) => void (++connections && socket.destroy()));
+    upstreams.push(dropping);
+    const there = obtainToken(asked(`http://127.0.0.1:${dropping.port}`), inPod());
+    await assert.rejects(there, /\/token failed: .*: is the service running, and is this its address\?/);
+    assert.equal(connections, 3);
+  });
+
+  it('says that a file is empty, which the platform has yet to write', async () => {
+    await writeFile(join(folder, 'empty'), '\n');
+    const empty = obtainToken(asked('https://sts.example'), around({ tokenFile: join(folder, 'empty') }));
+    await assert.rejects(empty, /empty is empty: the platform has not written a token yet/);
+  });
+
   it('names what is missing when there is no platform, or none that answers', async () => {
     await assert.rejects(
       obtainToken(asked('https://sts.example'), around()),
@@ -221,7 +236,10 @@ describe('counterseal token', () => {
       '/metadata/identity/oauth2/token': () => ({ status: 400, body: { error_description: 'Identity not found' } }),
     });
     const azure = obtainToken(asked('https://sts.example'), around({ metadata: machine.origin }));
-    await assert.rejects(azure, /Azure answered 400 without access_token: Identity not found/);
+    await assert.rejects(
+      azure,
+      /Azure answered 400 without access_token: Identity not found; assign a managed identity/,
+    );
   });
 
   it('sends evidence to no issuer without TLS, follows no redirect, and reads no answer that is none', async () => {

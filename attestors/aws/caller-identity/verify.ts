@@ -1,8 +1,9 @@
 /** From a signed GetCallerIdentity request to an attestation. */
 import { Rejected } from '../../../src/errors.js';
 import { type Attestation, type AttestorHost, type Route, selector } from '../../attestor.js';
+import { untold } from '../../untold.js';
 import { quote, type RoleSession, readRoleSession } from '../arn.js';
-import { inOrder, roleSelectors, subjectOf, untold } from '../identity.js';
+import { inOrder, roleSelectors, subjectOf } from '../identity.js';
 import type { SignedRequest } from './signed-request.js';
 import { askSts, type CallerIdentity, type Endpoint, notGenuine } from './sts.js';
 
@@ -66,6 +67,7 @@ export async function attestCallerIdentity(
     singleUse: true,
     ...(nonce === undefined ? {} : { nonce }),
     assurance: isBound ? 'medium' : 'low',
+    issuedAt: signedAt,
     attestedAt,
     expiresAt,
     vouchesUntil: attestedAt + room.vouchesFor,

@@ -10,6 +10,7 @@ export interface Machine {
   /** Of the image; null where it has none. */
   readonly sku: string | null;
   /** Seconds since the epoch. */
+  readonly createdOn: number;
   readonly expiresOn: number;
 }
 
@@ -37,7 +38,7 @@ export function readMachine(content: Content, now: number): Machine {
     vmId: readGuid('vmId', vmId),
     subscription: readGuid('subscriptionId', subscriptionId),
     sku: readSku(sku),
-    expiresOn: readTimes(content.timeStamp, now),
+    ...readTimes(content.timeStamp, now),
   });
 }
 
@@ -53,8 +54,7 @@ function readSku(value: unknown): string | null {
   return value;
 }
 
-/** @returns when it expires */
-function readTimes(value: unknown, now: number): number {
+function readTimes(value: unknown, now: number): Pick<Machine, 'createdOn' | 'expiresOn'> {
   const { createdOn, expiresOn } = (typeof value === 'object' && value !== null ? value : {}) as Content;
   const [created, expires] = [readTime(createdOn), readTime(expiresOn)];
   if (created === undefined || expires === undefined) {
@@ -63,7 +63,7 @@ function readTimes(value: unknown, now: number): number {
   if (created > now + skew || now >= expires || expires - created > maxLifetime) {
     throw new Rejected('document_time', `The document is of ${created} to ${expires}; it is ${now}.`);
   }
-  return expires;
+  return { createdOn: created, expiresOn: expires };
 }
 
 function readTime(value: unknown): number | undefined {

@@ -44,8 +44,12 @@ const schema = object('a time: days, from, to, zone, except, notBefore, notAfter
   if ((from === undefined) !== (to === undefined)) refuse([], 'from and to together: a window has both ends');
   if (from !== undefined && from === to)
     refuse(['to'], 'another time than from: a window that is the whole day has neither');
-  if (isLocal !== (zone !== undefined)) refuse([], 'a zone, with days, from and to or except, and only with them');
-  if (!isLocal && notBefore === undefined && notAfter === undefined) refuse([], 'a time that asks for something');
+  if (isLocal && zone === undefined) refuse(['zone'], 'the zone that these clocks are of, such as Europe/Berlin');
+  if (!isLocal && zone !== undefined)
+    refuse(['zone'], 'days, from and to, or except beside it: it has nothing to say by itself');
+  if (!isLocal && zone === undefined && notBefore === undefined && notAfter === undefined) {
+    refuse([], 'a time that asks for something: days, from and to, except, notBefore or notAfter');
+  }
   if (notBefore !== undefined && notAfter !== undefined && notBefore >= notAfter) {
     refuse(['notAfter'], 'a time after notBefore');
   }

@@ -5,6 +5,9 @@ import { jwtType, type Platform, type Surroundings } from '../platform.js';
 
 const callerIdentityType = 'urn:counterseal:params:token-type:aws-caller-identity';
 
+/** Seconds: as long as the IAM policy of the documentation allows. */
+const lifetime = 300;
+
 /** Each of them tells the SDK where credentials are. */
 const signs = [
   'AWS_LAMBDA_FUNCTION_NAME',
@@ -24,10 +27,15 @@ export const aws = Object.freeze<Platform>({
     const { GetWebIdentityTokenCommand, STSClient } = await import('@aws-sdk/client-sts');
     const client = new STSClient({});
     try {
+      await client.config.region().catch(() => {
+        throw new Error('no region is known: set AWS_REGION to the one that this runs in');
+      });
+      const asked = { Audience: [audience], SigningAlgorithm: 'ES384', DurationSeconds: lifetime };
       // Refused where the account has not switched it on, or the role may not: then the other evidence is tried.
-      const command = new GetWebIdentityTokenCommand({ Audience: [audience], SigningAlgorithm: 'ES384' });
-      const answer = await client.send(command).catch(() => undefined);
-      if (answer?.WebIdentityToken !== undefined) yield { tokenType: jwtType, token: answer.WebIdentityToken };
+      yield await client.send(new GetWebIdentityTokenCommand(asked)).then(
+        ({ WebIdentityToken: token = '' }) => ({ tokenType: jwtType, token }),
+        ({ name }: Error) => ({ withheld: `web identity: STS gave no token (${name}): see counterseal doctor aws` }),
+      );
       yield { tokenType: callerIdentityType, token: await signCallerIdentity(client, audience, nonce) };
     } finally {
       client.destroy();

@@ -1,5 +1,5 @@
 /** A managed identity: of a virtual machine or scale set by the metadata service, of a function or web app by its endpoint. */
-import { request, textOf } from '../http.js';
+import { type HttpAnswer, request, textOf } from '../http.js';
 import { jwtType, type Platform, type Surroundings } from '../platform.js';
 
 const documentType = 'urn:counterseal:params:token-type:azure-attested-document';
@@ -36,14 +36,23 @@ async function managedIdentityToken(audience: string, around: Surroundings): Pro
   const query = { resource: audience, ...(client ? { client_id: client } : {}) };
   if (endpoint && header) {
     const url = withQuery(new URL(endpoint), { 'api-version': '2019-08-01', ...query });
-    return textOf(await request(url, { headers: { 'X-IDENTITY-HEADER': header } }), 'access_token', 'Azure');
+    return tokenOf(await request(url, { headers: { 'X-IDENTITY-HEADER': header } }));
   }
   const url = metadataUrl(around, 'identity/oauth2/token', { 'api-version': '2018-02-01', ...query });
-  return textOf(await request(url, { headers: metadataHeaders }), 'access_token', 'Azure');
+  return tokenOf(await request(url, { headers: metadataHeaders }));
+}
+
+function tokenOf(answer: HttpAnswer): string {
+  try {
+    return textOf(answer, 'access_token', 'Azure');
+  } catch (error) {
+    const next = 'assign a managed identity to it, and name it in AZURE_CLIENT_ID if there are several';
+    throw new Error(`${(error as Error).message}; ${next}; --audience has to be of a registered application`);
+  }
 }
 
 async function attestedDocument(nonce: string, around: Surroundings): Promise<string> {
-  const url = metadataUrl(around, 'attested/document', { 'api-version': '2020-09-01', nonce });
+  const url = metadataUrl(around, 'attested/document', { 'api-version': '2021-02-01', nonce });
   return textOf(await request(url, { headers: metadataHeaders }), 'signature', 'Azure');
 }
 

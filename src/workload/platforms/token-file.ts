@@ -14,6 +14,7 @@ export const tokenFile = Object.freeze<Platform>({
     const token = await readFile(tokenFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
       throw new Error(`${tokenFile} cannot be read (${error.code}): name the file of the token with --token-file`);
     });
+    if (token.trim() === '') throw new Error(`${tokenFile} is empty: the platform has not written a token yet`);
     yield { tokenType: jwtType, token: token.trim() };
   },
 });

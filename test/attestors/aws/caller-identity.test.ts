@@ -50,6 +50,7 @@ describe('aws caller identity', () => {
     assert.deepEqual(attestation.claims, fixture.session.identity);
     assert.deepEqual([attestation.singleUse, attestation.assurance, attestation.nonce], [true, 'medium', undefined]);
     assert.deepEqual([attestation.expiresAt, attestation.vouchesUntil], [start + 900, start + 900]);
+    assert.equal(attestation.issuedAt, start);
     assert.deepEqual(Object.keys(attestation.unknownSelectors), ['aws:arn', 'aws:org', 'aws:ou', 'aws:principal-tag']);
   });
 

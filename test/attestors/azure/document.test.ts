@@ -81,6 +81,7 @@ describe('azure: attested documents', function () {
     assert.equal(attestation.nonce, nonce);
     assert.equal(attestation.vouchesUntil, start + 900);
     assert.equal(attestation.expiresAt, start + 6 * 3600);
+    assert.equal(attestation.issuedAt, start - 5);
     assert.deepEqual(attestation.selectors, [
       'azure:sku:22_04-lts',
       `azure:subscription:${subscription}`,

@@ -43,6 +43,50 @@ describe('azure in the service', () => {
     }
   });
 
+  it('does not let a workload get around a denial by showing less: what its evidence does not tell is unknown', async () => {
+    const machine = await startService({
+      attestors: `
+  azure-main:
+    type: azure
+    tenants: { ${tenant}: {} }
+    audience: ${audience}
+    managedIdentity: { keys: { jwksFile: entra.json } }
+    attestedDocument: {}`,
+      rules: `
+  calendar:
+    workload: { attestor: azure-main, selectors: ["azure:kind:vm"] }
+    grant: { resource: "${calendar}", scope: [read:calendar] }
+  not-this-machine:
+    workload: { attestor: azure-main, selectors: ["azure:vm-id:3b2f7c1e-0d4a-4e55-9b1a-6f2d8c7e9a01"] }
+    deny: { resource: "*" }`,
+      prepare: async (folder) => writeFile(join(folder, 'entra.json'), await entraKeys()),
+    });
+    try {
+      const { status, body } = await machine.exchange({ subject_token: await token(v1) });
+      assert.deepEqual([status, body.error], [400, 'invalid_target']);
+      assert.equal((await machine.lastRecord()).reason, 'deny_unknown');
+    } finally {
+      await machine.close();
+    }
+  });
+
+  it('refuses a rule whose selector no workload can have', async () => {
+    const starting = startService({
+      attestors: `
+  azure-main: { type: azure, tenants: { ${tenant}: {} }, audience: ${audience}, managedIdentity: { keys: { jwksFile: jwks.json } } }`,
+      rules: `
+  calendar:
+    workload: { attestor: azure-main, selectors: ["azure:resource-group:Agents", "azure:sku:2022-Datacenter"] }
+    grant: { resource: "${calendar}", scope: [read:calendar] }`,
+    });
+    await assert.rejects(starting, (error: { problems?: readonly { message: string }[] }) => {
+      const messages = (error.problems ?? []).map(({ message }) => message);
+      assert.deepEqual(messages.length, 1);
+      assert.match(messages[0] ?? '', /in lower case: write azure:resource-group:agents/);
+      return true;
+    });
+  });
+
   it('gives nothing to the same identity of another tenant, nor to a person', async () => {
     for (const [changes, reason] of [
       [{ iss: v1Issuer(otherTenant), tid: otherTenant }, 'issuer_untrusted'],

@@ -33,6 +33,14 @@ describe('oidc options', () => {
     });
   });
 
+  it('refuses the issuer of a vendor with a slash more: it would escape what has to be required, and match no token', () => {
+    for (const each of [github, 'https://gitlab.com', 'https://accounts.google.com']) {
+      const { error } = oidc.options.safeParse({ issuer: `${each}/` });
+      assert.equal(error?.issues[0]?.message, `${each}, without the slash, as its tokens have it`);
+    }
+    assert.ok(oidc.options.safeParse({ issuer: `${issuer}/` }).success);
+  });
+
   it('accepts every key', () => {
     const block = {
       issuer,

@@ -114,6 +114,14 @@ describe('policy/conditions/time', () => {
     ['bounds in the wrong order', { notBefore: '2026-01-02T00:00:00Z', notAfter: '2026-01-01T00:00:00Z' }],
     ['an unknown key', { days: ['mon'], until: '08:00', ...berlin }],
   ];
+  it('says of a window without a zone which key is missing', () => {
+    const { error } = time.schema.safeParse({ from: '08:00', to: '18:00' });
+    assert.deepEqual(
+      error?.issues.map(({ path, message }) => [path.join('.'), message]),
+      [['zone', 'the zone that these clocks are of, such as Europe/Berlin']],
+    );
+  });
+
   for (const [title, asked] of bad) {
     it(`refuses ${title}`, () => assert.equal(time.schema.safeParse(asked).success, false));
   }
