@@ -1,4 +1,6 @@
 /** A valid configuration, of which a test replaces or leaves out sections, and what loading says of it. */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
 import { ConfigurationError, parseConfiguration } from '../../src/config/load.js';
 
 export const sample = {
@@ -31,4 +33,19 @@ export function problemsOf(text: string): readonly string[] {
     if (error instanceof ConfigurationError) return error.message.split('\n');
     throw error;
   }
+}
+
+/** The YAML blocks of a page that name attestors, as they stand there. @param page its path from the project's folder */
+export function blocksOf(page: string): readonly string[] {
+  const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/^( *)```yaml\n([\s\S]*?)^ *```/gm)].map(([, indent = '', block = '']) =>
+    block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  );
+  return blocks.filter((block) => /^attestors:/m.test(block));
+}
+
+/** A block pasted into the sample, whose sections it replaces; without rules where it has none. */
+export function pasted(block: string): string {
+  const replaced = Object.keys(parse(block)).map((section) => [section, '']);
+  return yaml({ rules: 'rules: {}', ...Object.fromEntries(replaced), more: block });
 }

@@ -1,9 +1,11 @@
 /** The handler as it stands, in a process whose environment is as Lambda sets it. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
+import { blocksOf, pasted, problemsOf } from '../config/sample.js';
 import { root } from '../support/command-line.js';
 import { type AwsStandIn, startAws } from '../workload/aws-stand-in.js';
 
@@ -42,5 +44,17 @@ describe('examples/aws-lambda', function () {
       assert.match(error.stderr, /answered 400: \{"error":"invalid_target"/);
       return !/ey[A-Za-z0-9_-]{20}/.test(error.stderr);
     });
+  });
+
+  it('has a README whose configuration can be pasted, and the policy of the attestor’s page', async () => {
+    const blocks = blocksOf('examples/aws-lambda/README.md');
+    assert.equal(blocks.length, 1);
+    for (const block of blocks) assert.deepEqual(problemsOf(pasted(block)), []);
+    const pages = ['examples/aws-lambda/README.md', 'attestors/aws/README.md'];
+    const texts = await Promise.all(pages.map((page) => readFile(join(root, page), 'utf8')));
+    const [own, other] = texts.map((text) =>
+      JSON.parse(/```json\n(\s*\{\s*"Version"[\s\S]*?)```/.exec(text)?.[1] ?? ''),
+    );
+    assert.deepEqual(own, other);
   });
 });

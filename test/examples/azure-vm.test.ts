@@ -5,20 +5,26 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
 import { root } from '../support/command-line.js';
+import { type WatchedCommands, watchCommands } from '../support/watched-commands.js';
 import { type AzureStandIn, startAzure } from '../workload/azure-stand-in.js';
 
 describe('examples/azure-vm', function () {
   this.timeout(20_000);
   let standIn: AzureStandIn;
+  let commands: WatchedCommands;
   before(async () => {
     standIn = await startAzure(true);
+    commands = await watchCommands();
   });
-  after(() => standIn.close());
+  after(async () => {
+    await standIn.close();
+    await commands.close();
+  });
 
   const run = (changes: Readonly<Record<string, string>> = {}) => {
     const { service, metadata, resource, audience } = standIn;
     const own = { COUNTERSEAL: service.url, RESOURCE: resource, AUDIENCE: audience, METADATA: `${metadata}/metadata` };
-    const options = { env: { PATH: process.env.PATH, ...own, ...changes } };
+    const options = { env: { PATH: commands.path, ...own, ...changes } };
     return promisify(execFile)('bash', [join(root, 'examples/azure-vm/call-api.sh')], options);
   };
 
@@ -30,6 +36,10 @@ describe('examples/azure-vm', function () {
     };
     assert.equal(claims.aud, standIn.resource);
     assert.match(claims.attestation.instance, /^vm:/);
+    // Neither a token nor a document, which begins with the bytes of a DER sequence.
+    const seen = await commands.arguments();
+    assert.match(seen, /^subject_token@-$/m);
+    assert.doesNotMatch(seen, /(?:ey|MI)[A-Za-z0-9+/_-]{20}/, 'a list of processes shows it');
   });
 
   it('fails with the service’s answer when it gets none', async () => {

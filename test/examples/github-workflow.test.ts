@@ -9,6 +9,7 @@ import { type ClusterIssuer, createClusterIssuer } from '../../examples/quicksta
 import { root } from '../support/command-line.js';
 import { startService, type TestService } from '../support/service.js';
 import { freePort, startUpstream, type Upstream } from '../support/upstream.js';
+import { type WatchedCommands, watchCommands } from '../support/watched-commands.js';
 
 interface Step {
   readonly name: string;
@@ -23,8 +24,10 @@ describe('examples/github-workflow', function () {
   let github: Upstream;
   let signer: ClusterIssuer;
   let service: TestService;
+  let commands: WatchedCommands;
   let resource = '';
   let ref = 'refs/heads/main';
+  let ownerId = '65';
   const seenByApi: (string | undefined)[] = [];
 
   before(async () => {
@@ -39,9 +42,10 @@ describe('examples/github-workflow', function () {
       else if (url.pathname === '/mcp') response.end(`called ${seenByApi.push(request.headers.authorization)}`);
       else response.writeHead(404).end();
     });
+    commands = await watchCommands();
     const port = await freePort();
     resource = `http://127.0.0.1:${github.port}/mcp`;
-    signer = await createClusterIssuer({ issuer: 'https://token.actions.githubusercontent.com' });
+    signer = await createClusterIssuer({ issuer: 'https://token.actions.githubusercontent.com', algorithm: 'RS256' });
     const page = await readFile(join(root, 'examples/github-workflow/README.md'), 'utf8');
     const { attestors, rules } = parse(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? '');
     attestors.github.keys = { jwksUri: `http://127.0.0.1:${github.port}/jwks` };
@@ -57,11 +61,12 @@ describe('examples/github-workflow', function () {
   after(async () => {
     await service.close();
     await github.close();
+    await commands.close();
   });
 
   function identity(asked: URLSearchParams): string {
     const now = Math.floor(Date.now() / 1000);
-    const repository = { repository: 'acme/calendar', repository_owner: 'acme', ref };
+    const repository = { repository: 'acme/calendar', repository_owner: 'acme', repository_owner_id: ownerId, ref };
     const standard = { iss: 'https://token.actions.githubusercontent.com', aud: asked.get('audience'), jti: 'job-1' };
     return signer.sign({ ...standard, sub: `repo:acme/calendar:ref:${ref}`, iat: now, exp: now + 300, ...repository });
   }
@@ -70,7 +75,7 @@ describe('examples/github-workflow', function () {
     const step = steps[index] ?? assert.fail('no such step');
     return run('bash', ['-c', step.run], {
       env: {
-        PATH: process.env.PATH,
+        PATH: commands.path,
         COUNTERSEAL: service.url,
         RESOURCE: resource,
         ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${github.port}/id?api-version=2.0`,
@@ -89,6 +94,7 @@ describe('examples/github-workflow', function () {
     assert.equal((await runStep(1, { TOKEN: token })).stdout, 'called 1');
     assert.deepEqual(seenByApi, [`Bearer ${token}`]);
     assert.equal((await service.lastRecord()).outcome, 'permitted');
+    assert.doesNotMatch(await commands.arguments(), /of-this-job|ey[A-Za-z0-9_-]{20}/, 'a list of processes shows it');
   });
 
   it('fails the job, with the answer, on a branch that the rule does not name', async () => {
@@ -98,5 +104,12 @@ describe('examples/github-workflow', function () {
       assert.match(error.stdout, /^::error::no token: .*"invalid_target".*"decision_id"/);
       return true;
     });
+  });
+
+  it('fails the job of another owner, who has taken the name', async () => {
+    ref = 'refs/heads/main';
+    ownerId = '66';
+    await assert.rejects(runStep(0, {}), { code: 1 });
+    assert.equal((await service.lastRecord()).reason, 'claim_required');
   });
 });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { aws } from '../../../attestors/aws/index.js';
-import { problemsOf, yaml } from '../../config/sample.js';
+import { blocksOf, pasted, problemsOf } from '../../config/sample.js';
 import { createTestHost, ourIssuer } from '../../support/attestor-host.js';
 import { account, issuerUrl } from './fixture.js';
 import { callerType, stsHost } from './signing.js';
@@ -147,18 +146,12 @@ describe('aws options', () => {
 });
 
 describe('aws README', () => {
-  const page = readFileSync(new URL('../../../attestors/aws/README.md', import.meta.url), 'utf8');
-  const blocks = [...page.matchAll(/^```yaml\n([^`]*)^```/gm)].map(([, text = '']) => text);
+  const blocks = blocksOf('attestors/aws/README.md');
 
-  it('shows blocks that can be loaded', () => {
-    assert.ok(blocks.length > 0);
-    for (const block of blocks) {
-      const attestors = `attestors:\n${block.replaceAll(/^/gm, '  ')}`;
-      const rules = `rules:
-  agent:
-    workload: { attestor: aws-main, selectors: ["aws:account:111122223333", "aws:role:agent"] }
-    grant: { resource: https://calendar.example/mcp, scope: [read:calendar] }`;
-      assert.deepEqual(problemsOf(yaml({ attestors, rules })), []);
-    }
+  it('shows a block with a rule, and a file for the doctor, that can be loaded as they stand', () => {
+    assert.equal(blocks.length, 2);
+    for (const block of blocks) assert.deepEqual(problemsOf(pasted(block)), []);
+    assert.match(blocks[0] ?? '', /^rules:/m);
+    assert.deepEqual(problemsOf(blocks[1] ?? ''), []);
   });
 });

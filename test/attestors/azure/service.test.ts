@@ -1,12 +1,12 @@
 /** A whole service for workloads of Azure. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { azure } from '../../../attestors/azure/index.js';
 import type { Claims } from '../../../examples/quickstart/cluster-issuer.js';
 import { createHost } from '../../../src/attestor-host.js';
 import { parseConfiguration } from '../../../src/config/load.js';
-import { yaml } from '../../config/sample.js';
+import { blocksOf, pasted, problemsOf } from '../../config/sample.js';
 import { callWith, jwtEvidence, ourIssuer } from '../../support/attestor-host.js';
 import { calendar, claimsOf, startService, type TestService } from '../../support/service.js';
 import { audience, entra, entraKeys, oid, otherTenant, start, tenant, v1, v1Issuer, v2, v2Issuer } from './fixture.js';
@@ -141,16 +141,13 @@ describe('azure in the service', () => {
     await host.close();
   });
 
-  it('takes the blocks of the README', async () => {
-    const readme = await readFile(new URL('../../../attestors/azure/README.md', import.meta.url), 'utf8');
-    const blocks = [...readme.matchAll(/```yaml\n([^`]*)```/g)].map(([, block = '']) => block);
-    assert.ok(blocks.length > 0);
+  it('takes the blocks of the README, with a rule and for the doctor, as they stand', () => {
+    const blocks = blocksOf('attestors/azure/README.md');
+    assert.equal(blocks.length, 3);
     for (const block of blocks) {
-      const text = yaml({
-        attestors: `attestors:\n${block.replaceAll(/^(?=.)/gm, '  ')}`,
-        rules: 'rules: {}',
-      });
-      assert.equal(parseConfiguration('counterseal.yaml', text).attestors.size, 1);
+      assert.equal(parseConfiguration('counterseal.yaml', pasted(block)).attestors.size, 1);
     }
+    assert.match(blocks[0] ?? '', /^rules:/m);
+    assert.deepEqual(problemsOf(blocks[2] ?? ''), []);
   });
 });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AttestorType } from '../../../attestors/attestor.js';
 import { kubernetes } from '../../../attestors/kubernetes/index.js';
 import { createAttestor } from '../../../src/attestor-host.js';
+import { blocksOf, pasted, problemsOf } from '../../config/sample.js';
 import { createTestHost, ourIssuer } from '../../support/attestor-host.js';
 
 const issuer = 'https://oidc.cluster.example';
@@ -125,5 +126,13 @@ describe('kubernetes options', () => {
     const schema = z.toJSONSchema(kubernetes.options, { io: 'input' });
     assert.deepEqual(schema.required, ['issuer']);
     assert.equal(schema.additionalProperties, false);
+  });
+});
+
+describe('kubernetes README', () => {
+  it('shows a block with a rule that can be loaded as it stands', () => {
+    const [block = '', ...others] = blocksOf('attestors/kubernetes/README.md');
+    assert.match(block, /^rules:/m);
+    for (const each of [block, ...others]) assert.deepEqual(problemsOf(pasted(each)), []);
   });
 });

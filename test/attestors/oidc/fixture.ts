@@ -1,5 +1,4 @@
 /** An attestor of type oidc over a stand-in issuer, on a clock that stands still until it is set. */
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { parse } from 'yaml';
 import type { Attestation, Attestor } from '../../../attestors/attestor.js';
 import { oidc } from '../../../attestors/oidc/index.js';
 import { type Claims, type ClusterIssuer, createClusterIssuer } from '../../../examples/quickstart/cluster-issuer.js';
+import { blocksOf } from '../../config/sample.js';
 import { callWith, createTestHost, jwtEvidence, ourIssuer, type TestHost } from '../../support/attestor-host.js';
 
 export const issuerUrl = 'https://ci.example';
@@ -79,7 +79,8 @@ export type Block = Readonly<Record<string, unknown>> & { readonly issuer?: stri
 
 /** Those of README.md, by name. */
 export function readmeBlocks(): ReadonlyMap<string, Block> {
-  const page = readFileSync(new URL('../../../attestors/oidc/README.md', import.meta.url), 'utf8');
-  const texts = [...page.matchAll(/^```yaml\n([^`]*)^```/gm)].map(([, text = '']) => text);
-  return new Map(texts.flatMap((text) => Object.entries(parse(text) as Record<string, Block>)));
+  const texts = blocksOf('attestors/oidc/README.md');
+  return new Map(
+    texts.flatMap((text) => Object.entries((parse(text) as { attestors: Record<string, Block> }).attestors)),
+  );
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Attestation } from '../../../attestors/attestor.js';
 import { oidc } from '../../../attestors/oidc/index.js';
 import { type Claims, createClusterIssuer } from '../../../examples/quickstart/cluster-issuer.js';
-import { problemsOf, yaml } from '../../config/sample.js';
+import { blocksOf, pasted, problemsOf, yaml } from '../../config/sample.js';
 import { callWith, jwtEvidence } from '../../support/attestor-host.js';
 import { refused } from '../kubernetes/fixture.js';
 import { type Block, createFixture, type Fixture, issuerUrl, readmeBlocks, standard, start } from './fixture.js';
@@ -224,6 +224,12 @@ describe('oidc: the issuers of README.md', () => {
   it('are those that are tested, here and beside', () => {
     const beside = ['spire', 'okta', 'auth0', 'firebase', 'clerk', 'entra', 'keycloak'];
     assert.deepEqual([...blocks.keys()], [...Object.keys(vendors), ...beside]);
+  });
+
+  it('can each be pasted as they stand, the first with a rule', () => {
+    const texts = blocksOf('attestors/oidc/README.md');
+    assert.match(texts[0] ?? '', /^rules:/m);
+    for (const text of texts) assert.deepEqual(problemsOf(pasted(text)), []);
   });
 
   it('are valid together in one configuration', () => {
