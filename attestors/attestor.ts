@@ -204,6 +204,11 @@ export interface AttestorHost {
    * configuration names them. At most 5 s. @throws Unavailable, in which there is nothing that the other side sent
    */
   send(url: string, request: OutboundRequest): Promise<OutboundAnswer>;
+  /**
+   * Whether it is a nonce that `POST /challenge` gave out for such evidence, and that has not ended: cheap, for before what is dear. That it
+   * is good once is seen to by the host, by `Attestation.nonce`.
+   */
+  knowsNonce(tokenType: string, nonce: string): boolean;
   /** `spiffe://TRUST-DOMAIN/ATTESTOR/…`, each segment encoded where SPIFFE does not allow it as it is. */
   spiffeId(...segments: readonly string[]): string;
   /** An absolute path for one that is relative to the configuration file. */

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Attestor, AttestorHost, AttestorType, Clock, KeySource } from '../attestors/attestor.js';
+import type { Nonces } from './challenge/nonces.js';
 import { createKeySet, type HostKeySet } from './jwt/key-set.js';
 import { keyLoader } from './jwt/sources.js';
 import { verifyJwt } from './jwt/verify.js';
@@ -15,6 +16,7 @@ export interface HostOptions {
   readonly trustDomain: string;
   readonly outbound: Outbound;
   readonly revocation: Pick<Revocation, 'ended' | 'instances'>;
+  readonly nonces: Pick<Nonces, 'isOurs'>;
   readonly path: (relative: string) => string;
   readonly warn: (message: string) => void;
 }
@@ -41,7 +43,7 @@ export interface HostRoom {
 /** @throws Error when the certificates of `outbound.ca` cannot be used */
 export async function openHost(
   room: HostRoom,
-  around: Pick<HostOptions, 'now' | 'revocation' | 'warn'>,
+  around: Pick<HostOptions, 'nonces' | 'now' | 'revocation' | 'warn'>,
 ): Promise<Host> {
   const { issuer, environment, trustDomain, directory, outbound, literalHosts } = room;
   const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
@@ -79,6 +81,7 @@ export function createHost(options: HostOptions): Host {
           return keys;
         },
         verifyJwt: (jwt, keys, expect) => verifyJwt(jwt, keys as HostKeySet, expect, now()),
+        knowsNonce: (tokenType, nonce) => options.nonces.isOurs(tokenType, nonce),
         send: (url, request) => outbound.send(url, request),
         ended: (instance, reason) => revocation.ended(name, instance, reason),
         instances: () => revocation.instances(name),

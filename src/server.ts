@@ -74,10 +74,10 @@ async function open(
   const audit = closing(await openAudit(configuration, around));
   const { now, warn } = around;
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
-  const host = closing(await openHost(configuration, { now: () => now() / 1000, revocation, warn }));
+  const nonces = await openNonces(store, () => now() / 1000);
+  const host = closing(await openHost(configuration, { nonces, now: () => now() / 1000, revocation, warn }));
   const attestors = await createAttestors(configuration, host, closing);
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
-  const nonces = await openNonces(store, host.now);
   const { trustDomain } = configuration;
   const delegators = delegatorsOf(configuration);
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });

@@ -112,7 +112,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'store',
   ],
   app: ['endpoints', 'exchange', 'introspection', 'signing', 'telemetry'],
-  'attestor-host': ['attestors', 'jwt', 'outbound', 'revocation'],
+  'attestor-host': ['attestors', 'challenge', 'jwt', 'outbound', 'revocation'],
   endpoints: ['attestors', 'challenge', 'exchange', 'introspection', 'jwt', 'signing', 'telemetry'],
   introspection: ['attestors', 'exchange', 'jwt', 'policy', 'revocation', 'signing'],
   exchange: ['attestors', 'audit', 'challenge', 'jwt', 'policy', 'revocation', 'signing', 'store'],

@@ -201,17 +201,22 @@ export function pinsOf(preset: Preset | undefined, issuer: string): readonly str
 }
 
 /** Where everybody's accounts are: the default service accounts of all of Google's projects, and people's mail. */
-const sharedDomains: readonly string[] = [
-  'developer.gserviceaccount.com',
-  'appspot.gserviceaccount.com',
-  'cloudservices.gserviceaccount.com',
-  'gmail.com',
-  'googlemail.com',
-];
+const sharedDomains: readonly string[] = ['gmail.com', 'googlemail.com'];
+
+/** Google's service accounts are a project's own only under PROJECT.iam, and not where the project is one of Google's robots. */
+function isShared(domain: string): boolean {
+  if (sharedDomains.includes(domain)) return true;
+  if (!domain.endsWith('gserviceaccount.com')) return false;
+  const [, project] = /^([a-z][a-z0-9-]{4,28}[a-z0-9])\.iam\.gserviceaccount\.com$/.exec(domain) ?? [];
+  return project === undefined || robots.test(project);
+}
+
+const robots =
+  /^(?:gcp-sa-.*|compute-system|container-engine-robot|containerregistry|serverless-robot-prod|gcf-admin-robot|gae-api-prod|dataflow-service-producer-prod|cloud-.*|service-.*)$/;
 
 /** `*` stands only where no name can go on: behind a `/`, or as all that is before the `@` of a domain that is not shared. */
 export function isPinned(value: unknown): boolean {
   if (typeof value !== 'string') return typeof value === 'number';
-  if (value.startsWith('*@')) return /^[^*]+$/.test(value.slice(2)) && !sharedDomains.includes(value.slice(2));
+  if (value.startsWith('*@')) return /^[^*]+$/.test(value.slice(2)) && !isShared(value.slice(2));
   return /^[^*]+(?:\/\*.*)?$/s.test(value);
 }

@@ -44,7 +44,12 @@ async function exchange(subjectToken) {
     subject_token: subjectToken,
     resource,
   });
-  const response = await fetch(`${service}/token`, { method: 'POST', body, signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(`${service}/token`, {
+    method: 'POST',
+    body,
+    redirect: 'error', // what is shown here is for this service alone
+    signal: AbortSignal.timeout(10_000),
+  });
   const answer = await response.json();
   if (response.ok) return answer;
   // Neither token is in it: the answer has a stable code, and an id for the operator.

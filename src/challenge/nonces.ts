@@ -5,6 +5,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../attestors/attestor.js';
 import { Rejected, Unavailable } from '../errors.js';
+import { claimMargin } from '../store/claim-time.js';
 import type { Store } from '../store/store.js';
 
 /** Seconds that a workload has to ask its platform, and to come back. */
@@ -13,6 +14,8 @@ export const nonceLifetime = 300;
 export interface Nonces {
   /** @param purpose what it is for: in another it is worth nothing. @returns 32 characters of 0-9 and a-z */
   make(purpose: string): string;
+  /** Whether it is one of ours for this purpose that has not ended; that it was used is seen when it is redeemed. */
+  isOurs(purpose: string, nonce: string): boolean;
   /**
    * Once, over all replicas.
    * @param requestId who redeems
@@ -32,18 +35,20 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
   const key = await loadOrMakeKey(store);
   const seal = (purpose: string, head: string): string =>
     letters(createHmac('sha256', key).update(`${head}${purpose}`).digest().subarray(0, 16));
+  const isSealed = (purpose: string, nonce: string): boolean =>
+    nonceForm.test(nonce) && areEqual(nonce.slice(headLength), seal(purpose, nonce.slice(0, headLength)));
   return Object.freeze<Nonces>({
+    isOurs: (purpose, nonce) => isSealed(purpose, nonce) && now() < endOf(nonce),
     make(purpose) {
       const end = Math.ceil(now() + nonceLifetime);
       const head = `${end.toString(36).padStart(endLength, '0')}${letters(randomBytes(headLength - endLength))}`;
       return `${head}${seal(purpose, head)}`;
     },
     async redeem(purpose, nonce, requestId) {
-      const head = nonce.slice(0, headLength);
-      if (!nonceForm.test(nonce) || !areEqual(nonce.slice(headLength), seal(purpose, head))) {
+      if (!isSealed(purpose, nonce)) {
         throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out for such evidence.');
       }
-      const end = Number.parseInt(head.slice(0, endLength), 36);
+      const end = endOf(nonce);
       if (now() >= end) {
         throw new Rejected(
           'nonce_expired',
@@ -55,10 +60,12 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
   });
 }
 
+const endOf = (nonce: string): number => Number.parseInt(nonce.slice(0, endLength), 36);
+
 async function claim(store: Store, parts: readonly string[], requestId: string, end: number): Promise<void> {
   let winner: string;
   try {
-    winner = await store.claim(['nonce', ...parts], requestId, end * 1000);
+    winner = await store.claim(['nonce', ...parts], requestId, (end + claimMargin) * 1000);
   } catch (cause) {
     throw new Unavailable('store_unavailable', 'The store did not keep the claim of a nonce.', 1, { cause });
   }

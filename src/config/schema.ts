@@ -70,6 +70,9 @@ const listOfNetworks = z.array(
 const listen = object('a map with host, port and trustedProxies', {
   ...listenerKeys(8080),
   trustedProxies: listOfNetworks
+    .refine((list) => !list.some((network) => network.endsWith('/0')), {
+      error: 'networks of proxies and nobody else: whoever is in one of them may say where a request came from',
+    })
     .default([])
     .describe(
       'Proxies whose X-Forwarded-For is believed. The address is in every record, and conditions of kind network ask for it.',

@@ -17,7 +17,7 @@ export interface TestHost {
 }
 
 /**
- * The trust domain is `example.com`, the environment `production`. Only 127.0.0.1 can be called, beside public addresses.
+ * It knows every nonce. The trust domain is `example.com`, the environment `production`. Only 127.0.0.1 can be called, beside public addresses.
  * @param now is read at every use, so a test can move it
  * @param folder what relative paths are relative to
  */
@@ -29,6 +29,7 @@ export function createTestHost(now: Clock, folder = '/nowhere'): TestHost {
     environment: 'production',
     trustDomain: 'example.com',
     revocation: { ended: () => {}, instances: () => [] },
+    nonces: { isOurs: () => true },
     outbound: createOutbound({ allow: [], literalHosts: new Set(['127.0.0.1']) }),
     path: (relative) => (relative.startsWith('/') ? relative : `${folder}/${relative}`),
     warn: (message) => warnings.push(message),

@@ -7,6 +7,7 @@ export function openQuietHost(room: HostRoom): Promise<Host> {
     now: () => Date.now() / 1000,
     // Nothing is issued here, so nobody holds tokens.
     revocation: { ended: () => {}, instances: () => [] },
+    nonces: { isOurs: () => false },
     // Whatever went wrong is in the findings.
     warn: () => {},
   });

@@ -6,6 +6,7 @@ import type { Attestation, Attestor, Clock, Evidence, EvidenceForm } from '../..
 import type { Nonces } from '../challenge/nonces.js';
 import { Refusal, Rejected, Unavailable } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
+import { claimMargin } from '../store/claim-time.js';
 import type { Store } from '../store/store.js';
 import { createAttestInTime } from './attestor-deadline.js';
 import { readEvidence, type Sender } from './evidence.js';
@@ -130,7 +131,11 @@ async function claimEvidence(store: Store, attestation: Attestation, requestId: 
   const { attestor, evidenceId, expiresAt } = attestation;
   let winner: string;
   try {
-    winner = await store.claim(['evidence', attestor, evidenceId], requestId, Math.ceil(expiresAt * 1000));
+    winner = await store.claim(
+      ['evidence', attestor, evidenceId],
+      requestId,
+      Math.ceil((expiresAt + claimMargin) * 1000),
+    );
   } catch (cause) {
     throw new Unavailable('store_unavailable', 'The store did not keep the claim of single-use evidence.', 1, {
       cause,

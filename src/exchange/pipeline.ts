@@ -1,5 +1,6 @@
 /** The way of a request, its stages in order. Every grant type takes it, so no restriction can hold on one and not on another. */
 import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { AuditLog } from '../audit/log.js';
 import { Refusal } from '../errors.js';
@@ -59,7 +60,11 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   trail.attestation = attestation;
   checkClient(request.client, attestation);
   const reads = trail.policy.attestors.get(attestation.attestor)?.reads ?? [];
-  const facts = gatherFacts(attestation, { now: rooms.now() / 1000, ip: wire.address, reads });
+  const facts = gatherFacts(attestation, {
+    now: rooms.now() / 1000,
+    ip: isIP(wire.address) === 0 ? null : wire.address,
+    reads,
+  });
   trail.facts = facts;
   const decision = decide(trail.policy, facts, request.asked);
   trail.decision = decision;

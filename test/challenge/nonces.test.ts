@@ -48,6 +48,28 @@ describe('nonces', () => {
     await refused(used, 'nonce_expired');
   });
 
+  it('stay used when the clock was ahead and is set back', async () => {
+    const { make, redeem } = await nonces();
+    const nonce = make(purpose);
+    await redeem(purpose, nonce, 'first');
+    now += 1_800;
+    // What has ended is swept away as others come.
+    for (let index = 0; index < 2_000; index++) await redeem(purpose, make(purpose), `r${index}`);
+    now -= 1_800;
+    await refused(nonce, 'nonce_used');
+  });
+
+  it('can be told from others before they are redeemed', async () => {
+    const { make, isOurs } = await nonces();
+    const nonce = make(purpose);
+    assert.deepEqual(
+      [isOurs(purpose, nonce), isOurs('urn:x', nonce), isOurs(purpose, '0'.repeat(32))],
+      [true, false, false],
+    );
+    now += 300;
+    assert.equal(isOurs(purpose, nonce), false);
+  });
+
   it('are not what anybody else makes: each character counts', async () => {
     const nonce = (await nonces()).make(purpose);
     for (let index = 0; index < nonce.length; index++) {

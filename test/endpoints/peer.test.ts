@@ -18,10 +18,11 @@ describe('endpoints/peer', () => {
     ['whom the first of two proxies saw', '10.0.0.1', '203.0.113.9, 10.0.0.2', '203.0.113.9'],
     ['whom the proxy saw, and not what the client wrote before', '10.0.0.1', '127.0.0.1, 203.0.113.9', '203.0.113.9'],
     ['a client that claims to be a proxy', '10.0.0.1', '198.51.100.1, 203.0.113.9, 10.9.9.9', '203.0.113.9'],
-    ['the proxy, when it says nothing', '10.0.0.1', undefined, '10.0.0.1'],
-    ['the proxy, when it says nothing that is an address', '10.0.0.1', 'unknown', '10.0.0.1'],
-    ['the last address before what is none', '10.0.0.1', '203.0.113.9, evil, 10.0.0.2', '10.0.0.2'],
-    ['the last proxy, when all are proxies', '10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
+    ['not known, when the proxy says nothing', '10.0.0.1', undefined, 'unknown'],
+    ['not known, when it says nothing that is an address', '10.0.0.1', 'unknown', 'unknown'],
+    ['not known behind what is no address', '10.0.0.1', '203.0.113.9, evil, 10.0.0.2', 'unknown'],
+    ['not known, when all are proxies', '10.0.0.1', '10.0.0.3, 10.0.0.2', 'unknown'],
+    ['not known, when an address has a zone', '10.0.0.1', `fe80::1%${'z'.repeat(3000)}`, 'unknown'],
     ['an address with a port', '10.0.0.1', '203.0.113.9:4711', '203.0.113.9'],
     ['an address of IPv6 in brackets', 'fd00::1', '[2001:db8::9]:443', '2001:db8::9'],
     ['whom a proxy saw that comes as IPv6', '::ffff:10.0.0.1', '203.0.113.9', '203.0.113.9'],
@@ -47,6 +48,7 @@ describe('endpoints/peer', () => {
       for (const [forwarded, status] of [
         ['203.0.113.9', 200],
         ['203.0.113.9, 192.0.2.7', 400],
+        ['unknown', 400],
       ] as const) {
         assert.equal((await service.exchange({}, { 'x-forwarded-for': forwarded })).status, status);
         assert.equal((await service.lastRecord()).address, forwarded.split(', ').at(-1));

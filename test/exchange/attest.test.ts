@@ -138,6 +138,22 @@ describe('attest stage', () => {
     const attest = await room([one, two], { store });
     await attest(evidence(), 'first');
     await attest(evidence(undefined, 'second'), 'second');
+    const three = attestor('b', [{ audience: 'third' }], async () =>
+      attestation({ attestor: 'b', evidenceId: 'c', singleUse: true }),
+    );
+    await (await room([three], { store }))(evidence(undefined, 'third'), 'third');
+  });
+
+  it('stays used when the clock was ahead and is set back', async () => {
+    let clock = now;
+    const store = createMemoryStore({ now: () => clock * 1000 });
+    const one = attestor('one', [{}], async () => attestation({ singleUse: true, expiresAt: clock + 600 }));
+    const attest = await createTestAttest([one], { now: () => clock, store });
+    await attest(evidence(), 'first');
+    clock += 1_800;
+    for (let index = 0; index < 2_000; index++) await store.claim(['other', String(index)], 'x', (clock + 1) * 1000);
+    clock -= 1_800;
+    await assert.rejects(attest(evidence(), 'second'), refusal('evidence_rejected', 'evidence_replayed'));
   });
 
   it('a store that does not answer means unavailable, never accepted', async () => {

@@ -92,6 +92,7 @@ describe('an attestor of another package', () => {
   });
 
   const broken: readonly (readonly [what: string, changes: object, told: RegExp])[] = [
+    ['a subject of another attestor whose name is as long', { subject: 'spiffe://example.com/two/badge/7' }, /subject/],
     ['a subject of another attestor', { subject: 'spiffe://example.com/prod-eu/ns/a/sa/b' }, /subject is not made by/],
     ['a subject of an attestor whose name begins alike', { subject: 'spiffe://example.com/one-more/x' }, /subject/],
     ['a subject that climbs out', { subject: 'spiffe://example.com/one/x y' }, /subject/],

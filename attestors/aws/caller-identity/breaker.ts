@@ -28,7 +28,9 @@ export function createBreaker(name: string, now: Clock): Breaker {
   function enter(): boolean {
     if (calls >= mostCalls) throw new Unavailable('sts_busy', `${name}: ${mostCalls} calls are under way.`);
     if (failures < mostFailures) return false;
-    const wait = openUntil - now();
+    // A clock that was set back must not keep it open for longer.
+    const left = openUntil - now();
+    const wait = left > openFor ? 0 : left;
     if (wait > 0 || isTrying) {
       const what = `${name} did not answer ${failures} times in a row, and is not called for now.`;
       throw new Unavailable('sts_circuit_open', what, Math.max(1, Math.ceil(wait)));

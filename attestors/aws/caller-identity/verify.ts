@@ -43,6 +43,9 @@ export async function attestCallerIdentity(
   if (nonce === undefined && room.nonce === 'required') {
     throw new Rejected('nonce_missing', 'The signed request has no x-counterseal-nonce of POST /challenge.');
   }
+  if (nonce !== undefined && !room.host.knowsNonce(request.route.tokenType, nonce)) {
+    throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out, or has ended.');
+  }
   checkAge(signedAt, isBound ? room.maxAge : Math.min(maxAgeUnbound, room.maxAge), room.host.now());
   const identity = await askSts(request, endpoint, room.host, signal());
   const session = readSession(identity, request);

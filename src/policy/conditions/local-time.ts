@@ -78,6 +78,19 @@ export function instantOf(clock: LocalClock, now: number, minutes: number): numb
   return Math.min(straight, straight + clock(now).offset - clock(straight).offset);
 }
 
+/** When the clocks are changed between the two times, to the second; infinite when they are not. */
+export function changeOf(clock: LocalClock, from: number, to: number): number {
+  const { offset } = clock(from);
+  if (clock(to).offset === offset) return Number.POSITIVE_INFINITY;
+  let [before, after] = [from, Math.ceil(to)];
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (clock(middle).offset === offset) before = middle;
+    else after = middle;
+  }
+  return after;
+}
+
 /** Whether it is a day of the calendar, such as `2026-12-25`. */
 export function parseDate(written: string): boolean {
   return (

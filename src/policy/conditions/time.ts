@@ -4,7 +4,7 @@ import { text } from '../../../attestors/options.js';
 import { type Candidate, type Condition, type Hope, unknownRank } from '../match.js';
 import { list, object } from '../strict.js';
 import type { Check, ConditionKind } from './kind.js';
-import { clockIn, instantOf, isInstant, type LocalTime, parseDate, weekdays } from './local-time.js';
+import { changeOf, clockIn, instantOf, isInstant, type LocalTime, parseDate, weekdays } from './local-time.js';
 
 const zone = text('a time zone such as Europe/Berlin').transform((name, context) => {
   const clock = clockIn(name);
@@ -149,9 +149,12 @@ function closingOf(window: Window, now: number): number {
 /** The end of the window that is open now; null when none is. One over midnight belongs to the day on which it began. */
 function endOf({ clock, begins, from, to }: Window, now: number): number | null {
   const { day, before, minutes } = clock(now);
-  if (minutes >= from && minutes < to && begins(day)) return instantOf(clock, now, to - minutes);
-  if (minutes + wholeDay < to && begins(before)) return instantOf(clock, now, to - wholeDay - minutes);
-  return null;
+  const isOfToday = minutes >= from && minutes < to && begins(day);
+  const isOfYesterday = minutes + wholeDay < to && begins(before);
+  if (!isOfToday && !isOfYesterday) return null;
+  const end = instantOf(clock, now, (isOfToday ? to : to - wholeDay) - minutes);
+  // Where clocks are put back the window may not be open a second later, although it is before and after.
+  return Math.min(end, changeOf(clock, now, end));
 }
 
 function clockFace(minutes: number): string {

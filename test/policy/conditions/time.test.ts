@@ -42,6 +42,14 @@ describe('policy/conditions/time', () => {
     }
   });
 
+  it('closes where clocks are put back to before it opens, and not at its end on that day', () => {
+    const asked = { days: ['sun'], from: '02:30', to: '18:00', ...berlin };
+    // Open from 02:30 summer time; at 03:00 it is 02:00 again, and half an hour too early.
+    assert.equal(closing(asked, '2026-10-25T02:45:00+02:00'), '2026-10-25T01:00:00.000Z');
+    assert.equal(isOpen(window(asked), at('2026-10-25T02:15:00+01:00')), false);
+    assert.equal(closing(asked, '2026-10-25T02:30:00+01:00'), '2026-10-25T17:00:00.000Z');
+  });
+
   it('takes days that follow one another at once for one window, for as long as a token can live', () => {
     const weekdays = { days: ['mon', 'tue', 'wed', 'thu', 'fri'], ...berlin };
     assert.equal(closing(weekdays, '2026-11-20T12:00:00+01:00'), '2026-11-20T23:00:00.000Z');
