@@ -10,7 +10,7 @@ import {
 } from '../attestor.js';
 import { evidenceIdOf, readJti } from '../evidence-id.js';
 import { quote, readRole } from './arn.js';
-import { checkAccount, inOrder, pathOf, roleSelectors, subjectOf, untold } from './identity.js';
+import { checkAccount, inOrder, instanceKinds, pathOf, roleSelectors, subjectOf, untold } from './identity.js';
 
 /** The member of the token that holds what STS says beside the registered claims. */
 const namespace = 'https://sts.amazonaws.com/';
@@ -22,7 +22,7 @@ const mostTags = 50;
 const longest = 1024;
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const nothing = Object.freeze({});
-const unknownSelectors = untold('aws:role-id');
+const unknownSelectors = untold('aws:role-id', ...instanceKinds);
 
 export interface WebIdentityAccount {
   readonly account: string;
