@@ -10,7 +10,7 @@ export interface InstanceIdentity {
 }
 
 /** Characters. Genuine ones have about 1500. */
-export const longest = 4096;
+const longest = 4096;
 
 /** Base64 with padding (RFC 4648 §4), in lines or in one. @throws Rejected `aws_instance_identity` */
 export function readInstanceIdentity(member: unknown, { object }: EvidenceReaders): InstanceIdentity {

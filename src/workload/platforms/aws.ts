@@ -41,10 +41,9 @@ export const aws = Object.freeze<Platform>({
 const isConfigured = ({ env }: Surroundings) => signs.some((name) => env[name]);
 
 /** Of EC2's metadata service, which tells nothing without one. @returns undefined where there is no such service */
-async function metadataToken({ env, metadata }: Surroundings): Promise<string | undefined> {
-  if (env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') return undefined;
+function metadataToken(around: Surroundings): Promise<string | undefined> {
   const headers = { 'X-aws-ec2-metadata-token-ttl-seconds': '60' };
-  return askMetadata(new URL('/latest/api/token', metadata), { method: 'PUT', headers });
+  return askMetadata('/latest/api/token', { method: 'PUT', headers }, around);
 }
 
 /** The instance identity document, signed. @returns undefined off EC2 */
@@ -52,14 +51,18 @@ async function askInstanceIdentity(around: Surroundings): Promise<string | undef
   const token = await metadataToken(around);
   if (token === undefined) return undefined;
   const headers = { 'X-aws-ec2-metadata-token': token };
-  return askMetadata(new URL('/latest/dynamic/instance-identity/rsa2048', around.metadata), { headers });
+  return askMetadata('/latest/dynamic/instance-identity/rsa2048', { headers }, around);
 }
 
-const askMetadata = (url: URL, options: HttpRequest): Promise<string | undefined> =>
-  request(url, { ...options, within: 1_000 }).then(
+/** Where, and whether, the SDK asks it too. */
+async function askMetadata(path: string, options: HttpRequest, { env, metadata }: Surroundings) {
+  if (env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') return undefined;
+  const url = new URL(path, env.AWS_EC2_METADATA_SERVICE_ENDPOINT || metadata);
+  return request(url, { ...options, within: 1_000 }).then(
     ({ status, text }) => (status === 200 ? text : undefined),
     () => undefined,
   );
+}
 
 /**
  * A request to STS that is signed and not sent: whoever holds it may ask STS who signed it.
