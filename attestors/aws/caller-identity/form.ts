@@ -1,4 +1,4 @@
-/** The evidence `aws-caller-identity`: base64url of JSON {url, method, headers, body}, on EC2 with {instanceIdentity} if one likes. */
+/** The evidence `aws-caller-identity`: base64url of JSON {url, method, headers, body}, and on EC2, where it is wanted, {instanceIdentity}. */
 import { createHash } from 'node:crypto';
 import type { EvidenceForm, EvidenceReaders, UnverifiedEvidence } from '../../attestor.js';
 import { type InstanceIdentity, readInstanceIdentity } from '../instance-identity/evidence.js';
