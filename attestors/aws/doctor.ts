@@ -2,9 +2,11 @@
 import type { STSClient, STSClientConfig } from '@aws-sdk/client-sts';
 import { Rejected } from '../../src/errors.js';
 import type { AttestorHost, Finding, KeySource } from '../attestor.js';
+import { isOfNow } from '../cms/certificate.js';
 import { attempt, Fault, skipped, tryKeys } from '../step.js';
 import { quote, readRoleSession } from './arn.js';
 import { question } from './caller-identity/signed-request.js';
+import { loadSigners } from './instance-identity/verify.js';
 import { type AwsOptions, audienceOf, issuersOf } from './options.js';
 import { regionForm, stsHostOf } from './regions.js';
 
@@ -38,6 +40,19 @@ export async function* examineAws(
     );
   }
   for (const region of block.callerIdentity?.regions ?? []) yield await tryEndpoint(region, block, host);
+  const file = block.callerIdentity?.instanceIdentity?.certificates;
+  if (file !== undefined) yield await attempt('instance identity', () => trySigners(file, host), noFix);
+}
+
+async function trySigners(file: string, host: AttestorHost): Promise<string> {
+  const fix =
+    'write the RSA-2048 certificates of your regions into it, from “AWS public certificates” in the EC2 User Guide';
+  const signers = await loadSigners(host.path(file)).catch((error: Error) => {
+    throw new Fault(error.message, fix);
+  });
+  const current = signers.filter((each) => isOfNow(each, host.now()));
+  if (current.length < signers.length) throw new Fault(`${file} has certificates that are not valid now`, fix);
+  return `${file} has ${signers.length} of AWS's certificates`;
 }
 
 /** What depends on a step that failed is skipped. */

@@ -3,7 +3,11 @@ import { Rejected } from '../../src/errors.js';
 import { type AttestorHost, selector } from '../attestor.js';
 import { quote, type Role } from './arn.js';
 
+/** Told by an instance identity document alone. */
+export const instanceKinds = Object.freeze(['aws:image', 'aws:instance', 'aws:instance-type', 'aws:region']);
+
 export const selectorKinds = Object.freeze([
+  ...instanceKinds,
   'aws:account',
   'aws:arn',
   'aws:org',

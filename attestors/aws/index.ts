@@ -6,6 +6,7 @@ import { googleForm } from './caller-identity/google.js';
 import type { CallerIdentityRoom } from './caller-identity/verify.js';
 import { examineAws } from './doctor.js';
 import { selectorKinds } from './identity.js';
+import { createInstanceVerifier, loadSigners } from './instance-identity/verify.js';
 import { type AwsOptions, audienceOf, issuersOf, options, plan } from './options.js';
 import { stsHostOf } from './regions.js';
 import { createAwsAttestor } from './verify.js';
@@ -16,7 +17,8 @@ async function create(attestorName: string, block: AwsOptions, host: AttestorHos
   for (const { path, message } of faults) throw new Error(`attestors.${attestorName}.${path.join('.')}: ${message}`);
   const webIdentity = webIdentityAccounts(block, host);
   await Promise.all([...webIdentity.values()].map(({ keys }) => keys.ready()));
-  const callerIdentity = callerIdentityRoom({ attestor: attestorName, accepts, host }, block);
+  const verifyInstance = await openInstanceIdentity(block, host);
+  const callerIdentity = callerIdentityRoom({ attestor: attestorName, accepts, host, verifyInstance }, block);
   return createAwsAttestor({ name: attestorName, accepts, webIdentity, callerIdentity, host });
 }
 
@@ -40,20 +42,25 @@ function webIdentityAccounts(block: AwsOptions, host: AttestorHost): ReadonlyMap
   );
 }
 
+/** @throws Error when the certificates cannot be used */
+async function openInstanceIdentity({ callerIdentity }: AwsOptions, host: AttestorHost) {
+  const file = callerIdentity?.instanceIdentity?.certificates;
+  return file === undefined ? undefined : createInstanceVerifier(await loadSigners(host.path(file)), host.now);
+}
+
 /** Seconds that a signed request vouches for, unless `vouchesFor` says otherwise. */
 const vouchesFor = 900;
 
 function callerIdentityRoom(
-  { attestor, accepts, host }: Pick<CallerIdentityRoom, 'attestor' | 'accepts' | 'host'>,
+  given: Pick<CallerIdentityRoom, 'attestor' | 'accepts' | 'host' | 'verifyInstance'>,
   block: AwsOptions,
 ): CallerIdentityRoom | undefined {
   if (block.callerIdentity === undefined) return undefined;
+  const { host } = given;
   const { regions, endpoints, maxAge, nonce } = block.callerIdentity;
   const hosts = regions.map((region) => stsHostOf(region).host);
   return {
-    attestor,
-    accepts,
-    host,
+    ...given,
     accounts: new Map(Object.keys(block.accounts).map((account) => [account, environmentOf(block, account, host)])),
     endpoints: new Map(
       hosts.map((name) => [

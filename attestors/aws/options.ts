@@ -1,7 +1,7 @@
 /** The block of `type: aws`. */
 import { z } from 'zod';
 import type { AttestorPlan, Route } from '../attestor.js';
-import { duration, isLoopback, keysOptions, name, otherAudiences, printable } from '../options.js';
+import { duration, isLoopback, keysOptions, name, otherAudiences, printable, text } from '../options.js';
 import { callerIdentityForm } from './caller-identity/form.js';
 import { googleForm } from './caller-identity/google.js';
 import { honoured } from './caller-identity/verify.js';
@@ -60,6 +60,14 @@ const callerIdentity = z.strictObject({
     .boolean({ error: 'true or false' })
     .default(false)
     .describe('Whether requests of google-auth-library are accepted, whose audience is not signed.'),
+  instanceIdentity: z
+    .strictObject({
+      certificates: text('the path of PEM certificates').describe(
+        'Certificates of AWS, of RSA-2048, one for each region whose documents are accepted.',
+      ),
+    })
+    .optional()
+    .describe('EC2’s instance identity documents beside the requests. Left out: evidence with one is refused.'),
 });
 
 const block = z.strictObject({
@@ -155,7 +163,12 @@ export function plan(values: AwsOptions, ourIssuer: string): AttestorPlan {
       message: 'nothing would be accepted: give an account its issuer, or callerIdentity its regions',
     });
   }
-  return { accepts: Object.freeze(accepts), faults, files: [] };
+  return { accepts: Object.freeze(accepts), faults, files: filesOf(values) };
+}
+
+function filesOf({ callerIdentity }: AwsOptions): AttestorPlan['files'] {
+  const file = callerIdentity?.instanceIdentity?.certificates;
+  return file === undefined ? [] : [{ path: ['callerIdentity', 'instanceIdentity', 'certificates'], file }];
 }
 
 function requestRoutes({ callerIdentity }: AwsOptions, audience: string): readonly Route[] {

@@ -25,7 +25,7 @@ export function readStsHost(host: string): StsHost | undefined {
   return known?.host === host ? known : undefined;
 }
 
-function partitionOf(region: string): Partition {
+export function partitionOf(region: string): Partition {
   if (region.startsWith('cn-')) return 'aws-cn';
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }

@@ -11,7 +11,7 @@ import {
 import { evidenceIdOf, readJti } from '../evidence-id.js';
 import { untold } from '../untold.js';
 import { quote, readRole } from './arn.js';
-import { checkAccount, inOrder, pathOf, roleSelectors, subjectOf } from './identity.js';
+import { checkAccount, inOrder, instanceKinds, pathOf, roleSelectors, subjectOf } from './identity.js';
 
 /** The member of the token that holds what STS says beside the registered claims. */
 const namespace = 'https://sts.amazonaws.com/';
@@ -23,7 +23,7 @@ const mostTags = 50;
 const longest = 1024;
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const nothing = Object.freeze({});
-const unknownSelectors = untold('aws:role-id');
+const unknownSelectors = untold('aws:role-id', ...instanceKinds);
 
 export interface WebIdentityAccount {
   readonly account: string;

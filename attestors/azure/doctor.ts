@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { Rejected } from '../../src/errors.js';
 import type { AttestorHost, Finding, KeySource, UnverifiedJwt } from '../attestor.js';
+import type { Certificate } from '../cms/certificate.js';
 import { attempt, Fault, skipped, tryKeys } from '../step.js';
-import type { Certificate } from './document/certificate.js';
 import { createDocumentVerifier } from './document/index.js';
 import { loadRoots } from './document/roots.js';
 import { issuersOf, openManagedIdentity } from './managed-identity.js';

@@ -16,6 +16,7 @@ export interface HttpAnswer {
   readonly status: number;
   /** Seconds, of `Retry-After`; null where there is none. */
   readonly retryAfter: number | null;
+  readonly text: string;
   /** The members of a JSON object; empty for any other body. */
   readonly members: Readonly<Record<string, unknown>>;
 }
@@ -32,10 +33,12 @@ export async function request(url: URL, { method = 'GET', headers = {}, form, wi
     const signal = AbortSignal.timeout(within);
     const response = await fetch(url, { method, headers, redirect: 'error', signal, ...body });
     const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
+    const text = await response.text();
     return Object.freeze<HttpAnswer>({
       status: response.status,
       retryAfter: Number.isFinite(retryAfter) ? retryAfter : null,
-      members: membersOf(await response.text()),
+      text,
+      members: membersOf(text),
     });
   } catch (error) {
     throw new Unreachable(`${method} ${url.origin}${url.pathname} failed: ${reasonOf(error)}`);

@@ -18,7 +18,14 @@ export interface AwsStandIn {
   close(): Promise<void>;
 }
 
-export async function startAws(): Promise<AwsStandIn> {
+export interface AwsChanges {
+  /** Members of `callerIdentity`, as YAML, each with a comma before it. */
+  readonly callerIdentity?: string;
+  /** A further one that the rule wants. */
+  readonly selector?: string;
+}
+
+export async function startAws({ callerIdentity = '', selector }: AwsChanges = {}): Promise<AwsStandIn> {
   const session = sessionOf(account, 'worker');
   const sts = await startSts(() => Date.now() / 1000, [session]);
   let signer: ClusterIssuer;
@@ -31,6 +38,7 @@ export async function startAws(): Promise<AwsStandIn> {
   const resource = `${origin}/mcp`;
   const issuerOfAccount = 'https://of-the-account.tokens.sts.global.api.aws';
   signer = await createClusterIssuer({ issuer: issuerOfAccount, algorithm: 'ES384' });
+  const selectors = [`aws:account:${account}`, 'aws:role:worker', ...(selector === undefined ? [] : [selector])];
   const port = await freePort();
   const service = await startService({
     issuer: `http://127.0.0.1:${port}`,
@@ -40,11 +48,11 @@ export async function startAws(): Promise<AwsStandIn> {
     type: aws
     accounts: { "${account}": { environment: production, issuer: "${issuerOfAccount}" } }
     webIdentity: { keys: { jwksUri: "${origin}/jwks" } }
-    callerIdentity: { regions: [${region}], endpoints: { ${stsHost}: "${sts.url}" }, nonce: required }`,
+    callerIdentity: { regions: [${region}], endpoints: { ${stsHost}: "${sts.url}" }, nonce: required${callerIdentity} }`,
     resources: ` { "${resource}": { scope: [read:calendar] } }`,
     rules: `
   worker:
-    workload: { attestor: aws-main, selectors: ["aws:account:${account}", "aws:role:worker"] }
+    workload: { attestor: aws-main, selectors: ${JSON.stringify(selectors)} }
     grant: { resource: "${resource}", scope: [read:calendar] }`,
   });
   const arn = `arn:aws:iam::${account}:role/worker`;

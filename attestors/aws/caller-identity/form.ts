@@ -1,6 +1,7 @@
-/** The evidence `aws-caller-identity`: base64url of JSON {url, method, headers, body}. */
+/** The evidence `aws-caller-identity`: base64url of JSON {url, method, headers, body}, and on EC2, where it is wanted, {instanceIdentity}. */
 import { createHash } from 'node:crypto';
 import type { EvidenceForm, EvidenceReaders, UnverifiedEvidence } from '../../attestor.js';
+import { type InstanceIdentity, readInstanceIdentity } from '../instance-identity/evidence.js';
 import { readStsHost, type StsHost } from '../regions.js';
 import {
   checkFixed,
@@ -13,8 +14,8 @@ import {
   type SignedRequest,
 } from './signed-request.js';
 
-/** Bytes of the JSON. Session tokens take one or two thousand, and have no bound that AWS promises. */
-const longest = 8192;
+/** Bytes of the JSON. Session tokens take one or two thousand, and have no bound that AWS promises; an instance identity takes as much. */
+const longest = 12 * 1024;
 
 const audienceHeader = 'x-counterseal-audience';
 const nonceHeader = 'x-counterseal-nonce';
@@ -32,6 +33,7 @@ const allowed = [
 ];
 
 const members = 'body,headers,method,url';
+const optionalMember = 'instanceIdentity';
 
 /** Both orders say the same, and are one string each. */
 const bodies: readonly unknown[] = [question, question.split('&').reverse().join('&')];
@@ -43,13 +45,14 @@ export const callerIdentityForm = Object.freeze<EvidenceForm>({
   tokenType,
   challenge: true,
   parse(token, read) {
-    const { url, method, headers, body } = readMembers(token, read);
+    const { url, method, headers, body, instanceIdentity } = readMembers(token, read);
     if (method !== 'POST') throw fault('aws_method', 'its method has to be POST');
     const sts = readUrl(url);
     if (typeof body !== 'string' || !bodies.includes(body)) {
       throw fault('aws_body', `its body has to be ${question}, byte for byte`);
     }
-    return evidenceOf(sts, readHeaders(Object.entries(headers), allowed), body);
+    const supporting = instanceIdentity === undefined ? undefined : readInstanceIdentity(instanceIdentity, read);
+    return evidenceOf(sts, readHeaders(Object.entries(headers), allowed), body, supporting);
   },
 });
 
@@ -57,11 +60,15 @@ function readMembers(token: string, read: EvidenceReaders) {
   const bytes = read.base64url(token);
   if (bytes.length > longest) throw fault('aws_too_large', `it is over ${longest} bytes`);
   const evidence = read.object(bytes);
-  const { url, method, headers, body } = evidence;
-  if (Object.keys(evidence).sort().join() !== members || !isObject(headers)) {
-    throw fault('aws_members', `it has to have the members ${members} and no other, headers being an object`);
+  const { url, method, headers, body, instanceIdentity } = evidence;
+  const names = Object.keys(evidence).filter((name) => name !== optionalMember);
+  if (names.sort().join() !== members || !isObject(headers)) {
+    throw fault(
+      'aws_members',
+      `it has to have the members ${members}, may have ${optionalMember}, and no other, headers being an object`,
+    );
   }
-  return { url, method, headers, body };
+  return { url, method, headers, body, instanceIdentity };
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -79,7 +86,12 @@ function readUrl(url: unknown): StsHost {
   return sts;
 }
 
-function evidenceOf(sts: StsHost, headers: Headers, body: string): UnverifiedEvidence {
+function evidenceOf(
+  sts: StsHost,
+  headers: Headers,
+  body: string,
+  instanceIdentity: InstanceIdentity | undefined,
+): UnverifiedEvidence {
   checkFixed(headers, 'accept', 'application/json');
   checkFixed(headers, 'content-length', String(Buffer.byteLength(body)));
   checkFixed(headers, 'content-type', ...contentTypes);
@@ -106,6 +118,7 @@ function evidenceOf(sts: StsHost, headers: Headers, body: string): UnverifiedEvi
     evidenceId,
     nonce: headers.get(nonceHeader),
     isBound: true,
+    instanceIdentity,
   });
   return { ...route, content };
 }

@@ -56,6 +56,7 @@ export const googleForm = Object.freeze<EvidenceForm>({
       evidenceId,
       nonce: undefined,
       isBound: false,
+      instanceIdentity: undefined,
     });
     return { ...route, content };
   },

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { Rejected } from '../../../src/errors.js';
 import type { Route } from '../../attestor.js';
+import type { InstanceIdentity } from '../instance-identity/evidence.js';
 import type { StsHost } from '../regions.js';
 
 /** What STS is asked. Compared byte for byte: another spelling could be read as another action. */
@@ -26,6 +27,8 @@ export interface SignedRequest {
   readonly nonce: string | undefined;
   /** False: the audience is not signed, so whoever saw the request may have put ours there. */
   readonly isBound: boolean;
+  /** Beside the request, and not signed with it. */
+  readonly instanceIdentity: InstanceIdentity | undefined;
 }
 
 /** By lower-case name. */

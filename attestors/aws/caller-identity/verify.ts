@@ -3,7 +3,9 @@ import { Rejected } from '../../../src/errors.js';
 import { type Attestation, type AttestorHost, type Route, selector } from '../../attestor.js';
 import { untold } from '../../untold.js';
 import { quote, type RoleSession, readRoleSession } from '../arn.js';
-import { inOrder, roleSelectors, subjectOf } from '../identity.js';
+import { inOrder, instanceKinds, roleSelectors, subjectOf } from '../identity.js';
+import { checkCaller, selectorsOfInstance } from '../instance-identity/document.js';
+import type { VerifiedInstance, VerifyInstance } from '../instance-identity/verify.js';
 import type { SignedRequest } from './signed-request.js';
 import { askSts, type CallerIdentity, type Endpoint, notGenuine } from './sts.js';
 
@@ -15,7 +17,9 @@ const skew = 60;
 const maxAgeUnbound = 60;
 
 const nothing = Object.freeze({});
-const unknownSelectors = untold('aws:arn', 'aws:org', 'aws:ou', 'aws:principal-tag');
+const alwaysUntold = ['aws:arn', 'aws:org', 'aws:ou', 'aws:principal-tag'];
+const unknownOfRole = untold(...alwaysUntold, ...instanceKinds);
+const unknownOfInstance = untold(...alwaysUntold);
 
 export interface CallerIdentityRoom {
   readonly attestor: string;
@@ -30,6 +34,16 @@ export interface CallerIdentityRoom {
   /** Seconds. */
   readonly vouchesFor: number;
   readonly nonce: 'optional' | 'required';
+  /** Undefined: no instance identity documents are accepted. */
+  readonly verifyInstance: VerifyInstance | undefined;
+}
+
+interface VerifiedCaller {
+  readonly identity: CallerIdentity;
+  readonly session: RoleSession & { readonly roleId: string };
+  readonly environment: string;
+  /** Undefined: the evidence has no instance identity document. */
+  readonly instance: VerifiedInstance | undefined;
 }
 
 /** @throws Rejected, Unavailable */
@@ -38,7 +52,7 @@ export async function attestCallerIdentity(
   room: CallerIdentityRoom,
   signal: () => AbortSignal,
 ): Promise<Attestation> {
-  const { nonce, isBound, evidenceId, signedAt } = request;
+  const { nonce, isBound, signedAt } = request;
   const endpoint = endpointOf(request, room);
   if (nonce === undefined && room.nonce === 'required') {
     throw new Rejected('nonce_missing', 'The signed request has no x-counterseal-nonce of POST /challenge.');
@@ -47,24 +61,37 @@ export async function attestCallerIdentity(
     throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out, or has ended.');
   }
   checkAge(signedAt, isBound ? room.maxAge : Math.min(maxAgeUnbound, room.maxAge), room.host.now());
+  const instance = await verifyInstance(request, room);
   const identity = await askSts(request, endpoint, room.host, signal());
   const session = readSession(identity, request);
   const environment = room.accounts.get(session.account);
   if (environment === undefined) {
     throw new Rejected('account_untrusted', `The account ${quote(session.account)} is none of accounts.`);
   }
+  if (instance !== undefined) checkCaller(instance, session);
+  return attestationOf(request, { identity, session, environment, instance }, room);
+}
+
+function attestationOf(
+  { nonce, isBound, evidenceId, signedAt }: SignedRequest,
+  { identity, session, environment, instance }: VerifiedCaller,
+  room: CallerIdentityRoom,
+): Attestation {
   const attestedAt = room.host.now();
   const expiresAt = signedAt + honoured;
   if (attestedAt >= expiresAt) throw new Rejected('aws_expired', 'The signed request expired while STS was asked.');
   const { partition, account, roleId, session: name } = session;
+  const ofRole = [...roleSelectors(session), selector('aws', 'role-id', roleId)];
   return Object.freeze<Attestation>({
     attestor: room.attestor,
     subject: subjectOf(room.host, room.attestor, session),
     instance: `session:${partition}:${account}:${roleId}:${name}`,
     environment,
-    selectors: inOrder([...roleSelectors(session), selector('aws', 'role-id', roleId)]),
-    unknownSelectors,
-    claims: Object.freeze({ ...identity }),
+    selectors: inOrder(instance === undefined ? ofRole : [...ofRole, ...selectorsOfInstance(instance)]),
+    unknownSelectors: instance === undefined ? unknownOfRole : unknownOfInstance,
+    claims: Object.freeze(
+      instance === undefined ? { ...identity } : { ...identity, instance_identity_document: instance.claims },
+    ),
     facts: nothing,
     evidenceId,
     singleUse: true,
@@ -86,6 +113,19 @@ function endpointOf({ sts, route }: SignedRequest, { accepts, endpoints }: Calle
   throw new Rejected('aws_route', `No such requests are accepted by ${sts.host} for ${quote(route.audience)}.`);
 }
 
+/** Before STS is asked: nothing is asked for what is refused anyway. */
+async function verifyInstance(
+  { instanceIdentity }: SignedRequest,
+  { verifyInstance: verify }: CallerIdentityRoom,
+): Promise<VerifiedInstance | undefined> {
+  if (instanceIdentity === undefined) return undefined;
+  if (verify !== undefined) return verify(instanceIdentity);
+  throw new Rejected(
+    'instance_identity_not_accepted',
+    'The evidence has an instanceIdentity, and no callerIdentity.instanceIdentity is configured: leave it out.',
+  );
+}
+
 function checkAge(signedAt: number, maxAge: number, now: number): void {
   const age = Math.round(now - signedAt);
   if (age >= maxAge)
@@ -94,10 +134,7 @@ function checkAge(signedAt: number, maxAge: number, now: number): void {
 }
 
 /** @throws Rejected for who is no role @throws Unavailable `sts_answer` where the parts of the answer disagree: STS gives no such one */
-function readSession(
-  { Account, Arn, UserId }: CallerIdentity,
-  { sts }: SignedRequest,
-): RoleSession & { roleId: string } {
+function readSession({ Account, Arn, UserId }: CallerIdentity, { sts }: SignedRequest): VerifiedCaller['session'] {
   const session = readRoleSession(Arn);
   const [, roleId] = /^(AROA[A-Z0-9]{12,124}):/.exec(UserId) ?? [];
   if (Account !== session.account || sts.partition !== session.partition) {

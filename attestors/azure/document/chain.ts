@@ -1,6 +1,6 @@
 /** From the signer's certificate to a root (RFC 5280 §6), one issuer after the other: no certificate makes us search. */
 import { Rejected } from '../../../src/errors.js';
-import type { Certificate } from './certificate.js';
+import { type Certificate, isOfNow, isStrong } from '../../cms/certificate.js';
 import type { FetchIssuer } from './issuers.js';
 
 export interface ChainRoom {
@@ -13,8 +13,6 @@ export interface ChainRoom {
 /** Certificates between the leaf and its root. */
 const maxIntermediates = 3;
 const serverAuth = '1.3.6.1.5.5.7.3.1';
-/** Bits. */
-const minModulusLength = 2048;
 
 /** SHA-256 or better, with RSA (RFC 8017) or ECDSA (RFC 5758). */
 const signatureAlgorithms: ReadonlySet<string> = new Set([
@@ -74,14 +72,6 @@ function checkCertificate(certificate: Certificate, now: number): void {
     throw new Rejected('certificate_usage', 'A certificate of the document is for another use.');
   }
 }
-
-export function isStrong(key: Certificate['publicKey']): boolean {
-  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'rsa') return modulusLength >= minModulusLength;
-  return key.asymmetricKeyType === 'ec' && (namedCurve === 'prime256v1' || namedCurve === 'secp384r1');
-}
-
-const isOfNow = ({ notBefore, notAfter }: Certificate, now: number) => notBefore <= now && now < notAfter;
 
 function checkTime(certificate: Certificate, now: number): void {
   if (isOfNow(certificate, now)) return;

@@ -1,11 +1,11 @@
 /** Attested documents of the metadata service: signature, signer, chain, content, in this order. */
 import type { AttestorHost } from '../../attestor.js';
-import type { Certificate } from './certificate.js';
+import type { Certificate } from '../../cms/certificate.js';
+import { openSignedData } from '../../cms/signed-data.js';
 import { checkChain } from './chain.js';
 import { type Machine, readMachine } from './content.js';
 import type { DocumentContent } from './form.js';
 import { createIssuerFetcher } from './issuers.js';
-import { openSignedData } from './signed-data.js';
 
 export interface VerifiedMachine extends Machine {
   /** All of the signed JSON. */

@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import { Unavailable } from '../../../src/errors.js';
 import type { AttestorHost } from '../../attestor.js';
-import { type Certificate, readCertificate } from './certificate.js';
+import { type Certificate, readCertificate } from '../../cms/certificate.js';
 
 /** Where Microsoft publishes its certificate authorities (Azure Certificate Authority details, AIA). */
 const hosts: readonly string[] = ['www.microsoft.com', 'caissuers.microsoft.com'];

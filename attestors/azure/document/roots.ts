@@ -1,8 +1,8 @@
 /** The certificate authorities that a document's signer has to come from. */
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
-import { type Certificate, readCertificate } from './certificate.js';
+import type { Certificate } from '../../cms/certificate.js';
+import { readPem, readPemFile } from '../../cms/pem.js';
 
 /** Of those that Microsoft documents for Azure, these are in Node's own list; by SHA-256. */
 const known: readonly string[] = [
@@ -17,16 +17,12 @@ const known: readonly string[] = [
  * @throws Error that names the file
  */
 export async function loadRoots(file: string | undefined): Promise<readonly Certificate[]> {
-  if (file === undefined) return read(rootCertificates.filter(isKnown));
-  const blocks = (await readFile(file, 'utf8')).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  const roots = await read(blocks ?? []);
+  const certificates = await (file === undefined
+    ? readPem(rootCertificates.filter(isKnown).join(''))
+    : readPemFile(file));
+  const roots = certificates.filter(({ x509 }) => x509.ca);
   if (roots.length > 0) return roots;
   throw new Error(`${file} has no PEM certificates: the roots of attested documents are expected`);
 }
 
 const isKnown = (pem: string) => known.includes(new X509Certificate(pem).fingerprint256);
-
-async function read(blocks: readonly string[]): Promise<readonly Certificate[]> {
-  const certificates = await Promise.all(blocks.map(async (pem) => readCertificate(new X509Certificate(pem).raw)));
-  return certificates.filter((each) => each?.x509.ca === true) as Certificate[];
-}

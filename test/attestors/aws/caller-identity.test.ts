@@ -51,7 +51,10 @@ describe('aws caller identity', () => {
     assert.deepEqual([attestation.singleUse, attestation.assurance, attestation.nonce], [true, 'medium', undefined]);
     assert.deepEqual([attestation.expiresAt, attestation.vouchesUntil], [start + 900, start + 900]);
     assert.equal(attestation.issuedAt, start);
-    assert.deepEqual(Object.keys(attestation.unknownSelectors), ['aws:arn', 'aws:org', 'aws:ou', 'aws:principal-tag']);
+    assert.deepEqual(Object.keys(attestation.unknownSelectors), [
+      ...['aws:arn', 'aws:org', 'aws:ou', 'aws:principal-tag'],
+      ...['aws:image', 'aws:instance', 'aws:instance-type', 'aws:region'],
+    ]);
   });
 
   it('sends what it was built from, with the Host that was signed, and nothing else', async () => {
@@ -296,13 +299,13 @@ describe('aws caller identity', () => {
       });
     }
 
-    it('what is over 8 KiB, while a session token of 4 KiB is accepted', async () => {
+    it('what is over 12 KiB, while a session token of 4 KiB is accepted', async () => {
       const long = { ...fixture.session, sessionToken: 'x'.repeat(4096) };
       fixture.sts.sessions.set(long.accessKeyId, long);
       await fixture.attest({ session: long });
       const longer = { ...fixture.session, sessionToken: 'x'.repeat(4097) };
       await refused(fixture.attest({ session: longer }), 'aws_header');
-      await refused(fixture.attest({ session: { ...longer, sessionToken: 'x'.repeat(9000) } }), 'aws_too_large');
+      await refused(fixture.attest({ session: { ...longer, sessionToken: 'x'.repeat(13_000) } }), 'aws_too_large');
       assert.equal(fixture.sts.received.length, 1);
     });
 

@@ -1,10 +1,12 @@
+import { callerIdentityForm } from '../../../attestors/aws/caller-identity/form.js';
 import { googleForm } from '../../../attestors/aws/caller-identity/google.js';
 import { aws } from '../../../attestors/aws/index.js';
 import { describeAttestor } from '../../conformance/attestor.js';
 import { formEvidence, jwtEvidence, ourIssuer } from '../../support/attestor-host.js';
 import { createFixture } from './fixture.js';
+import { content, inLines, instanceIdentity, makeSigners, signDocument } from './instances.js';
 import { createRequesting } from './requesting.js';
-import { googleToken, sessionOf, stsHost } from './signing.js';
+import { encode, googleToken, sessionOf, stsHost } from './signing.js';
 
 describeAttestor('aws, web identity', async () => {
   const fixture = await createFixture();
@@ -69,6 +71,41 @@ describeAttestor('aws, caller identity', async () => {
       await fixture.close();
       await broken.close();
       await closed.close();
+    },
+  };
+});
+
+describeAttestor('aws, caller identity with an instance identity document', async () => {
+  const signers = await makeSigners();
+  const block = { instanceIdentity: { certificates: signers.file } };
+  const fixture = await createRequesting(block);
+  const closed = await createRequesting();
+  await closed.sts.close();
+  const broken = await createRequesting({ ...block, endpoints: { [stsHost]: closed.sts.url } });
+  const { frankfurt, ohio } = signers;
+  const signed = await fixture.sign();
+  const beside = (member: unknown) => formEvidence(callerIdentityForm, encode({ ...signed, instanceIdentity: member }));
+  return {
+    selectorKinds: aws.selectorKinds,
+    attestor: fixture.attestor,
+    broken: broken.attestor,
+    now: () => fixture.now,
+    good: beside(instanceIdentity(frankfurt)),
+    bad: {
+      'a document of another instance': beside(
+        instanceIdentity(frankfurt, { ...content(), instanceId: 'i-0fedcba9876543210' }),
+      ),
+      'a document of another account': beside(instanceIdentity(frankfurt, { ...content(), accountId: '444455556666' })),
+      'a document of a region that is not in the file': beside(instanceIdentity(ohio)),
+      'a document that another key signed': beside(instanceIdentity(ohio, content(), { names: frankfurt })),
+      'a document of two signers': beside(instanceIdentity(frankfurt, content(), { signers: 2 })),
+      'a document without its content': beside(inLines(signDocument(frankfurt, content(), { detached: true }))),
+    },
+    close: async () => {
+      await fixture.close();
+      await broken.close();
+      await closed.close();
+      await signers.close();
     },
   };
 });

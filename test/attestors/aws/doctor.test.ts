@@ -11,6 +11,7 @@ import { createTestHost, ourIssuer } from '../../support/attestor-host.js';
 import { finish } from '../../support/command-line.js';
 import { issuer as ourUrl } from '../../support/service.js';
 import { account, issuerUrl, sharedSigner, start } from './fixture.js';
+import { makeSigner } from './instances.js';
 import { region, sessionOf, stsHost } from './signing.js';
 import { type Sts, startSts } from './sts-server.js';
 
@@ -68,6 +69,26 @@ describe('aws doctor', function () {
       { step: `keys of ${account}`, outcome: 'ok', message: '1 usable key from jwks.json' },
       { step: stsHost, outcome: 'ok', message: `answers at ${sts.url}` },
     ]);
+  });
+
+  it('the certificates of instance identity: none, others, and those that are not valid now', async () => {
+    const signer = await makeSigner();
+    const callerIdentity = { ...block().callerIdentity, instanceIdentity: { certificates: 'ec2.pem' } };
+    const examine = async (text: string) => {
+      await writeFile(join(folder, 'ec2.pem'), text);
+      return failed('instance identity', block({ callerIdentity }));
+    };
+    assert.match((await examine('')).message, /ec2\.pem has no PEM certificates/);
+    const expired = await makeSigner({ key: signer, to: start });
+    const { message, fix } = await examine(signer.pem + expired.pem);
+    assert.equal(message, 'ec2.pem has certificates that are not valid now');
+    assert.match(fix, /RSA-2048 certificates of your regions/);
+    await writeFile(join(folder, 'ec2.pem'), signer.pem);
+    assert.deepEqual((await findings(block({ callerIdentity }))).at(-1), {
+      step: 'instance identity',
+      outcome: 'ok',
+      message: "ec2.pem has 1 of AWS's certificates",
+    });
   });
 
   it('a region that is none, or none of ours', async () => {

@@ -34,6 +34,14 @@ describe('aws options', () => {
     });
   });
 
+  it('says which file the certificates of instance identity are in', () => {
+    const instanceIdentity = { certificates: 'ec2.pem' };
+    const options = aws.options.parse({ accounts, callerIdentity: { regions: ['eu-central-1'], instanceIdentity } });
+    assert.deepEqual(aws.plan(options, ourIssuer).files, [
+      { path: ['callerIdentity', 'instanceIdentity', 'certificates'], file: 'ec2.pem' },
+    ]);
+  });
+
   const requests = (more: Readonly<Record<string, unknown>>) => ({
     accounts,
     callerIdentity: { regions: ['eu-central-1'], ...more },
@@ -112,10 +120,10 @@ describe('aws options', () => {
       /no nonce/,
     ],
     [
-      'instanceIdentity, which is not built',
-      requests({ instanceIdentity: { certificates: 'x' } }),
-      'callerIdentity',
-      /instanceIdentity/,
+      'instanceIdentity without certificates',
+      requests({ instanceIdentity: {} }),
+      'callerIdentity.instanceIdentity.certificates',
+      /PEM/,
     ],
     ['vouchesFor without callerIdentity', { accounts, vouchesFor: '10m' }, 'vouchesFor', /callerIdentity/],
     ['vouchesFor over an hour', { ...requests({}), vouchesFor: '2h' }, 'vouchesFor', /at most 1h/],

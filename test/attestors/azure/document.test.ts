@@ -8,6 +8,7 @@ import { azure } from '../../../attestors/azure/index.js';
 import { Rejected, Unavailable } from '../../../src/errors.js';
 import { readers } from '../../../src/exchange/evidence.js';
 import { callWith, formEvidence } from '../../support/attestor-host.js';
+import { clientAuth, issue, signContent } from '../cms/pki.js';
 import {
   type Chain,
   content,
@@ -23,7 +24,6 @@ import {
   vmId,
 } from './documents.js';
 import { audience, createFixture, type Fixture, ids, otherTenant, start, subscription, tenant } from './fixture.js';
-import { clientAuth, issue, signContent } from './pki.js';
 
 const otherSubscription = '9e21eb24-9236-4cb8-a828-81258501618e';
 

@@ -1,8 +1,8 @@
 /** Attested documents in the shape that Microsoft documents, over a chain of our own: root, intermediate, signer. */
 import { documentForm } from '../../../attestors/azure/document/form.js';
 import { formEvidence } from '../../support/attestor-host.js';
+import { type CertificateOptions, type Issued, issue, type SignOptions, signContent } from '../cms/pki.js';
 import { audience, start, subscription } from './fixture.js';
-import { type CertificateOptions, type Issued, issue, type SignOptions, signContent } from './pki.js';
 
 export const vmId = '3b2f7c1e-0d4a-4e55-9b1a-6f2d8c7e9a01';
 export const nonce = '0123456789abcdefghijklmnopqrstuv';

@@ -1,4 +1,4 @@
-/** A certificate authority of our own, and documents signed as the metadata service signs them, or wrongly in every way. */
+/** Certificates of our own, and documents signed as the metadata services of clouds sign them, or wrongly in every way. */
 import {
   createHash,
   createPublicKey,
@@ -59,6 +59,8 @@ export async function issue(options: CertificateOptions): Promise<Issued> {
   certificate.issuer = by?.certificate.subject ?? certificate.subject;
   certificate.notBefore.value = new Date(from * 1000);
   certificate.notAfter.value = new Date(to * 1000);
+  // From 2050 on, a GeneralizedTime (RFC 5280 §4.1.2.5).
+  if (certificate.notAfter.value.getUTCFullYear() >= 2050) certificate.notAfter.type = 1;
   certificate.extensions = extensionsOf(options, ca);
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   certificate.subjectPublicKeyInfo = pkijs.PublicKeyInfo.fromBER(spki);
@@ -126,6 +128,8 @@ export interface SignOptions {
   readonly contentType?: string;
   /** Object identifier of `digestAlgorithm`. */
   readonly digestAlgorithm?: string;
+  /** The content is signed and left out. */
+  readonly detached?: boolean;
 }
 
 const oids = { sha1: '1.3.14.3.2.26', sha256: '2.16.840.1.101.3.4.2.1' } as const;
@@ -168,12 +172,13 @@ export function signContent(content: Buffer, options: SignOptions): Buffer {
   const data = new pkijs.SignedData({
     version: 1,
     digestAlgorithms: [info.digestAlgorithm],
-    certificates: bag.map(({ certificate }) => certificate),
+    ...(bag.length === 0 ? {} : { certificates: bag.map(({ certificate }) => certificate) }),
     signerInfos: Array.from({ length: signers }, () => info),
   });
   data.encapContentInfo = new pkijs.EncapsulatedContentInfo({ eContentType: contentType });
-  const octets = new asn1js.OctetString({ valueHex: new Uint8Array(content).buffer });
-  data.encapContentInfo.eContent = octets;
+  if (options.detached !== true) {
+    data.encapContentInfo.eContent = new asn1js.OctetString({ valueHex: new Uint8Array(content).buffer });
+  }
   const whole = new pkijs.ContentInfo({ contentType: '1.2.840.113549.1.7.2', content: data.toSchema(true) });
   return Buffer.from(whole.toSchema().toBER());
 }

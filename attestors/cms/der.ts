@@ -21,7 +21,8 @@ export function isBoundedDer(bytes: Buffer): boolean {
   return outer !== undefined && outer.end === bytes.length && walk(0, bytes.length, 0);
 }
 
-function readHeader(bytes: Buffer, at: number, limit: number) {
+/** Of a value that ends at `limit` or before. @returns undefined for what is not in DER */
+export function readHeader(bytes: Buffer, at: number, limit: number) {
   const tag = bytes[at] ?? 0;
   const first = bytes[at + 1];
   // Tags over 30, and lengths without an end, stand in no such document.

@@ -1,10 +1,13 @@
-/** A certificate (RFC 5280), with what of it a chain is judged by. */
+/** A certificate (RFC 5280), with what of it a signature and a chain are judged by. */
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import type { ExtKeyUsage, InfoAccess, Certificate as Parsed } from 'pkijs';
 import { isBoundedDer } from './der.js';
 
 export interface Certificate {
   readonly x509: X509Certificate;
+  /** With the serial number, what a signer names it by. */
+  readonly issuer: Parsed['issuer'];
+  readonly serialNumber: Parsed['serialNumber'];
   readonly publicKey: KeyObject;
   /** Seconds since the epoch. */
   readonly notBefore: number;
@@ -63,6 +66,8 @@ function describe(x509: X509Certificate, parsed: Parsed): Certificate {
   const access = find(oid.infoAccess) as InfoAccess | undefined;
   return Object.freeze<Certificate>({
     x509,
+    issuer: parsed.issuer,
+    serialNumber: parsed.serialNumber,
     // Read here, where it may fail: a certificate is well-formed with a key that is none.
     publicKey: x509.publicKey,
     notBefore: parsed.notBefore.value.getTime() / 1000,
@@ -83,3 +88,15 @@ function describe(x509: X509Certificate, parsed: Parsed): Certificate {
 
 /** The parser gives great numbers as an object: no chain here is as long. */
 const readPathLength = (value: unknown): number => (typeof value === 'number' ? value : Number.POSITIVE_INFINITY);
+
+/** Bits. */
+const minModulusLength = 2048;
+
+export function isStrong(key: Certificate['publicKey']): boolean {
+  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'rsa') return modulusLength >= minModulusLength;
+  return key.asymmetricKeyType === 'ec' && (namedCurve === 'prime256v1' || namedCurve === 'secp384r1');
+}
+
+/** @param now seconds since the epoch */
+export const isOfNow = ({ notBefore, notAfter }: Certificate, now: number) => notBefore <= now && now < notAfter;

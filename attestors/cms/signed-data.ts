@@ -1,17 +1,16 @@
-/** CMS SignedData (RFC 5652 §5), of exactly one signer, whose certificate has to be in it. */
+/** CMS SignedData (RFC 5652 §5), of exactly one signer, around what it signed. */
 import { createHash, verify } from 'node:crypto';
 import type { SignerInfo } from 'pkijs';
-import { Rejected } from '../../../src/errors.js';
-import { type Certificate, describeCertificate } from './certificate.js';
-import { isStrong } from './chain.js';
+import { Rejected } from '../../src/errors.js';
+import { type Certificate, describeCertificate, isStrong } from './certificate.js';
 import { isBoundedDer } from './der.js';
 
 export interface SignedData {
   /** What was signed. */
   readonly content: Buffer;
-  /** The certificate that the signer names; its signature holds. Whether to believe it is not said. */
+  /** The certificate that the signer names; its signature holds. Whether to believe it is not said, unless it is a known one. */
   readonly leaf: Certificate;
-  /** The other certificates. */
+  /** The other certificates that came with it. */
   readonly others: readonly Certificate[];
 }
 
@@ -47,33 +46,27 @@ const signatures: ReadonlyMap<string, string | null> = new Map([
   ['1.2.840.10045.4.3.4', 'sha512'],
 ]);
 
-/** @throws Rejected `document_malformed`, `document_signer`, `document_algorithm`, `document_signature` */
-export async function openSignedData(der: Buffer): Promise<SignedData> {
+/**
+ * @param known certificates that the signer has to have one of, whatever certificates came with the data; default: those that did
+ * @throws Rejected `document_malformed`, `document_signer`, `document_algorithm`, `document_signature`
+ */
+export async function openSignedData(der: Buffer, known?: readonly Certificate[]): Promise<SignedData> {
   if (der.length > maxLength || !isBoundedDer(der)) throw malformed();
-  const { content, signer, certificates } = await parse(der);
-  const [leaf, ...doubles] = certificates.filter(({ names }) => names(signer.sid));
+  const { content, signer, isSigner, certificates } = await parse(der);
+  const [leaf, ...doubles] = (known ?? certificates).filter(isSigner);
   if (leaf === undefined || doubles.length > 0) {
-    throw new Rejected('document_signer', 'The document does not have the one certificate that its signer names.');
+    const where = known === undefined ? 'in the document' : 'configured';
+    throw new Rejected('document_signer', `The one certificate that the signer of the document names is not ${where}.`);
   }
-  checkSignature(signer, content, leaf.certificate);
-  return Object.freeze({
-    content,
-    leaf: leaf.certificate,
-    others: certificates.filter((each) => each !== leaf).map(({ certificate }) => certificate),
-  });
+  checkSignature(signer, content, leaf);
+  return Object.freeze({ content, leaf, others: certificates.filter((each) => each !== leaf) });
 }
 
-const malformed = () =>
+export const malformed = () =>
   new Rejected(
     'document_malformed',
-    `Expected a PKCS #7 SignedData of at most ${maxLength} bytes, in DER, around JSON.`,
+    `Expected a PKCS #7 SignedData of at most ${maxLength} bytes around JSON, as the metadata service gives it.`,
   );
-
-interface Held {
-  readonly certificate: Certificate;
-  /** Whether it is the one that a SignerInfo names, by issuer and serial number. */
-  readonly names: (sid: unknown) => boolean;
-}
 
 async function parse(der: Buffer) {
   const pkijs = await import('pkijs');
@@ -93,18 +86,15 @@ async function parse(der: Buffer) {
   if (eContentType !== oid.data || eContent === undefined || eContent.idBlock.isConstructed) throw malformed();
   const bag = data.certificates ?? [];
   if (bag.length > maxCertificates) throw malformed();
-  const certificates = bag.map((each): Held => {
+  const certificates = bag.map((each) => {
     const certificate = each instanceof pkijs.Certificate ? describeCertificate(each) : undefined;
-    if (!(each instanceof pkijs.Certificate) || certificate === undefined) throw malformed();
-    return {
-      certificate,
-      names: (sid) =>
-        sid instanceof pkijs.IssuerAndSerialNumber &&
-        sid.issuer.isEqual(each.issuer) &&
-        sid.serialNumber.isEqual(each.serialNumber),
-    };
+    if (certificate === undefined) throw malformed();
+    return certificate;
   });
-  return { content: Buffer.from(eContent.valueBlock.valueHexView), signer, certificates };
+  const { sid } = signer;
+  const isSigner = ({ issuer, serialNumber }: Certificate) =>
+    sid instanceof pkijs.IssuerAndSerialNumber && sid.issuer.isEqual(issuer) && sid.serialNumber.isEqual(serialNumber);
+  return { content: Buffer.from(eContent.valueBlock.valueHexView), signer, isSigner, certificates };
 }
 
 function checkSignature(signer: SignerInfo, content: Buffer, { publicKey }: Certificate): void {
