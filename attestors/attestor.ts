@@ -205,10 +205,10 @@ export interface AttestorHost {
    */
   send(url: string, request: OutboundRequest): Promise<OutboundAnswer>;
   /**
-   * Whether it is a nonce that `POST /challenge` gave out for such evidence, and that has not ended: cheap, for before what is dear. That it
-   * is good once is seen to by the host, by `Attestation.nonce`.
+   * Whether `POST /challenge` gave the nonce out for such evidence, and it has not ended: cheap, for before what is dear. That it is good once is seen
+   * to by the host, by `Attestation.nonce`. @throws Rejected `nonce_unknown`, `nonce_expired`
    */
-  knowsNonce(tokenType: string, nonce: string): boolean;
+  checkNonce(tokenType: string, nonce: string): void;
   /** `spiffe://TRUST-DOMAIN/ATTESTOR/…`, each segment encoded where SPIFFE does not allow it as it is. */
   spiffeId(...segments: readonly string[]): string;
   /** An absolute path for one that is relative to the configuration file. */

@@ -16,7 +16,7 @@ export interface HostOptions {
   readonly trustDomain: string;
   readonly outbound: Outbound;
   readonly revocation: Pick<Revocation, 'ended' | 'instances'>;
-  readonly nonces: Pick<Nonces, 'isOurs'>;
+  readonly nonces: Pick<Nonces, 'check'>;
   readonly path: (relative: string) => string;
   readonly warn: (message: string) => void;
 }
@@ -81,7 +81,7 @@ export function createHost(options: HostOptions): Host {
           return keys;
         },
         verifyJwt: (jwt, keys, expect) => verifyJwt(jwt, keys as HostKeySet, expect, now()),
-        knowsNonce: (tokenType, nonce) => options.nonces.isOurs(tokenType, nonce),
+        checkNonce: (tokenType, nonce) => options.nonces.check(tokenType, nonce),
         send: (url, request) => outbound.send(url, request),
         ended: (instance, reason) => revocation.ended(name, instance, reason),
         instances: () => revocation.instances(name),

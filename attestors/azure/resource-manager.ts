@@ -55,9 +55,17 @@ function createResourceManager(room: ResourceManagerRoom): ResourceManager {
     }
     return (await current.token).value;
   };
-  const get = async (path: string, signal: AbortSignal): Promise<Json | undefined> => {
+  const send = async (path: string, signal: AbortSignal) => {
     const headers = { authorization: `Bearer ${await bearer()}`, accept: 'application/json' };
-    const { status, body } = await host.send(`${origin}${path}`, { method: 'GET', headers, signal, maxBytes });
+    return host.send(`${origin}${path}`, { method: 'GET', headers, signal, maxBytes });
+  };
+  const get = async (path: string, signal: AbortSignal): Promise<Json | undefined> => {
+    let { status, body } = await send(path, signal);
+    if (status === 401) {
+      // Revoked, or of a clock that was set back: another may be accepted.
+      current = undefined;
+      ({ status, body } = await send(path, signal));
+    }
     if (status === 404) return undefined;
     if (status !== 200) throw unavailable(`GET of a virtual machine: the status is ${status}, not 200`);
     return parse(body, 'a virtual machine');

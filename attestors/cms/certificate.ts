@@ -89,12 +89,17 @@ function describe(x509: X509Certificate, parsed: Parsed): Certificate {
 /** The parser gives great numbers as an object: no chain here is as long. */
 const readPathLength = (value: unknown): number => (typeof value === 'number' ? value : Number.POSITIVE_INFINITY);
 
-/** Bits. */
+/** Bits. Beyond the second a signature takes longer to verify than anybody may ask of us for nothing; so with the exponent. */
 const minModulusLength = 2048;
+const maxModulusLength = 4096;
+const maxExponent = 2n ** 32n;
 
+/** Whether a signature of it proves something, and is cheap to verify: to be asked before any is verified. */
 export function isStrong(key: Certificate['publicKey']): boolean {
-  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'rsa') return modulusLength >= minModulusLength;
+  const { modulusLength = 0, publicExponent = 0n, namedCurve } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'rsa') {
+    return modulusLength >= minModulusLength && modulusLength <= maxModulusLength && publicExponent < maxExponent;
+  }
   return key.asymmetricKeyType === 'ec' && (namedCurve === 'prime256v1' || namedCurve === 'secp384r1');
 }
 

@@ -14,8 +14,11 @@ export const nonceLifetime = 300;
 export interface Nonces {
   /** @param purpose what it is for: in another it is worth nothing. @returns 32 characters of 0-9 and a-z */
   make(purpose: string): string;
-  /** Whether it is one of ours for this purpose that has not ended; that it was used is seen when it is redeemed. */
-  isOurs(purpose: string, nonce: string): boolean;
+  /**
+   * Whether it is one of ours for this purpose that has not ended; that it was used is seen when it is redeemed.
+   * @throws Rejected `nonce_unknown`, `nonce_expired`
+   */
+  check(purpose: string, nonce: string): void;
   /**
    * Once, over all replicas.
    * @param requestId who redeems
@@ -35,27 +38,29 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
   const key = await loadOrMakeKey(store);
   const seal = (purpose: string, head: string): string =>
     letters(createHmac('sha256', key).update(`${head}${purpose}`).digest().subarray(0, 16));
-  const isSealed = (purpose: string, nonce: string): boolean =>
-    nonceForm.test(nonce) && areEqual(nonce.slice(headLength), seal(purpose, nonce.slice(0, headLength)));
+  const check: Nonces['check'] = (purpose, nonce) => {
+    const isSealed =
+      nonceForm.test(nonce) && areEqual(nonce.slice(headLength), seal(purpose, nonce.slice(0, headLength)));
+    if (!isSealed) {
+      throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out for such evidence.');
+    }
+    if (now() >= endOf(nonce)) {
+      throw new Rejected(
+        'nonce_expired',
+        `The nonce ended at ${endOf(nonce)}: get one, and show it within ${nonceLifetime} s.`,
+      );
+    }
+  };
   return Object.freeze<Nonces>({
-    isOurs: (purpose, nonce) => isSealed(purpose, nonce) && now() < endOf(nonce),
+    check,
     make(purpose) {
       const end = Math.ceil(now() + nonceLifetime);
       const head = `${end.toString(36).padStart(endLength, '0')}${letters(randomBytes(headLength - endLength))}`;
       return `${head}${seal(purpose, head)}`;
     },
     async redeem(purpose, nonce, requestId) {
-      if (!isSealed(purpose, nonce)) {
-        throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out for such evidence.');
-      }
-      const end = endOf(nonce);
-      if (now() >= end) {
-        throw new Rejected(
-          'nonce_expired',
-          `The nonce ended at ${end}: get one, and show it within ${nonceLifetime} s.`,
-        );
-      }
-      await claim(store, [purpose, nonce], requestId, end);
+      check(purpose, nonce);
+      await claim(store, [purpose, nonce], requestId, endOf(nonce));
     },
   });
 }

@@ -29,7 +29,7 @@ export function createTestHost(now: Clock, folder = '/nowhere'): TestHost {
     environment: 'production',
     trustDomain: 'example.com',
     revocation: { ended: () => {}, instances: () => [] },
-    nonces: { isOurs: () => true },
+    nonces: { check: () => {} },
     outbound: createOutbound({ allow: [], literalHosts: new Set(['127.0.0.1']) }),
     path: (relative) => (relative.startsWith('/') ? relative : `${folder}/${relative}`),
     warn: (message) => warnings.push(message),

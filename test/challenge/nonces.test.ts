@@ -60,14 +60,13 @@ describe('nonces', () => {
   });
 
   it('can be told from others before they are redeemed', async () => {
-    const { make, isOurs } = await nonces();
+    const { make, check } = await nonces();
     const nonce = make(purpose);
-    assert.deepEqual(
-      [isOurs(purpose, nonce), isOurs('urn:x', nonce), isOurs(purpose, '0'.repeat(32))],
-      [true, false, false],
-    );
+    check(purpose, nonce);
+    assert.throws(() => check('urn:x', nonce), /nonce_unknown/);
+    assert.throws(() => check(purpose, '0'.repeat(32)), /nonce_unknown/);
     now += 300;
-    assert.equal(isOurs(purpose, nonce), false);
+    assert.throws(() => check(purpose, nonce), /nonce_expired/);
   });
 
   it('are not what anybody else makes: each character counts', async () => {

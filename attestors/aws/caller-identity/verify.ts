@@ -57,9 +57,7 @@ export async function attestCallerIdentity(
   if (nonce === undefined && room.nonce === 'required') {
     throw new Rejected('nonce_missing', 'The signed request has no x-counterseal-nonce of POST /challenge.');
   }
-  if (nonce !== undefined && !room.host.knowsNonce(request.route.tokenType, nonce)) {
-    throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out, or has ended.');
-  }
+  if (nonce !== undefined) room.host.checkNonce(request.route.tokenType, nonce);
   checkAge(signedAt, isBound ? room.maxAge : Math.min(maxAgeUnbound, room.maxAge), room.host.now());
   const instance = await verifyInstance(request, room);
   const identity = await askSts(request, endpoint, room.host, signal());

@@ -81,5 +81,5 @@ function checkTime(certificate: Certificate, now: number): void {
 /** @param below certificate authorities between the issuer and the leaf */
 function isIssuedBy({ x509 }: Certificate, issuer: Certificate, below: number): boolean {
   const mayIssue = issuer.x509.ca && issuer.keyUsage?.signsCertificates !== false && issuer.pathLength >= below;
-  return mayIssue && x509.checkIssued(issuer.x509) && x509.verify(issuer.publicKey);
+  return mayIssue && isStrong(issuer.publicKey) && x509.checkIssued(issuer.x509) && x509.verify(issuer.publicKey);
 }

@@ -11,40 +11,67 @@ import { type Certificate, readCertificate } from '../../cms/certificate.js';
 const hosts: readonly string[] = ['www.microsoft.com', 'caissuers.microsoft.com'];
 const pathForm = /^\/[A-Za-z0-9%._/-]{1,200}\.(crt|cer)$/;
 
-/** Seconds that a certificate is kept, and that a failure is. */
-const keptFor = 24 * 3600;
-const failureKeptFor = 30;
-const most = 64;
-/** Requests in a minute, whoever asks for what. */
+/** Seconds until a certificate is fetched anew, and for which a failure is remembered. */
+const freshFor = 24 * 3600;
+const failedFor = 30;
+/** Of each: there are fewer authorities than that. */
+const most = 512;
+/** First requests in a minute, whoever asks for what. */
 const perMinute = 12;
 const maxBytes = 16 * 1024;
 
 /** @returns undefined where the certificate names no place that is trusted. @throws Unavailable */
 export type FetchIssuer = (certificate: Certificate) => Promise<Certificate | undefined>;
 
+interface Fetched {
+  /** Seconds since the epoch. */
+  readonly at: number;
+  readonly certificate: Certificate;
+}
+
+/** What was fetched once stays, and costs strangers' requests nothing: failures are kept apart, and are all that they can make. */
 export function createIssuerFetcher(host: Pick<AttestorHost, 'send' | 'now'>): FetchIssuer {
-  const cache = new LRUCache<string, { readonly until: number; readonly certificate: Promise<Certificate> }>({
-    max: most,
-  });
+  const fetched = new LRUCache<string, Fetched>({ max: most });
+  const failures = new LRUCache<string, { readonly at: number; readonly error: unknown }>({ max: most });
+  const underWay = new Map<string, Promise<Certificate>>();
   let recent: readonly number[] = [];
-  const spend = (now: number) => {
-    recent = recent.filter((at) => at > now - 60);
+  const isWithin = (at: number, seconds: number) => Math.abs(host.now() - at) < seconds;
+  const spend = () => {
+    recent = recent.filter((at) => isWithin(at, 60));
     if (recent.length >= perMinute) {
       throw new Unavailable('issuer_budget', 'Too many certificates of issuers were asked for within a minute.', 30);
     }
-    recent = [...recent, now];
+    recent = [...recent, host.now()];
+  };
+  const start = async (url: string): Promise<Certificate> => {
+    try {
+      const certificate = await download(url, host);
+      fetched.set(url, { at: host.now(), certificate });
+      return certificate;
+    } catch (error) {
+      failures.set(url, { at: host.now(), error });
+      throw error;
+    } finally {
+      underWay.delete(url);
+    }
+  };
+  const fetchOnce = (url: string): Promise<Certificate> => {
+    const running = underWay.get(url) ?? start(url);
+    underWay.set(url, running);
+    return running;
   };
   return async ({ issuerUrls }) => {
     const url = issuerUrls.map(permitted).find((each) => each !== undefined);
     if (url === undefined) return undefined;
-    const now = host.now();
-    const known = cache.get(url);
-    if (known !== undefined && now < known.until) return known.certificate;
-    spend(now);
-    const certificate = download(url, host);
-    cache.set(url, { until: now + keptFor, certificate });
-    certificate.catch(() => cache.set(url, { until: now + failureKeptFor, certificate }));
-    return certificate;
+    const known = fetched.get(url);
+    if (known !== undefined && isWithin(known.at, freshFor)) return known.certificate;
+    const failure = failures.get(url);
+    const hasFailed = failure !== undefined && isWithin(failure.at, failedFor);
+    // An authority is good for years: an old copy is as good while there is no new one.
+    if (known !== undefined) return hasFailed ? known.certificate : fetchOnce(url).catch(() => known.certificate);
+    if (hasFailed) throw failure.error;
+    if (!underWay.has(url)) spend();
+    return fetchOnce(url);
   };
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Attestor, OutboundAnswer } from '../../../attestors/attestor.js';
+import type { Attestor, AttestorHost, OutboundAnswer } from '../../../attestors/attestor.js';
 import { documentForm, documentIssuer } from '../../../attestors/azure/document/form.js';
 import { azure } from '../../../attestors/azure/index.js';
 import { Rejected, Unavailable } from '../../../src/errors.js';
@@ -48,7 +48,10 @@ describe('azure: attested documents', function () {
   });
   after(() => fixture.close());
 
-  function create(subscriptions: Readonly<Record<string, unknown>> = { [subscription]: { environment: 'staging' } }) {
+  function create(
+    subscriptions: Readonly<Record<string, unknown>> = { [subscription]: { environment: 'staging' } },
+    changes: Partial<AttestorHost> = {},
+  ) {
     const options = azure.options.parse({
       tenants: { [tenant]: { subscriptions }, [otherTenant]: {} },
       audience,
@@ -59,7 +62,7 @@ describe('azure: attested documents', function () {
       asked.push(url);
       return answer();
     };
-    return azure.create('azure-main', options, { ...fixture.host.host, send });
+    return azure.create('azure-main', options, { ...fixture.host.host, send, ...changes });
   }
 
   const attest = (document: Buffer, token?: string) => attestor.attest(documentEvidence(document, token), callWith());
@@ -271,6 +274,49 @@ describe('azure: attested documents', function () {
       assert.ok(asked.length <= 12, String(asked.length));
       assert.deepEqual([...reasons].sort(), ['chain_untrusted', 'issuer_budget']);
     });
+
+    it('keeps what was fetched, whatever strangers ask for, and while there is nothing newer', async () => {
+      await attest(signDocument(chain));
+      const strange = (index: number) =>
+        issue({
+          name: 'metadata.azure.com',
+          from: start - 60,
+          to: start + 9e6,
+          key: chain.root,
+          issuerUrl: `https://www.microsoft.com/${index}.crt`,
+        });
+      answer = () => ({ status: 404, contentType: null, body: Buffer.alloc(0) });
+      for (let index = 0; index < 20; index += 1) await refusal(signDocument({ leaf: await strange(index) }));
+      await attest(signDocument(chain));
+      fixture.now = start + 25 * 3600;
+      await attest(signDocument(chain, content(fixture.now)));
+    });
+
+    it('fetches nothing for whoever has no nonce of ours', async () => {
+      attestor = await create(undefined, {
+        checkNonce() {
+          throw new Rejected('nonce_unknown', 'none of ours');
+        },
+      });
+      assert.equal(await refusal(signDocument(chain)), 'nonce_unknown');
+      assert.deepEqual(asked, []);
+    });
+
+    it('refuses a root that is expired, and a signer that is an authority', async () => {
+      const old = await makeChain(start - 300 * 86_400);
+      await writeFile(join(fixture.folder, 'roots.pem'), old.root.pem);
+      attestor = await create();
+      const now = { from: start - 60, to: start + 86_400 };
+      const intermediate = await old.makeIntermediate(now);
+      const leaf = await old.makeLeaf({ ...now, by: intermediate });
+      fixture.now = start + 3600;
+      const bag = [leaf, intermediate];
+      assert.equal(await refusal(signDocument({ leaf }, content(fixture.now), { bag })), 'certificate_time');
+      await writeFile(join(fixture.folder, 'roots.pem'), chain.root.pem);
+      attestor = await create();
+      const authority = await chain.makeLeaf({ ca: true });
+      assert.equal(await refusal(signDocument({ leaf: authority })), 'certificate_usage');
+    });
   });
 
   describe('the signature', () => {
@@ -480,7 +526,7 @@ describe('azure: attested documents', function () {
       assert.equal(attestation.subject, token.subject);
       assert.equal(attestation.instance, `vm:${vmId}`);
       assert.equal(attestation.nonce, nonce);
-      assert.equal(attestation.expiresAt, start + 6 * 3600);
+      assert.deepEqual([attestation.expiresAt, attestation.vouchesUntil], [start + 6 * 3600, start + 6 * 3600]);
       assert.deepEqual(
         attestation.selectors,
         [...token.selectors, 'azure:sku:22_04-lts', `azure:vm-id:${vmId}`].sort(),

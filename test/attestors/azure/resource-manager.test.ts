@@ -91,6 +91,19 @@ describe('azure: the machine of a token and of a document', function () {
     assert.equal(logins(), 2);
   });
 
+  it('gets another token when the one that it has is refused, once', async () => {
+    const attestor = await create();
+    await attestor.attest(evidence(), callWith());
+    const logins = () => asked.filter(([url]) => url === login).length;
+    const url = `${arm}${ids.vm.toLowerCase()}?${version}`;
+    answers[url] = 401;
+    await assert.rejects(attestor.attest(evidence(), callWith()), Unavailable);
+    assert.equal(logins(), 2);
+    answers[url] = machine(vmId);
+    await attestor.attest(evidence(), callWith());
+    assert.equal(logins(), 2);
+  });
+
   it('Vault CVE-2025-3879: a document of another machine than the token’s is refused', async () => {
     await assert.rejects(attest({}, { vmId: otherId }), { name: 'Rejected', reason: 'machine_mismatch' });
     answers[`${arm}${ids.otherVm.toLowerCase()}?${version}`] = machine(otherId);

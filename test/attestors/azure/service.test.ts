@@ -119,7 +119,7 @@ describe('azure in the service', () => {
       environment: 'production',
       trustDomain: 'example.com',
       revocation: { ended: () => {}, instances: () => [] },
-      nonces: { isOurs: () => true },
+      nonces: { check: () => {} },
       outbound: {
         async getJson(url) {
           asked.push(url);
