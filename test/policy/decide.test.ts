@@ -342,6 +342,8 @@ describe('policy/decide properties', function () {
       // (`not`; workload.environment beside the resource's; two conditions about one fact), are left out.
       const twice = lost === 'environment' ? /"(not|environment)"/ : /"not"/;
       if (twice.test(JSON.stringify(raw.rules)) || asksTwice(raw, lost)) return;
+      // An expression waits for every fact that it reads, also where it comes to the same without.
+      if (JSON.stringify(raw).includes('"cel"')) return;
       const policy = compile(raw);
       const posture = Object.fromEntries(
         Object.entries(known.workload.posture).map(([name, fact]) => [name, { ...fact, observedAt: now }]),

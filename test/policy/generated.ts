@@ -85,7 +85,7 @@ const askCel = fc
     '!workload.selectors.exists(s, s.startsWith("k8s:node:"))',
     'size(workload.selectors) > 3 || workload.environment == "production"',
     '!("gone" in workload.claims) && workload.claims.repository == "a"',
-    'has(workload.claims.flag) ? workload.claims.flag : true',
+    '!has(workload.claims.flag) || workload.claims.flag',
     'workload.claims.groups.exists(g, g.matches("^a+$"))',
     'workload.claims.groups.size() < 2 || workload.claims.flag == true',
     'posture.ready && posture.restarts < 4',
@@ -202,7 +202,14 @@ export type RawRules = Readonly<Record<string, RawRule>>;
 export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> = fc
   .record({
     lifetime: fc.constantFrom('20m', '20m', '1m'),
-    conditions: fc.tuple(askPosture, fc.oneof(askPosture, askOther, askCel)),
+    conditions: fc.tuple(
+      askPosture,
+      fc.oneof(
+        { weight: 2, arbitrary: askPosture },
+        { weight: 2, arbitrary: askOther },
+        { weight: 1, arbitrary: askCel },
+      ),
+    ),
     rules: fc.uniqueArray(
       fc.tuple(
         names,
