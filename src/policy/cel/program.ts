@@ -16,7 +16,7 @@ export interface Program {
   readonly source: string;
   /** Such as `workload.environment`, `posture.kubelet` and `claims.repository`, sorted. */
   readonly reads: readonly string[];
-  /** Pure; never throws. */
+  /** Pure; never throws. One evaluation a candidate. */
   evaluate(candidate: Candidate): Outcome;
 }
 
@@ -45,8 +45,20 @@ export function compileCel(source: string): Program {
   return Object.freeze({
     source,
     reads: Object.freeze(reads),
-    evaluate: (candidate: Candidate) => evaluate(compiled, candidate),
+    evaluate: oncePerCandidate((candidate) => evaluate(compiled, candidate)),
   });
+}
+
+/** Many rules may ask the same, and what was seen is told of each that fails. */
+function oncePerCandidate(evaluateFor: (candidate: Candidate) => Outcome): Program['evaluate'] {
+  const outcomes = new WeakMap<Candidate, Outcome>();
+  return (candidate) => {
+    const before = outcomes.get(candidate);
+    if (before !== undefined) return before;
+    const outcome = evaluateFor(candidate);
+    outcomes.set(candidate, outcome);
+    return outcome;
+  };
 }
 
 function check({ environment }: Engine, source: string): Survey {

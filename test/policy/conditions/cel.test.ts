@@ -158,6 +158,14 @@ describe('policy/conditions/cel', () => {
     assert.deepEqual(of([2, 3]), good);
   });
 
+  it('is evaluated once for each candidate', () => {
+    const program = compileCel('workload.environment == "production"');
+    const candidates = [candidateOf(factsOf()), candidateOf(factsOf({ environment: 'staging' }))] as const;
+    const [first, second] = candidates.map(program.evaluate);
+    assert.equal(program.evaluate(candidates[0]), first);
+    assert.notDeepEqual(second, first);
+  });
+
   it('matches in linear time what makes other engines backtrack', () => {
     const facts = factsOf({ environment: `${'a'.repeat(400)}b` });
     const program = compileCel('workload.environment.matches("^(a+)+$")');
