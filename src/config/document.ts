@@ -55,6 +55,7 @@ function placing(file: string, text: string): At {
       expected: finding.expected ?? null,
       found: finding.found ?? null,
       nearest: finding.nearest ?? null,
+      ...(finding.excerpt === undefined || finding.excerpt.length === 0 ? {} : { excerpt: finding.excerpt }),
     });
   };
 }

@@ -19,7 +19,8 @@ function findingsOfIssue(issue: Issue, path: Path, values: unknown): Finding[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], values));
   if (issue.code === 'invalid_key') return [unusableName(path, issue.issues[0]?.message ?? 'another name')];
   const value = valueAt(values, path);
-  if (issue.code === 'custom' && !namesWhatIsExpected(issue.message)) return [{ path, message: issue.message }];
+  if (issue.code === 'custom' && !namesWhatIsExpected(issue.message))
+    return [{ path, message: issue.message, excerpt: excerptOf(issue) }];
   if (value === undefined) return [{ path, message: 'missing key', expected: issue.message }];
   if (issue.code === 'invalid_union') return findingsOfUnion(issue, path, values);
   return [wrongValue(path, issue.message, value, issue.code === 'invalid_value' ? issue.values.map(String) : [])];
@@ -55,6 +56,9 @@ function findingsOfUnion(issue: UnionIssue, path: Path, values: unknown): Findin
   const words = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
   return [wrongValue(path, issue.message, valueAt(values, path), words)];
 }
+
+/** What a kind of value that is a language of its own tells of the place. */
+const excerptOf = ({ params }: z.core.$ZodIssueCustom): Finding['excerpt'] => params?.excerpt;
 
 const keysOf = (value: unknown): string[] =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : [];

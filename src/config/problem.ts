@@ -11,6 +11,8 @@ export interface Finding {
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
   readonly nearest?: string | undefined;
+  /** A line of the value, and one with a caret under the place in it. */
+  readonly excerpt?: readonly string[] | undefined;
 }
 
 export interface Problem {
@@ -28,6 +30,8 @@ export interface Problem {
   readonly found: string | null;
   /** The known word that the unknown one was probably meant to be. */
   readonly nearest: string | null;
+  /** A line of the value, and one with a caret under the place in it. Left out: the whole value is meant. */
+  readonly excerpt?: readonly string[];
 }
 
 /** Everything that is wrong with a file, in the order of the text. */
@@ -41,9 +45,12 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** `file:line:column: path: message (expected …, found …; did you mean …?)`, one line each. */
+/** `file:line:column: path: message (expected …, found …; did you mean …?)`, one line each; an excerpt stands below, indented. */
 export function renderProblems(problems: readonly Problem[]): string {
-  return problems.map(renderProblem).map(printable).join('\n');
+  return problems
+    .flatMap((problem) => [renderProblem(problem), ...(problem.excerpt ?? []).map((line) => `    ${line}`)])
+    .map(printable)
+    .join('\n');
 }
 
 /** Control characters and those that turn the direction of text cannot forge a line, or what stands in it. */

@@ -1,13 +1,13 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
-import type { Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
+import type { ClaimValue, Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 
 export interface FactsRoom {
   /** Seconds since the epoch. */
   readonly now: number;
   /** Of the peer. Null: not known. */
   readonly ip: string | null;
-  /** Names of the facts of the attestor that are wanted, such as `posture.kubelet`. */
+  /** Names of the facts and claims that are wanted, such as `posture.kubelet` and `claims.repository`. */
   readonly reads: readonly string[];
 }
 
@@ -26,7 +26,8 @@ export function gatherFacts(attestation: Attestation, { now, ip, reads }: FactsR
       selectors,
       unknown,
       podless: podless !== undefined && podless.value !== false,
-      posture: gatherPosture(reads, attestation.facts),
+      posture: gatherPosture(namesIn(reads, 'posture.'), attestation.facts),
+      ...gatherClaims(namesIn(reads, 'claims.'), attestation.claims),
       assurance,
       evidenceIssuedAt: typeof issuedAt === 'number' ? issuedAt : null,
       vouchesUntil,
@@ -37,13 +38,16 @@ export function gatherFacts(attestation: Attestation, { now, ip, reads }: FactsR
 
 const noPosture: WorkloadFacts['posture'] = Object.freeze({});
 
-function gatherPosture(reads: readonly string[], facts: Attestation['facts']): WorkloadFacts['posture'] {
-  if (reads.length === 0) return noPosture;
+const namesIn = (reads: readonly string[], prefix: string): readonly string[] =>
+  reads.flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
+
+function gatherPosture(names: readonly string[], facts: Attestation['facts']): WorkloadFacts['posture'] {
+  if (names.length === 0) return noPosture;
   const posture: Record<string, ObservedFact> = {};
-  for (const name of reads) {
-    const fact = Object.hasOwn(facts, name) ? facts[name] : undefined;
+  for (const name of names) {
+    const fact = Object.hasOwn(facts, `posture.${name}`) ? facts[`posture.${name}`] : undefined;
     if (fact === undefined) continue;
-    posture[name.slice('posture.'.length)] = Object.freeze({
+    posture[name] = Object.freeze({
       value: plainValue(fact.value),
       observedAt: fact.observedAt,
     });
@@ -65,3 +69,44 @@ function plainValue(value: unknown): FactValue {
 }
 
 const isShortText = (value: unknown): value is string => typeof value === 'string' && value.length <= longest;
+
+/** Claims of which a record would hold too much, or that are no JSON, are left out, which makes them unknown. */
+function gatherClaims(names: readonly string[], claims: Attestation['claims']): Pick<WorkloadFacts, 'claims'> {
+  if (names.length === 0) return {};
+  const gathered = names.flatMap((name) => {
+    const value = plainClaim(Object.hasOwn(claims, name) ? claims[name] : null);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { claims: Object.freeze(Object.fromEntries(gathered)) };
+}
+
+/** UTF-16 units of a claim with the names in it, and levels of lists and maps. */
+const mostText = 4096;
+const deepest = 4;
+
+/** A copy that nobody changes; undefined for what is too much. */
+function plainClaim(claim: unknown): ClaimValue | undefined {
+  const left = { values: mostItems, text: mostText };
+  const copy = (value: unknown, depth: number): ClaimValue => {
+    left.values -= 1;
+    if (typeof value === 'string') left.text -= value.length;
+    if (depth > deepest || left.values < 0 || left.text < 0) throw tooMuch;
+    if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    if (Array.isArray(value)) return Object.freeze(value.map((item: unknown) => copy(item, depth + 1)));
+    if (typeof value !== 'object') throw tooMuch;
+    const members = Object.entries(value).map(([name, member]) => {
+      left.text -= name.length;
+      return [name, copy(member, depth + 1)] as const;
+    });
+    return Object.freeze(Object.fromEntries(members));
+  };
+  try {
+    return copy(claim, 0);
+  } catch (error) {
+    if (error !== tooMuch) throw error;
+    return undefined;
+  }
+}
+
+const tooMuch = new Error('a claim that is too large for a record');

@@ -125,17 +125,18 @@ function checkFacts(
   const supplied = attestors.get(attestor)?.facts;
   if (supplied === undefined) return [];
   const { kind, checks } = checksOf(condition);
-  return checks.flatMap(({ key, fact }) =>
-    fact === null || supplied.includes(fact)
-      ? []
-      : [
-          {
-            path: isNamed ? path : [...path, kind, key],
-            message: `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
-          },
-        ],
+  return checks.flatMap(({ key, reads }) =>
+    reads
+      .filter((fact) => !isClaim(fact) && !supplied.includes(fact))
+      .map((fact) => ({
+        path: isNamed ? path : [...path, kind, ...(key === kind ? [] : [key])],
+        message: `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
+      })),
   );
 }
+
+/** Which claims evidence has is known only when it comes. */
+const isClaim = (fact: string) => fact.startsWith('claims.');
 
 function checkEffect(input: PolicyInput, rule: Rule): PolicyProblem[] {
   if (rule.grant !== undefined) return [...checkGrant(input, rule.grant), ...checkCrossing(input, rule, rule.grant)];

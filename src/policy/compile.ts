@@ -48,7 +48,7 @@ export interface AttestorRules {
   readonly all: readonly CompiledRule[];
   /** By resource: what grants it and what denies it, sorted by name. */
   readonly covering: ReadonlyMap<string, readonly CompiledRule[]>;
-  /** Names of the facts of the attestor that any of these rules reads, such as `posture.kubelet`, sorted. */
+  /** Names of the facts and claims that any of these rules reads, such as `posture.kubelet` and `claims.repository`, sorted. */
   readonly reads: readonly string[];
 }
 

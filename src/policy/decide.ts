@@ -6,7 +6,7 @@ import { type Candidate, type Clause, candidateOf, type Rank } from './match.js'
 
 /** Nothing is granted by default, a deny that holds or is unknown ends it, and grants add up within what was asked. */
 export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
-  const candidate = candidateOf(facts);
+  const candidate = candidateOf(facts, asked);
   const decision = decideWith({ policy, facts, candidate, withShadow: false }, asked);
   if (!decision.rules.some(({ shadow }) => shadow)) return decision;
   const { reason, granted } = decideWith({ policy, facts, candidate, withShadow: true }, asked);
@@ -27,7 +27,10 @@ function decideWith(room: Room, asked: Asked): Decision {
   const judged = (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
   const targets = grantable(judged, withShadow);
   const [target] = targets;
-  if (target !== undefined && targets.size === 1) return decideTarget(room, target, asked.scope);
+  if (target !== undefined && targets.size === 1) {
+    const meant = { ...asked, resource: target };
+    return decideTarget({ ...room, candidate: candidateOf(facts, meant) }, target, asked.scope);
+  }
   const detail = `No target was named, and ${targets.size === 0 ? 'no rule grants one' : `${targets.size} could be granted: name one`}.`;
   const told = mostTelling(judged);
   const left = judged.length - told.length;

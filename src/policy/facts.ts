@@ -4,6 +4,15 @@ import type { Assurance, UnknownCause } from '../../attestors/attestor.js';
 /** Null: the attestor gave something that is none of these. */
 export type FactValue = boolean | number | string | readonly string[] | null;
 
+/** As JSON has it. */
+export type ClaimValue =
+  | boolean
+  | number
+  | string
+  | null
+  | readonly ClaimValue[]
+  | { readonly [name: string]: ClaimValue };
+
 export interface ObservedFact {
   readonly value: FactValue;
   /** Seconds since the epoch. */
@@ -21,6 +30,8 @@ export interface WorkloadFacts {
   readonly podless: boolean;
   /** What the node and the pod are like, of the names that the policy reads: `kubelet`, `ready`, … Others are left out. */
   readonly posture: Readonly<Record<string, ObservedFact>>;
+  /** Of the names that the policy reads. Null: the evidence does not have it. One that is left out is not known, and so are all without this. */
+  readonly claims?: Readonly<Record<string, ClaimValue>>;
   readonly assurance: Assurance;
   /** Seconds since the epoch: when the platform made the evidence, by its own word. Null: it does not say. */
   readonly evidenceIssuedAt: number | null;

@@ -1,7 +1,7 @@
 /** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
 import type { UnknownCause } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import type { Facts, NetworkFacts, WorkloadFacts } from './facts.js';
+import type { Asked, Facts, NetworkFacts, WorkloadFacts } from './facts.js';
 
 /**
  * Kleene's three values as numbers, 0 fails and 3 holds, so that AND is the least, OR the greatest and NOT is 3 − rank.
@@ -18,22 +18,26 @@ export const unknownRank = {
   fails: { missing: 2, unavailable: 1 },
 } as const;
 
-/** The workload of one decision. */
+/** The workload of one decision, and what it asked for. */
 export interface Candidate {
   /** Seconds since the epoch. */
   readonly now: number;
   readonly facts: WorkloadFacts;
   readonly network: NetworkFacts;
+  readonly asked: Asked;
   /** Its selectors of the kinds that were asked for. */
   readonly byKind: Map<string, readonly string[]>;
   /** What `shared` conditions have come to. */
   readonly ranks: Map<Condition, Rank>;
 }
 
-export const candidateOf = ({ now, workload: facts, network }: Facts): Candidate => ({
+const nothing: Asked = Object.freeze({ resource: null, scope: null });
+
+export const candidateOf = ({ now, workload: facts, network }: Facts, asked = nothing): Candidate => ({
   now,
   facts,
   network,
+  asked,
   byKind: new Map(),
   ranks: new Map(),
 });

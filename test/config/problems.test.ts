@@ -402,7 +402,7 @@ const wrongConditions: readonly Row[] = [
   [
     'a kind that there is none of',
     { more: 'conditions: { node: { postur: { ready: true } } }' },
-    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, environment, network, posture, time, found a map)',
+    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, cel, environment, network, posture, time, found a map)',
     '1:23: conditions.node.postur: unknown key (did you mean posture?)',
   ],
   [
@@ -477,7 +477,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     '1:51: conditions.a.network.countries',
   ],
   'conditions.*.behaviour': ['', { more: 'conditions: { a: { behaviour: x } }' }, '1:20: conditions.a.behaviour'],
-  'conditions.*.cel': ['', { more: 'conditions: { a: { cel: x } }' }, '1:20: conditions.a.cel'],
   'conditions.*.external': ['', { more: 'conditions: { a: { external: x } }' }, '1:20: conditions.a.external'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.conditions[].network.countries': [
@@ -489,11 +488,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     '',
     rule('{ attestor: prod-eu }\n    conditions: [{ behaviour: x }]'),
     '11:20: rules.agent.conditions[0].behaviour',
-  ],
-  'rules.*.conditions[].cel': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ cel: x }]'),
-    '11:20: rules.agent.conditions[0].cel',
   ],
   'rules.*.conditions[].external': [
     '',
@@ -539,14 +533,14 @@ describe('config: what is wrong, and where', () => {
       ]));
 
     it('that is not built hides rules that name it', () =>
-      check({ more: 'conditions: { hours: { cel: {} } }', ...inPlace('[hours]') }, [
-        '1:24: conditions.hours.cel: is not built yet in this version: remove it',
+      check({ more: 'conditions: { hours: { behaviour: {} } }', ...inPlace('[hours]') }, [
+        '1:24: conditions.hours.behaviour: is not built yet in this version: remove it',
       ]));
 
     it('that is not built stands at its own place, behind one that is built', () =>
-      check(inPlace('[{ posture: { ready: true } }, { cel: "1" }, { external: {} }]'), [
-        '11:50: rules.agent.conditions[1].cel: is not built yet in this version: remove it',
-        '11:64: rules.agent.conditions[2].external: is not built yet in this version: remove it',
+      check(inPlace('[{ posture: { ready: true } }, { behaviour: {} }, { external: {} }]'), [
+        '11:50: rules.agent.conditions[1].behaviour: is not built yet in this version: remove it',
+        '11:69: rules.agent.conditions[2].external: is not built yet in this version: remove it',
       ]));
   });
 

@@ -102,3 +102,50 @@ describe('exchange/facts: posture', () => {
     assert.deepEqual(gathered(policy, { ...attestation({}), facts }), {});
   });
 });
+
+describe('exchange/facts: claims', () => {
+  const reading = compileRules({
+    one: {
+      workload: { attestor: 'prod-eu' },
+      conditions: [{ cel: 'has(workload.claims.ref) && workload.claims["kubernetes.io"].namespace == "a"' }],
+      grant,
+    },
+  });
+  const factsWith = (compiled: Policy, claims: Readonly<Record<string, unknown>>, attestor = 'prod-eu') => {
+    const reads = compiled.attestors.get(attestor)?.reads ?? [];
+    return gatherFacts(attestationAt(now, { attestor, claims }), { now, ip: null, reads }).workload;
+  };
+
+  it('are those that the rules about this attestor name, with null for what the evidence does not have', () => {
+    const claims = { 'kubernetes.io': { namespace: 'a', uids: [1, null] }, secret: 'x' };
+    const expected = { ref: null, 'kubernetes.io': { namespace: 'a', uids: [1, null] } };
+    assert.deepEqual(factsWith(reading, claims).claims, expected);
+    assert.deepEqual(JSON.parse(JSON.stringify(factsWith(reading, claims).claims)), expected);
+  });
+
+  it('are not there at all where no rule names one', () => {
+    assert.ok(!('claims' in factsWith(policy, { ref: 'x' })));
+    assert.ok(!('claims' in factsWith(reading, { ref: 'x' }, 'prod-us')));
+  });
+
+  for (const [what, ref] of [
+    ['too long a text', 'a'.repeat(4097)],
+    ['too long names', { ['a'.repeat(4097)]: 1 }],
+    ['too many values', Array.from({ length: 257 }, () => 1)],
+    ['too many levels', [[[[[1]]]]]],
+    ['what is no JSON', () => 1],
+    ['a number without end', Number.POSITIVE_INFINITY],
+  ] as const) {
+    it(`leaves out ${what}, which is then unknown`, () =>
+      assert.deepEqual(factsWith(reading, { ref }).claims, { 'kubernetes.io': null }));
+  }
+
+  it('keeps a claim by a name that objects have, as one of its own', () => {
+    const strange = compileRules({
+      one: { workload: { attestor: 'prod-eu' }, conditions: [{ cel: 'workload.claims["__proto__"] == 1' }], grant },
+    });
+    const claims = JSON.parse('{"__proto__": 1}') as Record<string, unknown>;
+    assert.equal(JSON.stringify(factsWith(strange, claims).claims), '{"__proto__":1}');
+    assert.equal(JSON.stringify(factsWith(strange, {}).claims), '{"__proto__":null}');
+  });
+});

@@ -115,6 +115,46 @@ describe('pipeline', () => {
     });
   });
 
+  it('records the claims that the policy reads, so that the decision can be made again from the record', async () => {
+    const cel = 'workload.claims.repository == "acme/app" && !has(workload.claims.fork)';
+    const reading = compilePolicy({
+      resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),
+      conditions: conditionsSchema.parse({ ours: { cel } }),
+      rules: rulesSchema.parse({
+        one: { workload: { attestor: 'one' }, conditions: ['ours'], grant: { resource: calendar, scope: ['read'] } },
+      }),
+      attestors: new Map([['one', { selectorKinds: ['k8s:ns'], facts: [] }]]),
+      environment: 'production',
+    });
+    const seen: unknown[] = [];
+    for (const repository of ['acme/app', 'acme/other']) {
+      const records: AuditRecord[] = [];
+      const { run } = rooms({
+        policy: reading,
+        attest: async () => ({ ...attestation, claims: { repository, email: 'nobody@example.com' } }),
+        deployment: { environment: 'production', region: null, policyRevision: reading.revision },
+        audit: {
+          append: async (record) => void records.push(keep(auditLine(record), reading)),
+          admit: () => true,
+          close: async () => {},
+        },
+      });
+      await run(wire());
+      const [record] = records;
+      assert.ok(record);
+      replay(record, reading);
+      seen.push([record.outcome, record.facts?.claims, record.rules?.[0]?.seen]);
+    }
+    assert.deepEqual(seen, [
+      ['permitted', { repository: 'acme/app', fork: null }, null],
+      [
+        'refused',
+        { repository: 'acme/other', fork: null },
+        'false: claims.fork absent, claims.repository "acme/other"',
+      ],
+    ]);
+  });
+
   it('records the posture that the policy reads, so that the decision can be made again from the record', async () => {
     const reading = compilePolicy({
       resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),

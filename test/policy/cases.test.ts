@@ -25,6 +25,8 @@ const workload = z.strictObject({
   posture: z.record(z.string(), z.unknown()).default({}),
   /** Seconds before now: when the posture was observed. */
   observedAgo: z.number().default(0),
+  /** Those that were gathered: null is one that the evidence does not have. */
+  claims: z.record(z.string(), z.json()).optional(),
   assurance: z.enum(['low', 'medium', 'high']).optional(),
   /** Seconds before now: when the evidence was made; null: it does not say. */
   madeAgo: z.number().nullable().optional(),

@@ -1,6 +1,6 @@
 /** Arbitrary policies, facts and requests over a small world, in which rules often meet workloads and each other. */
 import fc from 'fast-check';
-import type { Asked, Facts, FactValue, ObservedFact } from '../../src/policy/facts.js';
+import type { Asked, ClaimValue, Facts, FactValue, ObservedFact } from '../../src/policy/facts.js';
 import { now, type RawPolicy } from './samples.js';
 
 const resources = ['https://one.example/', 'https://two.example/'];
@@ -78,6 +78,23 @@ const askPosture = fc
     return { posture: { ...Object.fromEntries(asked), ...(maxAge === undefined ? {} : { maxAge }) } };
   });
 
+/** Expressions, which read most of what there is to know. */
+const askCel = fc
+  .constantFrom(
+    'workload.selectors.exists(s, s == "k8s:ns:a")',
+    '!workload.selectors.exists(s, s.startsWith("k8s:node:"))',
+    'size(workload.selectors) > 3 || workload.environment == "production"',
+    '!("gone" in workload.claims) && workload.claims.repository == "a"',
+    '!has(workload.claims.flag) || workload.claims.flag',
+    'workload.claims.groups.exists(g, g.matches("^a+$"))',
+    'workload.claims.groups.size() < 2 || workload.claims.flag == true',
+    'posture.ready && posture.restarts < 4',
+    '!(posture.kubelet == "v1.32") || network.ip == "10.1.2.3"',
+    'request.resource.contains("one") && now.getHours() == 8',
+    '!("admin" in request.scope)',
+  )
+  .map((cel) => ({ cel }));
+
 /** The other kinds; `now` is a Friday at 9:00 in Berlin. */
 const askOther = fc.constantFrom<unknown>(
   { environment: ['production'] },
@@ -97,6 +114,7 @@ const conditions = fc.uniqueArray(
     { weight: 2, arbitrary: fc.constantFrom<unknown>(...conditionNames) },
     { weight: 1, arbitrary: askPosture },
     { weight: 1, arbitrary: askOther },
+    { weight: 1, arbitrary: askCel },
   ),
   { minLength: 1, maxLength: 2 },
 );
@@ -117,6 +135,24 @@ const posture: fc.Arbitrary<Readonly<Record<string, ObservedFact>>> = fc
     ),
   )
   .map((all) => Object.fromEntries(Object.entries(all).flatMap(([name, fact]) => (fact ? [[name, fact]] : []))));
+
+/** Null is one that the evidence does not have; one that is left out is not known. */
+export const claimWorld: Readonly<Record<string, readonly ClaimValue[]>> = {
+  repository: ['a', 'b', 5],
+  flag: [true, false, 'true', null],
+  groups: [['a', 'b'], ['c'], [1, 'a'], [], null],
+  gone: [null, 'here'],
+};
+
+const claims: fc.Arbitrary<Readonly<Record<string, ClaimValue>>> = fc
+  .record(
+    Object.fromEntries(
+      Object.entries(claimWorld).map(([name, values]) => [name, maybe(fc.constantFrom(...values), 9)]),
+    ),
+  )
+  .map((all) =>
+    Object.fromEntries(Object.entries(all).flatMap(([name, claim]) => (claim === undefined ? [] : [[name, claim]]))),
+  );
 
 const grantRule = fc
   .record({
@@ -166,7 +202,14 @@ export type RawRules = Readonly<Record<string, RawRule>>;
 export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> = fc
   .record({
     lifetime: fc.constantFrom('20m', '20m', '1m'),
-    conditions: fc.tuple(askPosture, fc.oneof(askPosture, askOther)),
+    conditions: fc.tuple(
+      askPosture,
+      fc.oneof(
+        { weight: 2, arbitrary: askPosture },
+        { weight: 2, arbitrary: askOther },
+        { weight: 1, arbitrary: askCel },
+      ),
+    ),
     rules: fc.uniqueArray(
       fc.tuple(
         names,
@@ -199,6 +242,7 @@ export const facts: fc.Arbitrary<Facts> = fc
     ),
     podless: fc.nat(5).map((die) => die === 0),
     posture,
+    claims,
     assurance: fc.constantFrom('low', 'medium', 'high'),
     evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
     ip: inTenths(8, fc.constantFrom('10.1.2.3', '192.0.2.1'), null),
@@ -223,6 +267,7 @@ export const lostFact = fc.record({
     'network',
     'evidenceIssuedAt',
     ...postureFacts.map((name) => `posture.${name}`),
+    ...Object.keys(claimWorld).map((name) => `claims.${name}`),
   ),
   cause: fc.constantFrom('missing' as const, 'unavailable' as const),
 });

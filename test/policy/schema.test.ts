@@ -107,7 +107,7 @@ describe('policy/schema rules', () => {
         .sort(),
     );
     assert.deepEqual(
-      checks.filter(({ fact }) => fact === null || !kubernetes.facts.includes(fact)),
+      checks.filter(({ reads: [fact] }) => fact === undefined || !kubernetes.facts.includes(fact)),
       [],
     );
   });
@@ -174,12 +174,17 @@ describe('policy/schema rules', () => {
     ['a misspelt key', { workload: { ...workload, selector: ['k8s:ns:a'] }, grant }, 'workload', /selector/],
     ['no condition', { workload, conditions: [], grant }, 'conditions', /at least one condition/],
     ['a condition named twice', { workload, conditions: ['a', 'a'], grant }, 'conditions', /each once/],
-    ['an empty condition', { workload, conditions: [{}], grant }, 'conditions 0', /exactly one kind: attestation, env/],
+    [
+      'an empty condition',
+      { workload, conditions: [{}], grant },
+      'conditions 0',
+      /exactly one kind: attestation, cel, env/,
+    ],
     [
       'a condition of a kind that is not built',
-      { workload, conditions: [{ posture: { ready: true }, cel: 'true' }], grant },
+      { workload, conditions: [{ posture: { ready: true }, external: 'true' }], grant },
       'conditions 0',
-      /Unrecognized key: "cel"/,
+      /Unrecognized key: "external"/,
     ],
     [
       'a condition of two kinds',

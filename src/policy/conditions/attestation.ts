@@ -28,7 +28,7 @@ export const attestation = Object.freeze<ConditionKind<Asked>>({
   ],
 });
 
-const check = (key: string, condition: Check['condition']): Check => ({ key, fact: null, condition });
+const check = (key: string, condition: Check['condition']): Check => ({ key, reads: [], condition });
 
 function atLeast(assurance: (typeof levels)[number]): Condition {
   const enough: readonly string[] = levels.slice(levels.indexOf(assurance));

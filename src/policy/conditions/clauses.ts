@@ -5,7 +5,7 @@ import type { Conditions, RuleCondition } from './schema.js';
 
 export interface RuleConditions {
   readonly clauses: readonly Clause[];
-  /** Names of the facts of attestors that they read, such as `posture.kubelet`. */
+  /** Names of the facts and claims that they read, such as `posture.kubelet` and `claims.repository`. */
   readonly reads: readonly string[];
 }
 
@@ -46,6 +46,6 @@ function compileCondition(
       const name = check.key === kind ? `${as}.${kind}` : `${as}.${kind}.${check.key}`;
       return Object.freeze({ ...share(permit(check.condition(hope))), name });
     }),
-    reads: checks.flatMap(({ fact }) => (fact === null ? [] : [fact])),
+    reads: checks.flatMap(({ reads }) => reads),
   };
 }

@@ -12,6 +12,6 @@ export const environment = Object.freeze<ConditionKind<readonly string[]>>({
   kind: 'environment',
   schema,
   checks: (allowed: readonly string[]) => [
-    { key: 'environment', fact: null, condition: (hope) => environmentCondition(allowed, hope) },
+    { key: 'environment', reads: [], condition: (hope) => environmentCondition(allowed, hope) },
   ],
 });

@@ -14,7 +14,7 @@ export interface ConditionKind<Asked> {
 export interface Check {
   /** As the condition writes it, such as `nodeBooted`. */
   readonly key: string;
-  /** The fact of an attestor that it reads, such as `posture.kubelet`; null: one that every workload has. */
-  readonly fact: string | null;
+  /** The facts and claims of an attestor's that it reads, such as `posture.kubelet` and `claims.repository`; every workload has the others. */
+  readonly reads: readonly string[];
   condition(hope: Hope): Condition;
 }

@@ -17,7 +17,7 @@ type Asked = z.output<typeof schema>;
 export const network = Object.freeze<ConditionKind<Asked>>({
   kind: 'network',
   schema,
-  checks: ({ cidr }: Asked) => [{ key: 'cidr', fact: null, condition: (hope) => within(cidr, hope) }],
+  checks: ({ cidr }: Asked) => [{ key: 'cidr', reads: [], condition: (hope) => within(cidr, hope) }],
 });
 
 function within(cidr: readonly string[], hope: Hope): Condition {

@@ -21,7 +21,7 @@ export const posture = Object.freeze<ConditionKind<Posture>>({
   checks: (asked: Posture) =>
     postureChecks(asked).map((check) => ({
       key: check.key,
-      fact: `posture.${check.fact}`,
+      reads: [`posture.${check.fact}`],
       condition: (hope: Hope) => postureCondition(check, hope),
     })),
 });
@@ -81,11 +81,10 @@ function postureCondition(check: PostureCheck, hope: Hope): Condition {
   const { fact: name, expected, maxAge } = check;
   return Object.freeze<Condition>({
     expected: Number.isFinite(maxAge) ? `${expected}, observed within ${maxAge} s` : expected,
-    rank({ facts, now }) {
-      const fact = factOf(facts.posture, name);
-      if (fact === undefined) return unknownRank[hope].missing;
-      if (!isFresh(fact, now, maxAge)) return unknownRank[hope].unavailable;
-      const holds = check.holds(fact.value, now);
+    rank(candidate) {
+      const found = readPosture(candidate, name, maxAge);
+      if ('unknown' in found) return unknownRank[hope][found.unknown];
+      const holds = check.holds(found.value, candidate.now);
       if (holds === null) return unknownRank[hope].missing;
       return holds ? 3 : 0;
     },
@@ -105,6 +104,17 @@ const unknown = (cause: UnknownCause) => `unknown (${cause})`;
 
 const factOf = (posture: Candidate['facts']['posture'], name: string): ObservedFact | undefined =>
   Object.hasOwn(posture, name) ? posture[name] : undefined;
+
+/** The value of a fact of posture, unless it is not known or is older than `maxAge`, in seconds. */
+export function readPosture(
+  { facts, now }: Candidate,
+  name: string,
+  maxAge: number,
+): { readonly value: FactValue } | { readonly unknown: UnknownCause } {
+  const fact = factOf(facts.posture, name);
+  if (fact === undefined) return { unknown: 'missing' };
+  return isFresh(fact, now, maxAge) ? { value: fact.value } : { unknown: 'unavailable' };
+}
 
 /** A time that is no number is as good as long ago. */
 const isFresh = ({ observedAt }: ObservedFact, now: number, maxAge: number): boolean =>

@@ -71,7 +71,7 @@ export const time = Object.freeze<ConditionKind<Asked>>({
 });
 
 const check = <Bound>(key: string, bound: Bound | undefined, test: (bound: Bound, hope: Hope) => Condition): Check[] =>
-  bound === undefined ? [] : [{ key, fact: null, condition: (hope) => test(bound, hope) }];
+  bound === undefined ? [] : [{ key, reads: [], condition: (hope) => test(bound, hope) }];
 
 const told = (now: number) => (isInstant(now) ? new Date(now * 1000).toISOString() : 'unknown (missing)');
 

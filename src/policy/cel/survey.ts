@@ -1,0 +1,185 @@
+/**
+ * What an expression reads and what it may cost, found by looking at it, so that both are known before any request. What could not be
+ * told in that way, such as a claim whose name is computed, is refused.
+ */
+import { nearest } from '../../nearest.js';
+import type { ASTNode } from './engine.js';
+import { celFacts, factRoots } from './facts.js';
+
+export interface Survey {
+  /** Such as `workload.environment`, `posture.kubelet` and `claims.repository`, sorted. */
+  readonly reads: readonly string[];
+  readonly patterns: readonly PatternCall[];
+  readonly size: Size;
+}
+
+/** A call of `matches`. */
+export interface PatternCall {
+  readonly pattern: string;
+  /** The argument. */
+  readonly node: ASTNode;
+  /** Offset behind which the name of the function stands. */
+  readonly after: number;
+}
+
+/** How many parts an expression has. */
+export interface Size {
+  readonly once: number;
+  /** Parts that are evaluated for every entry of a list. */
+  readonly perEntry: number;
+  /** How many times `+` may make a text or a list longer. */
+  readonly additions: number;
+  /** The facts that are read for every entry. */
+  readonly readPerEntry: ReadonlySet<string>;
+}
+
+/** Something that a condition may not have, and where. */
+export class CelFault extends Error {
+  constructor(
+    message: string,
+    readonly node: ASTNode,
+  ) {
+    super(message);
+  }
+}
+
+/** What was found so far. */
+interface Found {
+  readonly reads: Set<string>;
+  readonly patterns: PatternCall[];
+  once: number;
+  perEntry: number;
+  additions: number;
+  readonly readPerEntry: Set<string>;
+}
+
+/** The variable of the comprehension around; null: there is none. */
+type Variable = string | null;
+
+type Node<Op extends ASTNode['op']> = Extract<ASTNode, { op: Op }>;
+
+const functions = ['has', 'size', 'timestamp', 'duration'];
+const parts = ['FullYear', 'Month', 'Date', 'DayOfMonth', 'DayOfWeek', 'Hours', 'Minutes', 'Seconds'];
+const methods = ['size', 'startsWith', 'endsWith', 'contains', 'matches', ...parts.map((part) => `get${part}`)];
+const comprehensions = ['all', 'exists', 'exists_one', 'filter'];
+
+/** Some readers take other forms too, and some of those by the zone of the machine. */
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
+
+/** How much more than another part a pattern costs. */
+const patternCost = 40;
+
+const computedClaim = 'the names of claims are written out, as in workload.claims.repository or workload.claims["a-b"]';
+
+/** @throws CelFault */
+export function survey(root: ASTNode): Survey {
+  const found: Found = { reads: new Set(), patterns: [], once: 0, perEntry: 0, additions: 0, readPerEntry: new Set() };
+  visit(found, root, null);
+  const { reads, patterns, ...size } = found;
+  return { reads: [...reads].sort(), patterns, size };
+}
+
+function visit(found: Found, node: ASTNode, variable: Variable): void {
+  count(found, variable, 1);
+  const fact = factAt(node);
+  if (fact !== null) {
+    found.reads.add(fact);
+    if (variable !== null) found.readPerEntry.add(fact);
+    return;
+  }
+  if (node.op === 'id' && node.args !== variable) throw noFact(node.args, node);
+  if (node.op === '+') found.additions += 1;
+  if (node.op === 'call') checkCall(node);
+  if (node.op === 'rcall') checkMethod(found, node, variable);
+  if (node.op === 'rcall' && comprehensions.includes(node.args[0])) visitComprehension(found, node, variable);
+  else for (const child of childrenOf(node)) visit(found, child, variable);
+}
+
+function count(found: Found, variable: Variable, cost: number): void {
+  if (variable === null) found.once += cost;
+  else found.perEntry += cost;
+}
+
+function checkCall(node: Node<'call'>): void {
+  const [name, [argument]] = node.args;
+  if (!functions.includes(name)) throw new CelFault(`${name}() is not among the functions of conditions`, node);
+  if (name !== 'timestamp' && name !== 'duration') return;
+  const text = literalText(argument);
+  if (text === null) throw new CelFault(`${name}() takes a text that is written out`, node);
+  if (name === 'timestamp' && !rfc3339.test(text)) {
+    throw new CelFault('timestamp() takes a time as RFC 3339 has it, such as "2027-01-15T08:00:00Z"', node);
+  }
+}
+
+function checkMethod(found: Found, node: Node<'rcall'>, variable: Variable): void {
+  const [name, receiver, args] = node.args;
+  if (!methods.includes(name) && !comprehensions.includes(name)) {
+    throw new CelFault(`${name}() is not among the functions of conditions`, node);
+  }
+  if (name.startsWith('get') && args.length > 0) {
+    throw new CelFault(`${name}() takes no zone: it is of UTC. For hours of a zone there is the condition time`, node);
+  }
+  if (name !== 'matches') return;
+  const [argument = node] = args;
+  const pattern = literalText(argument);
+  if (pattern === null) throw new CelFault('matches() takes a pattern that is written out', argument);
+  found.patterns.push({ pattern, node: argument, after: receiver.end });
+  count(found, variable, patternCost);
+}
+
+function visitComprehension(found: Found, node: Node<'rcall'>, outer: Variable): void {
+  const [, range, [variable, ...bodies]] = node.args;
+  if (outer !== null) throw new CelFault('a list within a list is not gone through: that could take long', node);
+  if (variable?.op !== 'id') throw new CelFault('the first argument is the name of a variable', node);
+  if (variable.args === 'now' || isRoot(variable.args)) {
+    throw new CelFault(`${variable.args} is what facts are called: name the variable otherwise`, variable);
+  }
+  visit(found, range, outer);
+  for (const body of bodies) visit(found, body, variable.args);
+}
+
+/** The name of the fact that this reads; null: it is something else. @throws CelFault for one that there is not, and for claims of no name */
+function factAt(node: ASTNode): string | null {
+  if (node.op === 'id' && node.args === 'now') return 'now';
+  if (node.op === 'in' && isClaims(node.args[1])) return claimOf(literalText(node.args[0]), node);
+  if (isClaims(node)) throw new CelFault(computedClaim, node);
+  if (node.op !== '.' && node.op !== '[]') return null;
+  const [of, key] = node.args;
+  const name = typeof key === 'string' ? key : literalText(key);
+  if (isClaims(of)) return claimOf(name, node);
+  if (of.op !== 'id' || !isRoot(of.args)) return null;
+  const fact = `${of.args}.${name}`;
+  if (name === null || !Object.hasOwn(celFacts, fact)) throw noFact(fact, node);
+  return fact;
+}
+
+function claimOf(name: string | null, node: ASTNode): string {
+  if (name === null) throw new CelFault(computedClaim, node);
+  return `claims.${name}`;
+}
+
+function noFact(name: string, node: ASTNode): CelFault {
+  const near = nearest(name, Object.keys(celFacts));
+  return new CelFault(`${name} is no fact${near === null ? '' : `: did you mean ${near}?`}`, node);
+}
+
+const isClaims = (node: ASTNode): boolean =>
+  (node.op === '.' || node.op === '[]') &&
+  node.args[0].op === 'id' &&
+  node.args[0].args === 'workload' &&
+  (typeof node.args[1] === 'string' ? node.args[1] : literalText(node.args[1])) === 'claims';
+
+const isRoot = (name: string): boolean => (factRoots as readonly string[]).includes(name);
+
+const literalText = (node: ASTNode | undefined): string | null =>
+  node?.op === 'value' && typeof node.args === 'string' ? node.args : null;
+
+/** Of a call with its receiver too. */
+function childrenOf({ args }: ASTNode): ASTNode[] {
+  if (Array.isArray(args))
+    return args.flatMap((each: unknown) => (Array.isArray(each) ? each.flatMap(nodesIn) : nodesIn(each)));
+  return nodesIn(args);
+}
+
+const nodesIn = (part: unknown): ASTNode[] =>
+  typeof part === 'object' && part !== null && 'op' in part ? [part as ASTNode] : [];

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { CelError, compileCel } from '../../../src/policy/cel/program.js';
+import { candidateOf } from '../../../src/policy/match.js';
+import { problemsOf, yaml } from '../../config/sample.js';
+import { factsOf, now } from '../samples.js';
+
+const asked = { resource: 'https://r.example', scope: ['read'] };
+const outcome = (source: string, facts = factsOf()) => compileCel(source).evaluate(candidateOf(facts, asked));
+const observed = <Value>(value: Value) => ({ value, observedAt: now });
+
+const refused: readonly (readonly [string, string, RegExp, column?: number])[] = [
+  [
+    'a fact that there is none of',
+    'posture.kubelt == "1"',
+    /^posture.kubelt is no fact: did you mean posture.kubelet\?$/,
+    0,
+  ],
+  ['a fact that is not built', 'delegator.subject == "x"', /^delegator is no fact/, 0],
+  ['a fact that is not built, of a root that is', 'true && network.country == "DE"', /^network.country is no fact/, 8],
+  ['types that cannot be compared', 'true && workload.environment == 1', /no such overload: string == int/, 8],
+  ['a value that is no bool', 'workload.environment', /of type string/, 0],
+  ['half an expression', '1 +', /Unexpected token/, 3],
+  ['nothing', '', /Unexpected token/, 0],
+  [
+    'a claim whose name is computed',
+    'workload.claims[workload.environment] == 1',
+    /names of claims are written out/,
+    0,
+  ],
+  ['claims as a whole', 'size(workload.claims) > 0', /names of claims are written out/, 5],
+  ['claims as a whole, by another name', 'workload["claims"].exists(c, true)', /names of claims are written out/, 0],
+  [
+    'a name of a claim that is computed, in `in`',
+    'request.resource in workload.claims',
+    /names of claims are written out/,
+    0,
+  ],
+  ['a root as a whole', '[workload].exists(w, w.environment == "x")', /^workload is no fact/, 1],
+  ['a computed name of a fact', 'workload[request.resource] == "x"', /is no fact/, 0],
+  ['a variable that hides a fact', 'workload.selectors.all(workload, true)', /name the variable otherwise/, 23],
+  ['a constant of the library', 'google.protobuf.Timestamp == int', /is no fact/],
+  ['a function of the library', 'workload.selectors.map(s, s + s).size() > 0', /map\(\) is not among the functions/, 0],
+  [
+    'the function that stands for matches',
+    'workload.environment.re2find("x")',
+    /re2find\(\) is not among the functions/,
+    0,
+  ],
+  ['a pattern that is computed', 'workload.environment.matches(request.resource)', /pattern that is written out/, 29],
+  ['a pattern that RE2 does not take', 'workload.environment.matches("(?=a)")', /not a pattern of RE2/, 29],
+  ['a comment before matches, which could hide it', 'network.ip // matches\n.matches("x")', /right behind/, 9],
+  ['a zone', 'now.getHours("Europe/Berlin") == 8', /takes no zone/, 0],
+  ['a time that is read by the zone of the machine', 'now < timestamp("January 15, 2027 10:00:00")', /RFC 3339/, 6],
+  ['a list in a list', 'request.scope.all(s, request.scope.exists(t, s == t))', /list within a list/, 21],
+  ['what is too long', `true${' '.repeat(1000)}`, /at most 1000 characters/],
+  ['what is too deep', `${'('.repeat(30)}true${')'.repeat(30)}`, /maxDepth/, 24],
+  ['what has too many parts', Array.from({ length: 150 }, () => '1<2').join('||'), /maxAstNodes/],
+];
+
+describe('policy/conditions/cel', () => {
+  describe('refuses, with the place', () => {
+    for (const [what, source, message, column] of refused) {
+      it(what, () =>
+        assert.throws(
+          () => compileCel(source),
+          (error) => {
+            assert.ok(error instanceof CelError);
+            assert.match(error.message, message);
+            if (column !== undefined) assert.equal(error.excerpt[1], `${' '.repeat(column)}^`);
+            return true;
+          },
+        ),
+      );
+    }
+
+    it('in the file, and under it the line with a caret', () =>
+      assert.deepEqual(
+        problemsOf(yaml({ more: `conditions: { gold: { cel: 'now.getHours() > 8 && posture.kubelt == "1"' } }` })),
+        [
+          'c.yaml:1:28: conditions.gold.cel: not a CEL condition: posture.kubelt is no fact: did you mean posture.kubelet?',
+          '    now.getHours() > 8 && posture.kubelt == "1"',
+          '                          ^',
+        ],
+      ));
+
+    it('and points into the right line of several', () =>
+      assert.throws(() => compileCel('true &&\n  posture.x == 1'), { excerpt: ['  posture.x == 1', '  ^'] }));
+  });
+
+  describe('knows what an expression reads', () => {
+    for (const [source, reads] of [
+      [
+        'workload.claims.a == 1 && has(workload.claims.b) && "c" in workload.claims',
+        ['claims.a', 'claims.b', 'claims.c'],
+      ],
+      ['workload.claims["kubernetes.io"].pod.name == "x"', ['claims.kubernetes.io']],
+      ['workload["environment"] == "x" || posture.ready', ['posture.ready', 'workload.environment']],
+      ['request.scope.all(s, s == network.ip)', ['network.ip', 'request.scope']],
+      ['now.getHours() == 1 ? true : {"a": request.resource}.a == ""', ['now', 'request.resource']],
+    ] as const) {
+      it(source, () => assert.deepEqual(compileCel(source).reads, reads));
+    }
+  });
+
+  it('is unknown by every fact that is unknown, wherever it stands', () => {
+    const unknown = factsOf({ environment: null, unknown: { environment: 'unavailable' } });
+    for (const source of [
+      'true || workload.environment == "x"',
+      'has(workload.environment)',
+      'size(workload.environment) >= 0',
+      'workload.environment in ["x"]',
+      'false ? workload.environment == "x" : true',
+      '[].all(x, workload.environment == "x")',
+    ]) {
+      assert.deepEqual(outcome(source, unknown), { unknown: 'unavailable', why: 'workload.environment' }, source);
+    }
+    const twice = 'posture.ready && workload.environment == "x"';
+    assert.deepEqual(outcome(twice, unknown), { unknown: 'missing', why: 'posture.ready' });
+  });
+
+  it('takes a fact that is not of its type, or was observed in our future, for unknown', () => {
+    const posture = {
+      ready: observed('true'),
+      restarts: observed(0.5),
+      kubelet: { value: 'v1', observedAt: now + 61 },
+    };
+    assert.deepEqual(outcome('posture.ready', factsOf({ posture })), { unknown: 'missing', why: 'posture.ready' });
+    assert.deepEqual(outcome('posture.restarts < 1', factsOf({ posture })), {
+      unknown: 'missing',
+      why: 'posture.restarts',
+    });
+    assert.deepEqual(outcome('posture.kubelet == "v1"', factsOf({ posture })), {
+      unknown: 'unavailable',
+      why: 'posture.kubelet',
+    });
+  });
+
+  it('gives claims no properties that JavaScript has', () => {
+    const claims = { o: { a: 1 }, constructor: null, toString: null };
+    for (const name of ['constructor', 'toString', 'hasOwnProperty']) {
+      assert.deepEqual(outcome(`has(workload.claims.o.${name})`, factsOf({ claims })), {
+        value: false,
+        facts: [['claims.o', new Map([['a', 1]])]],
+      });
+    }
+    assert.ok(
+      'value' in outcome('!has(workload.claims.constructor) && !("toString" in workload.claims)', factsOf({ claims })),
+    );
+  });
+
+  it('comes to the same again after an evaluation that failed half way', () => {
+    const program = compileCel('workload.claims.l.all(x, x > 1) && workload.claims.l.filter(x, x > 2).size() == 1');
+    const of = (l: (string | number)[]) => program.evaluate(candidateOf(factsOf({ claims: { l } })));
+    const good = of([2, 3]);
+    assert.ok('value' in good && good.value);
+    assert.ok('unknown' in of([2, 'x']));
+    assert.deepEqual(of([2, 3]), good);
+  });
+
+  it('is evaluated once for each candidate', () => {
+    const program = compileCel('workload.environment == "production"');
+    const candidates = [candidateOf(factsOf()), candidateOf(factsOf({ environment: 'staging' }))] as const;
+    const [first, second] = candidates.map(program.evaluate);
+    assert.equal(program.evaluate(candidates[0]), first);
+    assert.notDeepEqual(second, first);
+  });
+
+  it('matches in linear time what makes other engines backtrack', () => {
+    const facts = factsOf({ environment: `${'a'.repeat(400)}b` });
+    const program = compileCel('workload.environment.matches("^(a+)+$")');
+    const begin = performance.now();
+    for (let index = 0; index < 20; index++) assert.ok('value' in program.evaluate(candidateOf(facts)));
+    assert.ok(performance.now() - begin < 1000);
+  });
+
+  it('is unknown where the facts are so large that an evaluation could take long', () => {
+    const selectors = Array.from({ length: 5000 }, (_, index) => `k8s:pod-label:${'a'.repeat(60)}:${index}`);
+    for (const source of [
+      'workload.selectors.all(s, s in workload.selectors)',
+      'workload.selectors.exists(s, s.matches("(a|aa)+b") || s.matches("(a|b|c)+d"))',
+      '(workload.selectors + workload.selectors + workload.selectors).all(s, s != "a")',
+    ]) {
+      const why = 'the facts are too large for this expression';
+      assert.deepEqual(outcome(source, factsOf({ selectors })), { unknown: 'missing', why });
+      assert.ok('value' in outcome(source, factsOf({ selectors: selectors.slice(0, 20) })), source);
+    }
+  });
+
+  it('loads no library before a policy has such a condition', () => {
+    const script = `
+      import { conditionsSchema } from './src/policy/conditions/schema.js';
+      const loaded = () => Object.keys(require.cache).some((file) => /cel-js|re2js/.test(file));
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.url);
+      conditionsSchema.parse({ a: { environment: ['x'] } });
+      const before = loaded();
+      conditionsSchema.parse({ a: { cel: 'true' } });
+      console.log(JSON.stringify([before, loaded()]));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    assert.equal(stdout.trim(), '[false,true]', stderr);
+  });
+});
