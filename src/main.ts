@@ -16,6 +16,11 @@ function warn(message: string): void {
   process.stderr.write(`counterseal: ${message.split('\n').map(printable).join('\n')}\n`);
 }
 
+/** What a file holds cannot act on the terminal; inside JSON the value stays the same. */
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.map(printable).join('\n')}\n`);
+}
+
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(1);
@@ -72,7 +77,8 @@ async function addClusterCommand(name: string, options: ClusterOptions & { confi
 }
 
 async function explainCommand(decisionId: string, { audit }: { audit: string }): Promise<void> {
-  const { explainRecord, findRecord } = await import('./policy/explain.js');
+  const { findRecord } = await import('./audit/read.js');
+  const { explainRecord } = await import('./policy/explain.js');
   const record = await findRecord(audit, decisionId);
   if (record === undefined) {
     fail(
@@ -80,6 +86,16 @@ async function explainCommand(decisionId: string, { audit }: { audit: string }):
     );
   }
   process.stdout.write(explainRecord(record));
+}
+
+async function diffCommand({ config, against, json }: { config: string; against: string; json?: true }): Promise<void> {
+  const configuration = await load(config);
+  const { diffPolicy, renderDifference, renderSummary } = await import('./policy-tools/diff.js');
+  const summary = await diffPolicy(configuration, against, (difference) =>
+    print(json ? [JSON.stringify(difference)] : [...renderDifference(difference), '']),
+  );
+  print([json ? JSON.stringify({ summary }) : renderSummary(summary)]);
+  process.exitCode = summary.same === summary.decisions ? 0 : 1;
 }
 
 interface TokenCommand {
@@ -116,13 +132,19 @@ program
   .description('check a configuration: exit 1, with file:line:column and the reason, when it is not valid')
   .requiredOption('--config <file>', 'the configuration')
   .action(checkCommand);
-program
-  .command('policy')
-  .description('look at decisions')
+const policy = program.command('policy').description('look at decisions, and at what a policy comes to');
+policy
   .command('explain <decision-id>')
   .description('print a recorded decision for a person')
   .requiredOption('--audit <file>', 'the audit log, one JSON record a line')
   .action(explainCommand);
+policy
+  .command('diff')
+  .description('make recorded decisions again under another policy: exit 1 when one would change, or may')
+  .requiredOption('--config <file>', 'the configuration with the new policy')
+  .requiredOption('--against <file>', 'the audit log, one JSON record a line')
+  .option('--json', 'one JSON object a line, the summary last')
+  .action(diffCommand);
 
 program
   .command('token')

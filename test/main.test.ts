@@ -69,6 +69,18 @@ rules:
     const found = await finish('policy', 'explain', '--audit', audit, record.decision_id);
     assert.deepEqual([found.code, found.stderr], [0, '']);
     assert.match(found.stdout, /^PERMITTED {2}granted\n/);
+    const same = await finish('policy', 'diff', '--config', config, '--against', audit);
+    assert.deepEqual([same.code, same.stderr], [0, '']);
+    assert.match(same.stdout, /^1 decisions: 0 would change, 0 undecidable, 1 the same; 0 records without/);
+    const stricter = join(folder, 'stricter.yaml');
+    await writeFile(stricter, (await readFile(config, 'utf8')).replace('k8s:ns:agents', 'k8s:ns:others'));
+    const changed = await finish('policy', 'diff', '--config', stricter, '--against', audit, '--json');
+    const [difference, summary] = changed.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual([changed.code, difference.decision_id], [1, record.decision_id]);
+    assert.deepEqual([difference.changes, summary.summary.changedDecisions], [['newly refused'], 1]);
     const missing = await finish('policy', 'explain', '--audit', audit, 'd-0');
     assert.deepEqual([missing.code, missing.stdout], [1, '']);
     assert.match(missing.stderr, /audit\.jsonl holds no record with decision_id "d-0": look in the older files/);
