@@ -1,4 +1,5 @@
 /** The command line: the only reader of argv and of the environment. */
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import type { ClusterOptions } from './doctor/cluster-add.js';
@@ -26,14 +27,20 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-async function load(file: string) {
-  const { ConfigurationError, loadConfiguration, renderProblems } = await import('./config/load.js');
+/** What is wrong with a file is told with its places. */
+async function orProblems<Result>(work: Promise<Result>): Promise<Result> {
   try {
-    return await loadConfiguration(file);
+    return await work;
   } catch (error) {
+    const { ConfigurationError, renderProblems } = await import('./config/problem.js');
     if (error instanceof ConfigurationError) return fail(renderProblems(error.problems));
     throw error;
   }
+}
+
+async function load(file: string) {
+  const { loadConfiguration } = await import('./config/load.js');
+  return orProblems(loadConfiguration(file));
 }
 
 async function serveCommand({ config }: { config: string }): Promise<void> {
@@ -76,7 +83,21 @@ async function addClusterCommand(name: string, options: ClusterOptions & { confi
   process.stdout.write(await addCluster(name, cluster, configuration, warn));
 }
 
-async function explainCommand(decisionId: string, { audit }: { audit: string }): Promise<void> {
+interface ExplainCommand {
+  readonly audit?: string;
+  readonly config?: string;
+  readonly facts?: string;
+}
+
+async function explainCommand(decisionId: string | undefined, { audit, config, facts }: ExplainCommand): Promise<void> {
+  if (decisionId === undefined && audit === undefined && config !== undefined && facts !== undefined) {
+    return explainSituation(config, facts);
+  }
+  if (decisionId === undefined || audit === undefined || config !== undefined || facts !== undefined) {
+    return fail(
+      'error: give a decision id and --audit for what was decided, or --config and --facts for what would be',
+    );
+  }
   const { findRecord } = await import('./audit/read.js');
   const { explainRecord } = await import('./policy/explain.js');
   const record = await findRecord(audit, decisionId);
@@ -88,6 +109,12 @@ async function explainCommand(decisionId: string, { audit }: { audit: string }):
   process.stdout.write(explainRecord(record));
 }
 
+async function explainSituation(config: string, file: string): Promise<void> {
+  const configuration = await load(config);
+  const { whatIf } = await import('./policy-tools/what-if.js');
+  process.stdout.write(await orProblems(whatIf(configuration, file)));
+}
+
 async function diffCommand({ config, against, json }: { config: string; against: string; json?: true }): Promise<void> {
   const configuration = await load(config);
   const { diffPolicy, renderDifference, renderSummary } = await import('./policy-tools/diff.js');
@@ -96,6 +123,18 @@ async function diffCommand({ config, against, json }: { config: string; against:
   );
   print([json ? JSON.stringify({ summary }) : renderSummary(summary)]);
   process.exitCode = summary.same === summary.decisions ? 0 : 1;
+}
+
+async function testCommand(files: readonly string[], options: { config: string; junit?: string }): Promise<void> {
+  const configuration = await load(options.config);
+  const { testPolicy } = await import('./policy-tools/test.js');
+  const { lines, suites, passed } = await orProblems(testPolicy(configuration, files));
+  print(lines);
+  if (options.junit !== undefined) {
+    const { junit } = await import('./policy-tools/junit.js');
+    await writeFile(options.junit, junit(suites));
+  }
+  process.exitCode = passed ? 0 : 1;
 }
 
 interface TokenCommand {
@@ -134,9 +173,11 @@ program
   .action(checkCommand);
 const policy = program.command('policy').description('look at decisions, and at what a policy comes to');
 policy
-  .command('explain <decision-id>')
-  .description('print a recorded decision for a person')
-  .requiredOption('--audit <file>', 'the audit log, one JSON record a line')
+  .command('explain [decision-id]')
+  .description('print a recorded decision for a person, or what would be decided on facts from a file')
+  .option('--audit <file>', 'the audit log, one JSON record a line; with a decision id')
+  .option('--config <file>', 'the configuration; with --facts')
+  .option('--facts <file>', 'YAML: the facts of one case, and what is asked for')
   .action(explainCommand);
 policy
   .command('diff')
@@ -145,6 +186,13 @@ policy
   .requiredOption('--against <file>', 'the audit log, one JSON record a line')
   .option('--json', 'one JSON object a line, the summary last')
   .action(diffCommand);
+policy
+  .command('test')
+  .description('run cases: facts, and the decision that is expected; exit 1 when one comes out otherwise')
+  .argument('<cases...>', 'YAML files')
+  .requiredOption('--config <file>', 'the configuration')
+  .option('--junit <file>', 'also writes the results as JUnit XML')
+  .action(testCommand);
 
 program
   .command('token')

@@ -98,6 +98,55 @@ rules:
     assert.match(stdout, /counterseal\.yaml: valid; 1 attestors, 1 rules, policy [0-9a-f]{32}\n$/);
   });
 
+  it('policy test: exit 1 when a case fails, with JUnit XML; the problems of a file with their places', async () => {
+    const cases = join(folder, 'cases.yaml');
+    const start = 'cases:\n  - { name: one, at: "2026-11-18T10:00:00Z", workload: { attestor: prod-eu }, ';
+    await writeFile(cases, `${start}expect: { reason: no_target } }\n`);
+    const good = await finish('policy', 'test', '--config', config, cases);
+    assert.deepEqual([good.code, good.stderr], [0, '']);
+    assert.match(good.stdout, /✓ one\n\n1 passed, 0 failed\n/);
+    await writeFile(cases, `${start}expect: { reason: denied_by_rule } }\n`);
+    const failed = await finish('policy', 'test', '--config', config, '--junit', join(folder, 'junit.xml'), cases);
+    assert.equal(failed.code, 1);
+    assert.match(await readFile(join(folder, 'junit.xml'), 'utf8'), /<testsuites tests="1" failures="1">/);
+    await writeFile(cases, 'cases: []\n');
+    const invalid = await finish('policy', 'test', '--config', config, cases);
+    assert.deepEqual([invalid.code, invalid.stdout], [1, '']);
+    assert.match(invalid.stderr, /cases\.yaml:1:8: cases: wrong value \(expected a list of at least one case/);
+  });
+
+  it('policy explain --facts tells what would be decided; with half of the options: exit 1', async () => {
+    const facts = join(folder, 'facts.yaml');
+    await writeFile(
+      facts,
+      `at: "2026-11-18T10:00:00Z"\nworkload: { attestor: prod-eu, selectors: ["k8s:ns:x"] }\nasked: { resource: "${calendar}" }\n`,
+    );
+    const told = await finish('policy', 'explain', '--config', config, '--facts', facts);
+    assert.deepEqual([told.code, told.stderr], [0, '']);
+    assert.equal(
+      told.stdout.replace(/[0-9a-f]{32}/, 'REVISION'),
+      `WOULD BE REFUSED  no_rule_grants (the client would get invalid_target)
+  No rule grants this target to this workload.
+
+Time        2026-11-18T10:00:00.000Z
+Where       production; asked from an address that is not known
+Who         attestor prod-eu, assurance low
+Selectors   k8s:ns:x
+Asked for   ${calendar}
+            no scope named: all that is granted
+Rules       ✗ calendar-agent (grant): workload.selectors fails
+                expected  k8s:ns:agents
+                seen      k8s:ns:x
+Granted     nothing
+Policy      revision REVISION
+To do       If it should be permitted, add a rule for this workload and resource, or change a clause that fails above.
+`,
+    );
+    const half = await finish('policy', 'explain', '--config', config);
+    assert.deepEqual([half.code, half.stdout], [1, '']);
+    assert.match(half.stderr, /^error: give a decision id and --audit for what was decided, or --config and --facts/);
+  });
+
   for (const command of ['check', 'serve']) {
     it(`${command}: exit 1 with file:line:column on stderr for an invalid configuration`, async () => {
       const invalid = join(folder, 'invalid.yaml');

@@ -1,6 +1,7 @@
 /** A recorded decision, made again: what the policy read is all in the record. */
 import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
+import type { CompiledRule, Policy } from '../policy/compile.js';
 import { refusalReasons } from '../policy/decision.js';
 import type { Asked, Facts } from '../policy/facts.js';
 
@@ -53,4 +54,10 @@ export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Out
   if (granted === null) return undefined;
   const { resource, scope, lifetime } = granted;
   return { resource, scope, lifetime };
+}
+
+/** The rules that a decision looks at. */
+export function candidatesOf({ attestors }: Policy, { facts, asked }: Inputs): readonly CompiledRule[] {
+  const rules = attestors.get(facts.workload.attestor);
+  return (asked.resource === null ? rules?.all : rules?.covering.get(asked.resource)) ?? [];
 }

@@ -7,7 +7,7 @@ import { decide } from '../policy/decide.js';
 import type { RuleVerdict } from '../policy/decision.js';
 import type { WorkloadFacts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
-import type { Inputs } from './replay.js';
+import { candidatesOf, type Inputs } from './replay.js';
 
 /** Names of what the attestor may give now and the record has no word of: `posture.kubelet`, `oidc:environment`. */
 export function unrecordedOf(workload: WorkloadFacts, gives: readonly string[]): ReadonlySet<string> {
@@ -49,11 +49,6 @@ export function decisiveNames(
   if (open.length > mostTried) return names;
   const outcomes = new Set(combinations(open.length).map((ranks) => grantedWith(policy, inputs, open, ranks)));
   return outcomes.size === 1 ? [] : names;
-}
-
-function candidatesOf({ attestors }: Policy, { facts, asked }: Inputs): readonly CompiledRule[] {
-  const rules = attestors.get(facts.workload.attestor);
-  return (asked.resource === null ? rules?.all : rules?.covering.get(asked.resource)) ?? [];
 }
 
 function openRule(

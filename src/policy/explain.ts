@@ -1,7 +1,9 @@
-/** A record of the audit log, told to a person. */
-import type { AuditRecord, RecordedGrant, RecordedShadow } from '../audit/record.js';
+/** A record of the audit log, or a decision that was not asked for, told to a person. */
+import type { AuditRecord, RecordedGrant, RecordedRequest, RecordedShadow } from '../audit/record.js';
+import { faults } from '../errors.js';
 import { printable } from '../text.js';
-import type { RuleVerdict, Verdict } from './decision.js';
+import type { Decision, RuleVerdict, Verdict } from './decision.js';
+import type { Asked, Facts } from './facts.js';
 
 const marks: Readonly<Record<Verdict, string>> = { holds: '✓', fails: '✗', unknown: '?' };
 const labelWidth = 12;
@@ -20,7 +22,7 @@ export function explainRecord(record: AuditRecord): string {
     labelled('Who', whoAsked(record)),
     labelled('Evidence', evidenceOf(record)),
     labelled('Selectors', record.selectors ?? []),
-    labelled('Asked for', whatWasAsked(record)),
+    labelled('Asked for', [...requestLines(record.request), `by ${record.grant_type ?? 'no grant_type'}`]),
     labelled('Rules', ruleLines(record.rules)),
     labelled('Granted', record.granted === null ? ['nothing'] : grantLines(record.granted)),
     ...(record.shadow ? [labelled('With shadow', shadowLines(record.shadow))] : []),
@@ -28,6 +30,38 @@ export function explainRecord(record: AuditRecord): string {
     labelled('To do', [whatToDo(record)]),
   ];
   return `${lines.flat().map(printable).join('\n')}\n`;
+}
+
+/** The same of a decision that nobody has asked for yet. */
+export function explainDecision(decision: Decision, { facts, asked }: Inputs, policyRevision: string): string {
+  const { fault, reason, detail, granted, rules, shadow } = decision;
+  const { workload, network, now } = facts;
+  const error = fault === null ? null : faults[fault].error;
+  const outcome = fault === null ? 'permitted' : 'refused';
+  const request = { resource: asked.resource === null ? [] : [asked.resource], scope: asked.scope };
+  const lines = [
+    `WOULD BE ${outcome.toUpperCase()}  ${reason}${error === null ? '' : ` (the client would get ${error})`}`,
+    `  ${detail}`,
+    '',
+    labelled('Time', [new Date(now * 1000).toISOString()]),
+    labelled('Where', [
+      `${workload.environment ?? 'not known'}; asked from ${network.ip ?? 'an address that is not known'}`,
+    ]),
+    labelled('Who', [`attestor ${workload.attestor}, assurance ${workload.assurance}`]),
+    labelled('Selectors', workload.selectors),
+    labelled('Asked for', requestLines(request)),
+    labelled('Rules', ruleLines(rules)),
+    labelled('Granted', granted === null ? ['nothing'] : outcomeLines(granted)),
+    ...(shadow === null ? [] : [labelled('With shadow', shadowLines(shadow))]),
+    labelled('Policy', [`revision ${policyRevision}`]),
+    labelled('To do', [whatToDo({ outcome, error, rules })]),
+  ];
+  return `${lines.flat().map(printable).join('\n')}\n`;
+}
+
+interface Inputs {
+  readonly facts: Facts;
+  readonly asked: Asked;
 }
 
 function labelled(label: string, values: readonly string[]): string[] {
@@ -48,12 +82,10 @@ function evidenceOf(record: AuditRecord): string[] {
   return [...hash, ...id, ...skew];
 }
 
-function whatWasAsked(record: AuditRecord): string[] {
-  const { resource, scope } = record.request;
+function requestLines({ resource, scope }: Pick<RecordedRequest, 'resource' | 'scope'>): string[] {
   return [
     resource.length === 0 ? 'no resource named' : resource.join(' '),
     scope === null ? 'no scope named: all that is granted' : `scope ${scope.join(' ')}`,
-    `by ${record.grant_type ?? 'no grant_type'}`,
   ];
 }
 
@@ -73,11 +105,15 @@ function grantLines({ resource, scope, lifetime, jti }: RecordedGrant): string[]
 
 /** What would have come of it with the rules in `mode: shadow` in force. */
 function shadowLines({ reason, granted }: RecordedShadow): string[] {
-  if (granted === null) return [`nothing: ${reason}`];
-  return [`scope ${granted.scope.join(' ')} of ${granted.resource}`, `for ${granted.lifetime} s`];
+  return granted === null ? [`nothing: ${reason}`] : outcomeLines(granted);
 }
 
-function whatToDo({ outcome, error, rules: all }: AuditRecord): string {
+const outcomeLines = ({ resource, scope, lifetime }: Omit<RecordedGrant, 'jti'>): string[] => [
+  `scope ${scope.join(' ')} of ${resource}`,
+  `for ${lifetime} s`,
+];
+
+function whatToDo({ outcome, error, rules: all }: Pick<AuditRecord, 'outcome' | 'error' | 'rules'>): string {
   const rules = all?.filter(({ shadow }) => !shadow) ?? null;
   if (outcome === 'permitted') return 'nothing';
   if (error === 'server_error') return 'Look for the decision id in the log of the service: it failed.';
