@@ -125,6 +125,13 @@ async function diffCommand({ config, against, json }: { config: string; against:
   process.exitCode = summary.same === summary.decisions ? 0 : 1;
 }
 
+async function matrixCommand({ config, json }: { config: string; json?: true }): Promise<void> {
+  const configuration = await load(config);
+  const { matrixOf, renderMatrix } = await import('./policy-tools/matrix.js');
+  const matrix = matrixOf(configuration.policy);
+  print(json ? JSON.stringify(matrix, null, 2).split('\n') : renderMatrix(matrix));
+}
+
 async function testCommand(files: readonly string[], options: { config: string; junit?: string }): Promise<void> {
   const configuration = await load(options.config);
   const { testPolicy } = await import('./policy-tools/test.js');
@@ -193,6 +200,12 @@ policy
   .requiredOption('--config <file>', 'the configuration')
   .option('--junit <file>', 'also writes the results as JUnit XML')
   .action(testCommand);
+policy
+  .command('matrix')
+  .description('print who can reach what')
+  .requiredOption('--config <file>', 'the configuration')
+  .option('--json', 'as JSON')
+  .action(matrixCommand);
 
 program
   .command('token')

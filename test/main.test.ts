@@ -115,6 +115,17 @@ rules:
     assert.match(invalid.stderr, /cases\.yaml:1:8: cases: wrong value \(expected a list of at least one case/);
   });
 
+  it('policy matrix prints who can reach what, as JSON too', async () => {
+    const told = await finish('policy', 'matrix', '--config', config);
+    assert.deepEqual([told.code, told.stderr], [0, '']);
+    assert.match(
+      told.stdout,
+      /^https:\S+\n {2}calendar-agent \(workloads of prod-eu\)\n {6}gets {4}read:calendar, for 600 s at most\n/,
+    );
+    const json = await finish('policy', 'matrix', '--config', config, '--json');
+    assert.deepEqual(JSON.parse(json.stdout)[0].grants[0].scope, ['read:calendar']);
+  });
+
   it('policy explain --facts tells what would be decided; with half of the options: exit 1', async () => {
     const facts = join(folder, 'facts.yaml');
     await writeFile(
