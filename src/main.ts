@@ -132,6 +132,16 @@ async function matrixCommand({ config, json }: { config: string; json?: true }):
   print(json ? JSON.stringify(matrix, null, 2).split('\n') : renderMatrix(matrix));
 }
 
+async function lintCommand({ config }: { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { lintPolicy } = await import('./policy-tools/lint.js');
+  const problems = await lintPolicy(configuration, config);
+  if (problems.length === 0) return print([`${config}: nothing found`]);
+  const { renderProblems } = await import('./config/problem.js');
+  print(renderProblems(problems).split('\n'));
+  process.exitCode = 1;
+}
+
 async function testCommand(files: readonly string[], options: { config: string; junit?: string }): Promise<void> {
   const configuration = await load(options.config);
   const { testPolicy } = await import('./policy-tools/test.js');
@@ -206,6 +216,11 @@ policy
   .requiredOption('--config <file>', 'the configuration')
   .option('--json', 'as JSON')
   .action(matrixCommand);
+policy
+  .command('lint')
+  .description('find what a valid policy says in vain: exit 1 when something is found')
+  .requiredOption('--config <file>', 'the configuration')
+  .action(lintCommand);
 
 program
   .command('token')

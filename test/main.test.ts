@@ -126,6 +126,20 @@ rules:
     assert.deepEqual(JSON.parse(json.stdout)[0].grants[0].scope, ['read:calendar']);
   });
 
+  it('policy lint: exit 0 when nothing is found, else 1 with file:line:column', async () => {
+    const none = await finish('policy', 'lint', '--config', config);
+    assert.deepEqual([none.code, none.stderr], [0, '']);
+    assert.match(none.stdout, /counterseal\.yaml: nothing found\n$/);
+    const unused = join(folder, 'unused.yaml');
+    await writeFile(
+      unused,
+      `${await readFile(config, 'utf8')}conditions: { strong: { attestation: { assurance: high } } }\n`,
+    );
+    const found = await finish('policy', 'lint', '--config', unused);
+    assert.deepEqual([found.code, found.stderr], [1, '']);
+    assert.match(found.stdout, /unused\.yaml:16:15: conditions\.strong: no rule uses this condition\n$/);
+  });
+
   it('policy explain --facts tells what would be decided; with half of the options: exit 1', async () => {
     const facts = join(folder, 'facts.yaml');
     await writeFile(
