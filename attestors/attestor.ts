@@ -278,6 +278,8 @@ export interface AttestorType<Options = unknown> {
   readonly forms?: readonly EvidenceForm[];
   /** Names that its facts may have, such as `posture.kubelet`: a condition that reads another is refused at load. */
   readonly facts: readonly string[];
+  /** Those of them that a block with these options can supply, for `counterseal policy lint`. Left out where options make no difference. */
+  suppliedFacts?(options: Options): readonly string[];
   /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */
   readonly options: z.ZodType<Options>;
   /** The same at load and at start. @param issuer our issuer identifier: the default audience of evidence */

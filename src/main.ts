@@ -1,4 +1,5 @@
 /** The command line: the only reader of argv and of the environment. */
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import type { ClusterOptions } from './doctor/cluster-add.js';
@@ -19,19 +20,30 @@ function warn(message: string): void {
   process.stderr.write(`counterseal: ${message.split('\n').map(printable).join('\n')}\n`);
 }
 
+/** What a file holds cannot act on the terminal; inside JSON the value stays the same. */
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.map(printable).join('\n')}\n`);
+}
+
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(1);
 }
 
-async function load(file: string) {
-  const { ConfigurationError, loadConfiguration, renderProblems } = await import('./config/load.js');
+/** What is wrong with a file is told with its places. */
+async function orProblems<Result>(work: Promise<Result>): Promise<Result> {
   try {
-    return await loadConfiguration(file);
+    return await work;
   } catch (error) {
+    const { ConfigurationError, renderProblems } = await import('./config/problem.js');
     if (error instanceof ConfigurationError) return fail(renderProblems(error.problems));
     throw error;
   }
+}
+
+async function load(file: string) {
+  const { loadConfiguration } = await import('./config/load.js');
+  return orProblems(loadConfiguration(file));
 }
 
 async function serveCommand({ config }: { config: string }): Promise<void> {
@@ -74,8 +86,23 @@ async function addClusterCommand(name: string, options: ClusterOptions & { confi
   process.stdout.write(await addCluster(name, cluster, configuration, warn));
 }
 
-async function explainCommand(decisionId: string, { audit }: { audit: string }): Promise<void> {
-  const { explainRecord, findRecord } = await import('./policy/explain.js');
+interface ExplainCommand {
+  readonly audit?: string;
+  readonly config?: string;
+  readonly facts?: string;
+}
+
+async function explainCommand(decisionId: string | undefined, { audit, config, facts }: ExplainCommand): Promise<void> {
+  if (decisionId === undefined && audit === undefined && config !== undefined && facts !== undefined) {
+    return explainSituation(config, facts);
+  }
+  if (decisionId === undefined || audit === undefined || config !== undefined || facts !== undefined) {
+    return fail(
+      'error: give a decision id and --audit for what was decided, or --config and --facts for what would be',
+    );
+  }
+  const { findRecord } = await import('./audit/read.js');
+  const { explainRecord } = await import('./policy/explain.js');
   const record = await findRecord(audit, decisionId);
   if (record === undefined) {
     fail(
@@ -83,6 +110,51 @@ async function explainCommand(decisionId: string, { audit }: { audit: string }):
     );
   }
   process.stdout.write(explainRecord(record));
+}
+
+async function explainSituation(config: string, file: string): Promise<void> {
+  const configuration = await load(config);
+  const { whatIf } = await import('./policy-tools/what-if.js');
+  process.stdout.write(await orProblems(whatIf(configuration, file)));
+}
+
+async function diffCommand({ config, against, json }: { config: string; against: string; json?: true }): Promise<void> {
+  const configuration = await load(config);
+  const { diffPolicy, renderDifference, renderSummary } = await import('./policy-tools/diff.js');
+  const summary = await diffPolicy(configuration, against, (difference) =>
+    print(json ? [JSON.stringify(difference)] : [...renderDifference(difference), '']),
+  );
+  print([json ? JSON.stringify({ summary }) : renderSummary(summary)]);
+  process.exitCode = summary.same === summary.decisions ? 0 : 1;
+}
+
+async function matrixCommand({ config, json }: { config: string; json?: true }): Promise<void> {
+  const configuration = await load(config);
+  const { matrixOf, renderMatrix } = await import('./policy-tools/matrix.js');
+  const matrix = matrixOf(configuration.policy);
+  print(json ? JSON.stringify(matrix, null, 2).split('\n') : renderMatrix(matrix));
+}
+
+async function lintCommand({ config }: { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { lintPolicy } = await import('./policy-tools/lint.js');
+  const problems = await lintPolicy(configuration, config);
+  if (problems.length === 0) return print([`${config}: nothing found`]);
+  const { renderProblems } = await import('./config/problem.js');
+  print(renderProblems(problems).split('\n'));
+  process.exitCode = 1;
+}
+
+async function testCommand(files: readonly string[], options: { config: string; junit?: string }): Promise<void> {
+  const configuration = await load(options.config);
+  const { testPolicy } = await import('./policy-tools/test.js');
+  const { lines, suites, passed } = await orProblems(testPolicy(configuration, files));
+  print(lines);
+  if (options.junit !== undefined) {
+    const { junit } = await import('./policy-tools/junit.js');
+    await writeFile(options.junit, junit(suites));
+  }
+  process.exitCode = passed ? 0 : 1;
 }
 
 interface TokenCommand {
@@ -124,13 +196,39 @@ program
   .description('check a configuration: exit 1, with file:line:column and the reason, when it is not valid')
   .requiredOption('--config <file>', 'the configuration')
   .action(checkCommand);
-program
-  .command('policy')
-  .description('look at decisions')
-  .command('explain <decision-id>')
-  .description('print a recorded decision for a person')
-  .requiredOption('--audit <file>', 'the audit log, one JSON record a line')
+const policy = program.command('policy').description('look at decisions, and at what a policy comes to');
+policy
+  .command('explain [decision-id]')
+  .description('print a recorded decision for a person, or what would be decided on facts from a file')
+  .option('--audit <file>', 'the audit log, one JSON record a line; with a decision id')
+  .option('--config <file>', 'the configuration; with --facts')
+  .option('--facts <file>', 'YAML: the facts of one case, and what is asked for')
   .action(explainCommand);
+policy
+  .command('diff')
+  .description('make recorded decisions again under another policy: exit 1 when one would change, or may')
+  .requiredOption('--config <file>', 'the configuration with the new policy')
+  .requiredOption('--against <file>', 'the audit log, one JSON record a line')
+  .option('--json', 'one JSON object a line, the summary last')
+  .action(diffCommand);
+policy
+  .command('test')
+  .description('run cases: facts, and the decision that is expected; exit 1 when one comes out otherwise')
+  .argument('<cases...>', 'YAML files')
+  .requiredOption('--config <file>', 'the configuration')
+  .option('--junit <file>', 'also writes the results as JUnit XML')
+  .action(testCommand);
+policy
+  .command('matrix')
+  .description('print who can reach what')
+  .requiredOption('--config <file>', 'the configuration')
+  .option('--json', 'as JSON')
+  .action(matrixCommand);
+policy
+  .command('lint')
+  .description('find what a valid policy says in vain: exit 1 when something is found')
+  .requiredOption('--config <file>', 'the configuration')
+  .action(lintCommand);
 
 program
   .command('token')

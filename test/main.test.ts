@@ -69,6 +69,18 @@ rules:
     const found = await finish('policy', 'explain', '--audit', audit, record.decision_id);
     assert.deepEqual([found.code, found.stderr], [0, '']);
     assert.match(found.stdout, /^PERMITTED {2}granted\n/);
+    const same = await finish('policy', 'diff', '--config', config, '--against', audit);
+    assert.deepEqual([same.code, same.stderr], [0, '']);
+    assert.match(same.stdout, /^1 decisions: 0 would change, 0 undecidable, 1 the same; 0 records without/);
+    const stricter = join(folder, 'stricter.yaml');
+    await writeFile(stricter, (await readFile(config, 'utf8')).replace('k8s:ns:agents', 'k8s:ns:others'));
+    const changed = await finish('policy', 'diff', '--config', stricter, '--against', audit, '--json');
+    const [difference, summary] = changed.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual([changed.code, difference.decision_id], [1, record.decision_id]);
+    assert.deepEqual([difference.changes, summary.summary.changedDecisions], [['newly refused'], 1]);
     const missing = await finish('policy', 'explain', '--audit', audit, 'd-0');
     assert.deepEqual([missing.code, missing.stdout], [1, '']);
     assert.match(missing.stderr, /audit\.jsonl holds no record with decision_id "d-0": look in the older files/);
@@ -84,6 +96,80 @@ rules:
     const { code, stdout, stderr } = await finish('check', '--config', config);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, /counterseal\.yaml: valid; 1 attestors, 1 rules, policy [0-9a-f]{32}\n$/);
+  });
+
+  it('policy test: exit 1 when a case fails, with JUnit XML; the problems of a file with their places', async () => {
+    const cases = join(folder, 'cases.yaml');
+    const start = 'cases:\n  - { name: one, at: "2026-11-18T10:00:00Z", workload: { attestor: prod-eu }, ';
+    await writeFile(cases, `${start}expect: { reason: no_target } }\n`);
+    const good = await finish('policy', 'test', '--config', config, cases);
+    assert.deepEqual([good.code, good.stderr], [0, '']);
+    assert.match(good.stdout, /✓ one\n\n1 passed, 0 failed\n/);
+    await writeFile(cases, `${start}expect: { reason: denied_by_rule } }\n`);
+    const failed = await finish('policy', 'test', '--config', config, '--junit', join(folder, 'junit.xml'), cases);
+    assert.equal(failed.code, 1);
+    assert.match(await readFile(join(folder, 'junit.xml'), 'utf8'), /<testsuites tests="1" failures="1">/);
+    await writeFile(cases, 'cases: []\n');
+    const invalid = await finish('policy', 'test', '--config', config, cases);
+    assert.deepEqual([invalid.code, invalid.stdout], [1, '']);
+    assert.match(invalid.stderr, /cases\.yaml:1:8: cases: wrong value \(expected a list of at least one case/);
+  });
+
+  it('policy matrix prints who can reach what, as JSON too', async () => {
+    const told = await finish('policy', 'matrix', '--config', config);
+    assert.deepEqual([told.code, told.stderr], [0, '']);
+    assert.match(
+      told.stdout,
+      /^https:\S+\n {2}calendar-agent \(workloads of prod-eu\)\n {6}gets {4}read:calendar, for 600 s at most\n/,
+    );
+    const json = await finish('policy', 'matrix', '--config', config, '--json');
+    assert.deepEqual(JSON.parse(json.stdout)[0].grants[0].scope, ['read:calendar']);
+  });
+
+  it('policy lint: exit 0 when nothing is found, else 1 with file:line:column', async () => {
+    const none = await finish('policy', 'lint', '--config', config);
+    assert.deepEqual([none.code, none.stderr], [0, '']);
+    assert.match(none.stdout, /counterseal\.yaml: nothing found\n$/);
+    const unused = join(folder, 'unused.yaml');
+    await writeFile(
+      unused,
+      `${await readFile(config, 'utf8')}conditions: { strong: { attestation: { assurance: high } } }\n`,
+    );
+    const found = await finish('policy', 'lint', '--config', unused);
+    assert.deepEqual([found.code, found.stderr], [1, '']);
+    assert.match(found.stdout, /unused\.yaml:16:15: conditions\.strong: no rule uses this condition\n$/);
+  });
+
+  it('policy explain --facts tells what would be decided; with half of the options: exit 1', async () => {
+    const facts = join(folder, 'facts.yaml');
+    await writeFile(
+      facts,
+      `at: "2026-11-18T10:00:00Z"\nworkload: { attestor: prod-eu, selectors: ["k8s:ns:x"] }\nasked: { resource: "${calendar}" }\n`,
+    );
+    const told = await finish('policy', 'explain', '--config', config, '--facts', facts);
+    assert.deepEqual([told.code, told.stderr], [0, '']);
+    assert.equal(
+      told.stdout.replace(/[0-9a-f]{32}/, 'REVISION'),
+      `WOULD BE REFUSED  no_rule_grants (the client would get invalid_target)
+  No rule grants this target to this workload.
+
+Time        2026-11-18T10:00:00.000Z
+Where       production; asked from an address that is not known
+Who         attestor prod-eu, assurance low
+Selectors   k8s:ns:x
+Asked for   ${calendar}
+            no scope named: all that is granted
+Rules       ✗ calendar-agent (grant): workload.selectors fails
+                expected  k8s:ns:agents
+                seen      k8s:ns:x
+Granted     nothing
+Policy      revision REVISION
+To do       If it should be permitted, add a rule for this workload and resource, or change a clause that fails above.
+`,
+    );
+    const half = await finish('policy', 'explain', '--config', config);
+    assert.deepEqual([half.code, half.stdout], [1, '']);
+    assert.match(half.stderr, /^error: give a decision id and --audit for what was decided, or --config and --facts/);
   });
 
   for (const command of ['check', 'serve']) {

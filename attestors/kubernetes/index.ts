@@ -156,6 +156,27 @@ function keySource(attestorName: string, block: KubernetesOptions, server: ApiSe
   return { name: 'the API server', load: server.keys };
 }
 
+/** Only `live` supplies them. */
+const facts = Object.freeze([
+  'posture.kubelet',
+  'posture.kernel',
+  'posture.osImage',
+  'posture.runtime',
+  'posture.ready',
+  'posture.memoryPressure',
+  'posture.diskPressure',
+  'posture.pidPressure',
+  'posture.networkUnavailable',
+  'posture.nodeBootedAt',
+  'posture.podStartedAt',
+  'posture.restarts',
+  'posture.privileged',
+  'posture.hostNamespaces',
+  'posture.runsAsRoot',
+  'posture.readOnlyRoot',
+  'posture.images',
+]);
+
 export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
   type: 'kubernetes',
   selectorKinds: Object.freeze([
@@ -168,25 +189,8 @@ export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
     'k8s:node-uid',
     ...liveKinds,
   ]),
-  facts: Object.freeze([
-    'posture.kubelet',
-    'posture.kernel',
-    'posture.osImage',
-    'posture.runtime',
-    'posture.ready',
-    'posture.memoryPressure',
-    'posture.diskPressure',
-    'posture.pidPressure',
-    'posture.networkUnavailable',
-    'posture.nodeBootedAt',
-    'posture.podStartedAt',
-    'posture.restarts',
-    'posture.privileged',
-    'posture.hostNamespaces',
-    'posture.runsAsRoot',
-    'posture.readOnlyRoot',
-    'posture.images',
-  ]),
+  facts,
+  suppliedFacts: ({ live }) => (live === undefined ? [] : facts),
   options,
   plan,
   create,

@@ -7,7 +7,8 @@ import { createClusterIssuer } from './cluster-issuer.js';
 // Making the cluster's RSA key takes long; the service's modules load meanwhile.
 const clusterMade = createClusterIssuer({ issuer: 'https://kubernetes.default.svc' });
 const { ConfigurationError, loadConfiguration, renderProblems } = await import('../../src/config/load.js');
-const { explainRecord, findRecord } = await import('../../src/policy/explain.js');
+const { findRecord } = await import('../../src/audit/read.js');
+const { explainRecord } = await import('../../src/policy/explain.js');
 const { serve } = await import('../../src/server.js');
 
 // Compiled, this file lies in build/examples/quickstart; the configuration stays where people edit it.

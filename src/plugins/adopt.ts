@@ -19,7 +19,7 @@ import { faultsOfKinds, isRecord, jwtTokenTypes } from './shape.js';
 
 /** @param theirs has no `faultsOfType` */
 export function adoptType(theirs: AttestorType): AttestorType {
-  const { type, examine, mappedKinds, role, selectorFault } = theirs;
+  const { type, examine, mappedKinds, role, selectorFault, suppliedFacts } = theirs;
   const selectorKinds = Object.freeze([...theirs.selectorKinds]);
   const facts = Object.freeze([...theirs.facts]);
   const forms = Object.freeze((theirs.forms ?? []).map(adoptForm));
@@ -32,6 +32,7 @@ export function adoptType(theirs: AttestorType): AttestorType {
     ...(selectorFault && { selectorFault: faultOf(theirs) }),
     forms,
     facts,
+    ...(suppliedFacts && { suppliedFacts: (options) => suppliedFacts.call(theirs, options) }),
     options: adoptOptions(theirs, kinds),
     plan: (options, issuer) => planOf(theirs, options, issuer),
     async create(name, options, host) {

@@ -1,6 +1,6 @@
 /** The decision: a pure function of policy, facts and request. No clock, no I/O, no throwing, whatever the facts are. */
 import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './compile.js';
-import type { Decision, Granted, RuleVerdict } from './decision.js';
+import type { Decision, Granted, RefusalReason, RuleVerdict } from './decision.js';
 import type { Asked, Facts } from './facts.js';
 import { type Candidate, type Clause, candidateOf, type Rank } from './match.js';
 
@@ -215,7 +215,7 @@ const verdictsOf = (judged: readonly Judged[]): readonly RuleVerdict[] =>
 
 const refusal = (
   fault: NonNullable<Decision['fault']>,
-  reason: string,
+  reason: RefusalReason,
   detail: string,
   rules: readonly RuleVerdict[],
 ): Decision => Object.freeze({ fault, reason, detail, granted: null, rules, shadow: null });

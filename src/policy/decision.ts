@@ -32,11 +32,25 @@ export interface ShadowOutcome {
   readonly granted: Granted | null;
 }
 
+/** Why nothing is granted: stable codes for operators. Other reasons in a record are not the policy's. */
+export const refusalReasons = Object.freeze([
+  'denied_by_rule',
+  'deny_unknown',
+  'fact_unavailable',
+  'fact_unknown',
+  'no_rule_grants',
+  'no_target',
+  'no_time_left',
+  'scope_not_granted',
+  'unknown_resource',
+] as const);
+
+export type RefusalReason = (typeof refusalReasons)[number];
+
 export interface Decision {
   /** Null exactly when something is granted. */
   readonly fault: 'target_refused' | 'scope_refused' | 'dependency_unavailable' | null;
-  /** A stable code for operators: `granted`, `denied_by_rule`, `no_rule_grants`, `unknown_resource`, … */
-  readonly reason: string;
+  readonly reason: 'granted' | RefusalReason;
   readonly detail: string;
   readonly granted: Granted | null;
   /** The candidates, sorted by the rule's name. */

@@ -1,72 +1,12 @@
-/** A record of the audit log, found again and told to a person. */
-import { createReadStream } from 'node:fs';
-import type { AuditRecord, RecordedGrant, RecordedShadow } from '../audit/record.js';
+/** A record of the audit log, or a decision that was not asked for, told to a person. */
+import type { AuditRecord, RecordedGrant, RecordedRequest, RecordedShadow } from '../audit/record.js';
+import { faults } from '../errors.js';
 import { printable } from '../text.js';
-import type { RuleVerdict, Verdict } from './decision.js';
+import type { Decision, RuleVerdict, Verdict } from './decision.js';
+import type { Asked, Facts } from './facts.js';
 
-/** Bytes. A longer line is no record of ours and is passed over. */
-const longestLine = 1024 * 1024;
-const lineEnd = 0x0a;
 const marks: Readonly<Record<Verdict, string>> = { holds: '✓', fails: '✗', unknown: '?' };
 const labelWidth = 12;
-
-/**
- * The record with this id, or undefined. Reads the file of JSON lines from its start in bounded memory; a line that is
- * torn or is no record is passed over.
- * @throws Error that names the file and what to do about it, when it cannot be read
- */
-export async function findRecord(file: string, decisionId: string): Promise<AuditRecord | undefined> {
-  try {
-    return await searchRecord(file, decisionId);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const remedy = remedies[code] ?? 'see that it is a file that can be read';
-    throw new Error(`cannot read the audit file ${file} (${code}): ${remedy}`, { cause: error });
-  }
-}
-
-const remedies: Readonly<Record<string, string>> = {
-  ENOENT: 'it does not exist: name the path of a file sink in audit.sinks, or an older file that was rotated',
-  EACCES: 'run this as the user of the service, or as another who may read the file',
-  EISDIR: 'this is a folder: name a file in it',
-};
-
-async function searchRecord(file: string, decisionId: string): Promise<AuditRecord | undefined> {
-  const needle = JSON.stringify(decisionId);
-  for await (const lines of wholeLines(file)) {
-    let at = lines.indexOf(needle);
-    while (at >= 0) {
-      const found = lines.indexOf(lineEnd, at);
-      const end = found < 0 ? lines.length : found;
-      const record = parseRecord(lines.toString('utf8', lines.lastIndexOf(lineEnd, at) + 1, end));
-      if (record?.decision_id === decisionId) return record;
-      at = lines.indexOf(needle, end);
-    }
-  }
-  return undefined;
-}
-
-/** The file in pieces that begin and end where lines do. */
-async function* wholeLines(file: string): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(file, { highWaterMark: longestLine })) {
-    const bytes = Buffer.concat([rest, chunk]);
-    const end = bytes.lastIndexOf(lineEnd) + 1;
-    if (end > 0) yield bytes.subarray(0, end);
-    rest = bytes.length - end > longestLine ? Buffer.alloc(0) : bytes.subarray(end);
-  }
-  yield rest;
-}
-
-function parseRecord(line: string): AuditRecord | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    const isRecord = typeof value === 'object' && value !== null && 'decision_id' in value && 'request' in value;
-    return isRecord ? (value as AuditRecord) : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** Several lines for a terminal: control characters of the record come out escaped. */
 export function explainRecord(record: AuditRecord): string {
@@ -82,7 +22,7 @@ export function explainRecord(record: AuditRecord): string {
     labelled('Who', whoAsked(record)),
     labelled('Evidence', evidenceOf(record)),
     labelled('Selectors', record.selectors ?? []),
-    labelled('Asked for', whatWasAsked(record)),
+    labelled('Asked for', [...requestLines(record.request), `by ${record.grant_type ?? 'no grant_type'}`]),
     labelled('Rules', ruleLines(record.rules)),
     labelled('Granted', record.granted === null ? ['nothing'] : grantLines(record.granted)),
     ...(record.shadow ? [labelled('With shadow', shadowLines(record.shadow))] : []),
@@ -90,6 +30,38 @@ export function explainRecord(record: AuditRecord): string {
     labelled('To do', [whatToDo(record)]),
   ];
   return `${lines.flat().map(printable).join('\n')}\n`;
+}
+
+/** The same of a decision that nobody has asked for yet. */
+export function explainDecision(decision: Decision, { facts, asked }: Inputs, policyRevision: string): string {
+  const { fault, reason, detail, granted, rules, shadow } = decision;
+  const { workload, network, now } = facts;
+  const error = fault === null ? null : faults[fault].error;
+  const outcome = fault === null ? 'permitted' : 'refused';
+  const request = { resource: asked.resource === null ? [] : [asked.resource], scope: asked.scope };
+  const lines = [
+    `WOULD BE ${outcome.toUpperCase()}  ${reason}${error === null ? '' : ` (the client would get ${error})`}`,
+    `  ${detail}`,
+    '',
+    labelled('Time', [new Date(now * 1000).toISOString()]),
+    labelled('Where', [
+      `${workload.environment ?? 'not known'}; asked from ${network.ip ?? 'an address that is not known'}`,
+    ]),
+    labelled('Who', [`attestor ${workload.attestor}, assurance ${workload.assurance}`]),
+    labelled('Selectors', workload.selectors),
+    labelled('Asked for', requestLines(request)),
+    labelled('Rules', ruleLines(rules)),
+    labelled('Granted', granted === null ? ['nothing'] : outcomeLines(granted)),
+    ...(shadow === null ? [] : [labelled('With shadow', shadowLines(shadow))]),
+    labelled('Policy', [`revision ${policyRevision}`]),
+    labelled('To do', [whatToDo({ outcome, error, rules })]),
+  ];
+  return `${lines.flat().map(printable).join('\n')}\n`;
+}
+
+interface Inputs {
+  readonly facts: Facts;
+  readonly asked: Asked;
 }
 
 function labelled(label: string, values: readonly string[]): string[] {
@@ -110,12 +82,10 @@ function evidenceOf(record: AuditRecord): string[] {
   return [...hash, ...id, ...skew];
 }
 
-function whatWasAsked(record: AuditRecord): string[] {
-  const { resource, scope } = record.request;
+function requestLines({ resource, scope }: Pick<RecordedRequest, 'resource' | 'scope'>): string[] {
   return [
     resource.length === 0 ? 'no resource named' : resource.join(' '),
     scope === null ? 'no scope named: all that is granted' : `scope ${scope.join(' ')}`,
-    `by ${record.grant_type ?? 'no grant_type'}`,
   ];
 }
 
@@ -135,11 +105,15 @@ function grantLines({ resource, scope, lifetime, jti }: RecordedGrant): string[]
 
 /** What would have come of it with the rules in `mode: shadow` in force. */
 function shadowLines({ reason, granted }: RecordedShadow): string[] {
-  if (granted === null) return [`nothing: ${reason}`];
-  return [`scope ${granted.scope.join(' ')} of ${granted.resource}`, `for ${granted.lifetime} s`];
+  return granted === null ? [`nothing: ${reason}`] : outcomeLines(granted);
 }
 
-function whatToDo({ outcome, error, rules: all }: AuditRecord): string {
+const outcomeLines = ({ resource, scope, lifetime }: Omit<RecordedGrant, 'jti'>): string[] => [
+  `scope ${scope.join(' ')} of ${resource}`,
+  `for ${lifetime} s`,
+];
+
+function whatToDo({ outcome, error, rules: all }: Pick<AuditRecord, 'outcome' | 'error' | 'rules'>): string {
   const rules = all?.filter(({ shadow }) => !shadow) ?? null;
   if (outcome === 'permitted') return 'nothing';
   if (error === 'server_error') return 'Look for the decision id in the log of the service: it failed.';

@@ -130,9 +130,8 @@ describe('pipeline', () => {
     for (const repository of ['acme/app', 'acme/other']) {
       const records: AuditRecord[] = [];
       const { run } = rooms({
-        policy: reading,
+        policy: () => reading,
         attest: async () => ({ ...attestation, claims: { repository, email: 'nobody@example.com' } }),
-        deployment: { environment: 'production', region: null, policyRevision: reading.revision },
         audit: {
           append: async (record) => void records.push(keep(auditLine(record), reading)),
           admit: () => true,

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import type { AuditRecord } from '../../src/audit/record.js';
 import type { Policy } from '../../src/policy/compile.js';
 import { decide } from '../../src/policy/decide.js';
-import type { Asked, Facts } from '../../src/policy/facts.js';
+import { inputsOf } from '../../src/policy-tools/replay.js';
 
 const written: { readonly record: AuditRecord; readonly policy: Policy }[] = [];
 
@@ -30,20 +30,11 @@ export function replayRecords(): void {
   process.stdout.write(`  decided again from their records: ${replayed} of ${written.length}\n`);
 }
 
-/** The inputs of `decide`, from the record alone. */
-function inputsOf(record: AuditRecord): { facts: Facts; asked: Asked } {
-  const context = `record ${record.decision_id} lacks what was decided on`;
-  assert.ok(record.facts && record.selectors && record.attestor, context);
-  const { now, network, ...workload } = record.facts;
-  const facts = { now, network, workload: { ...workload, attestor: record.attestor, selectors: record.selectors } };
-  const [resource = null] = record.request.resource;
-  return { facts, asked: { resource, scope: record.request.scope } };
-}
-
 export function replay(record: AuditRecord, policy: Policy): void {
-  const { facts, asked } = inputsOf(record);
-  const decision = decide(policy, facts, asked);
   const context = `record ${record.decision_id}`;
+  const inputs = inputsOf(record);
+  assert.ok(inputs, `${context} lacks what was decided on`);
+  const decision = decide(policy, inputs.facts, inputs.asked);
   assert.deepEqual(decision.rules, record.rules, context);
   assert.equal(policy.revision, record.policy_revision, context);
   if (record.outcome === 'permitted') {

@@ -1,0 +1,182 @@
+/** `counterseal policy lint`: what a valid policy says in vain. Only what is certain is told. */
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { compileGlob } from '../../attestors/glob.js';
+import type { Configuration } from '../config/configuration.js';
+import { readYaml } from '../config/document.js';
+import { valueAt } from '../config/path.js';
+import type { Finding, Problem } from '../config/problem.js';
+import { checksOf } from '../policy/conditions/index.js';
+import { type Conditions, conditionsSchema } from '../policy/conditions/schema.js';
+import { type Resources, type Rules, resourcesSchema, rulesSchema } from '../policy/schema.js';
+
+type Rule = Rules[string];
+
+interface Linted {
+  readonly configuration: Configuration;
+  readonly resources: Resources;
+  readonly conditions: Conditions;
+  readonly rules: readonly (readonly [name: string, rule: Rule])[];
+}
+
+/** In the order of the file; empty: nothing was found. @param configuration as it was loaded from its file */
+export async function lintPolicy(configuration: Configuration, file: string): Promise<readonly Problem[]> {
+  const { values, locate } = readYaml(file, await readFile(file, 'utf8'));
+  const rules = rulesSchema.parse(valueAt(values, ['rules']));
+  const linted: Linted = {
+    configuration,
+    resources: resourcesSchema.parse(valueAt(values, ['resources'])),
+    conditions: conditionsSchema.parse(valueAt(values, ['conditions']) ?? {}),
+    rules: Object.entries(rules),
+  };
+  const findings = [
+    ...unreachable(linted),
+    ...unused(linted),
+    ...linted.rules.flatMap(([name, rule]) =>
+      [...contradictions(linted, rule), ...overruled(linted, name, rule), ...shadowed(linted, name, rule)].map(
+        (finding) => ({ ...finding, path: ['rules', name, ...finding.path] }),
+      ),
+    ),
+  ];
+  return findings.map(locate).sort((one, other) => one.line - other.line || one.column - other.column);
+}
+
+function unreachable({ resources, rules }: Linted): Finding[] {
+  const granted = new Set(
+    rules.flatMap(([, { grant, mode }]) => (grant && mode === 'enforce' ? [grant.resource] : [])),
+  );
+  return Object.keys(resources).flatMap((uri) =>
+    granted.has(uri)
+      ? []
+      : [{ path: ['resources', uri], at: 'key', message: 'nobody can reach it: no rule grants it' }],
+  );
+}
+
+function unused({ conditions, rules }: Linted): Finding[] {
+  const used = new Set(rules.flatMap(([, rule]) => rule.conditions ?? []).filter((asked) => typeof asked === 'string'));
+  return Object.keys(conditions).flatMap((name) =>
+    used.has(name) ? [] : [{ path: ['conditions', name], at: 'key', message: 'no rule uses this condition' }],
+  );
+}
+
+/** What keeps a rule from matching any workload, or from ever being known to. */
+function contradictions(linted: Linted, rule: Rule): Finding[] {
+  return [...environments(linted, rule), ...excluded(rule), ...neverSupplied(linted, rule)];
+}
+
+/** A grant is for the resource's environment and those that cross; what else the rule asks may leave none of them. */
+function environments({ configuration, resources, conditions }: Linted, rule: Rule): Finding[] {
+  const { grant, crossing = [], workload } = rule;
+  const home = grant && (resources[grant.resource]?.environment ?? configuration.environment);
+  const asked = (rule.conditions ?? []).flatMap((each) => {
+    const condition = typeof each === 'string' ? conditions[each] : each;
+    return condition?.environment && condition.unknown === undefined ? [condition.environment] : [];
+  });
+  const lists = [
+    ...(home === undefined ? [] : [[home, ...crossing]]),
+    ...(workload.environment ? [workload.environment] : []),
+    ...asked,
+  ];
+  const [first = [], ...others] = lists;
+  if (lists.length === 0 || first.some((name) => others.every((list) => list.includes(name)))) return [];
+  const message = `it can never apply: no environment is in all of ${lists.map((list) => `[${list.join(', ')}]`).join(' and ')}`;
+  return [{ path: [], at: 'key', message }];
+}
+
+/** A match of `not` that everything which the rule is about has. */
+function excluded({ workload }: Rule): Finding[] {
+  return (workload.not ?? []).flatMap((match, index) => {
+    const { selectors = [], environment } = match;
+    const isIn =
+      environment === undefined || workload.environment?.every((name) => environment.includes(name)) === true;
+    if (!isIn || !implies(workload.selectors, selectors)) return [];
+    const message = 'the rule can never apply: every workload that it is about has this';
+    return [{ path: ['workload', 'not', index], message }];
+  });
+}
+
+/** Facts that the options of the attestor leave out are unknown for every workload. */
+function neverSupplied({ configuration, conditions }: Linted, rule: Rule): Finding[] {
+  const { attestor } = rule.workload;
+  const configured = configuration.attestors.get(attestor);
+  const supplied = configured?.type.suppliedFacts?.(configured.options);
+  if (supplied === undefined) return [];
+  return (rule.conditions ?? []).flatMap((each, index) => {
+    const condition = typeof each === 'string' ? conditions[each] : each;
+    const facts = condition === undefined ? [] : checksOf(condition).checks.flatMap(({ reads }) => reads);
+    const missing = facts.filter((fact) => fact.startsWith('posture.') && !supplied.includes(fact));
+    if (missing.length === 0) return [];
+    const effect = rule.deny
+      ? 'the denial always applies'
+      : condition?.unknown
+        ? 'the condition always holds'
+        : 'the grant never applies';
+    const message = `with its options the attestor ${attestor} never supplies ${missing.join(', ')}, so ${effect}`;
+    return [{ path: ['conditions', index], message }];
+  });
+}
+
+/** A denial that applies to every workload that a grant is for. */
+function overruled({ rules }: Linted, name: string, rule: Rule): Finding[] {
+  const { grant } = rule;
+  if (grant === undefined) return [];
+  return rules.flatMap(([other, { deny, ...denial }]) =>
+    deny !== undefined && other !== name && compileGlob(deny.resource)(grant.resource) && isWider(denial, rule)
+      ? [
+          {
+            path: [],
+            at: 'key',
+            message: `it never grants anything: ${other} denies this resource to all of its workloads`,
+          },
+        ]
+      : [],
+  );
+}
+
+/** Scope that a rule about more workloads grants already. Of two rules about the same, the later name is told. */
+function shadowed({ rules }: Linted, name: string, rule: Rule): Finding[] {
+  const { grant } = rule;
+  if (grant === undefined || rule.mode === 'shadow') return [];
+  const wider = rules.filter(
+    ([other, theirs]) => other !== name && grantsWider(theirs, rule) && !(grantsWider(rule, theirs) && name < other),
+  );
+  return grant.scope.flatMap((token, index) => {
+    const found = wider.find(([, { grant: theirs }]) => theirs?.scope.includes(token));
+    const message = `${found?.[0]} grants this to all of these workloads already`;
+    return found === undefined ? [] : [{ path: ['grant', 'scope', index], message }];
+  });
+}
+
+/** Whether a grant of the same resource is for all whom the other is for. */
+function grantsWider(one: Rule, other: Rule): boolean {
+  return (
+    one.grant?.resource === other.grant?.resource &&
+    (other.crossing ?? []).every((environment) => one.crossing?.includes(environment)) &&
+    (other.workload.podless !== true || one.workload.podless === true) &&
+    isWider(one, other)
+  );
+}
+
+type Asks = Pick<Rule, 'workload' | 'conditions' | 'mode'>;
+
+/** Whether a rule in force applies wherever the other does: all that it asks, the other asks too. */
+function isWider(one: Asks, other: Asks): boolean {
+  const { attestor, selectors = [], environment, not = [] } = one.workload;
+  const { workload } = other;
+  return (
+    one.mode === 'enforce' &&
+    attestor === workload.attestor &&
+    implies(workload.selectors, selectors) &&
+    (environment === undefined || workload.environment?.every((name) => environment.includes(name)) === true) &&
+    not.every((match) => workload.not?.some((theirs) => isDeepStrictEqual(match, theirs))) &&
+    (one.conditions ?? []).every((asked) => other.conditions?.some((theirs) => isDeepStrictEqual(asked, theirs)))
+  );
+}
+
+/** Whether a workload that has all of the first has all of the second. A pattern covers itself, and selectors that it matches. */
+function implies(has: readonly string[] = [], asked: readonly string[] = []): boolean {
+  return asked.every((pattern) => {
+    const glob = compileGlob(pattern);
+    return has.some((selector) => selector === pattern || (!selector.includes('*') && glob(selector)));
+  });
+}

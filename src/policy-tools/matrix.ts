@@ -1,0 +1,108 @@
+/** `counterseal policy matrix`: who can reach what, as the rules say it. */
+import type { AttestorRules, CompiledRule, Policy } from '../policy/compile.js';
+import type { Clause } from '../policy/match.js';
+
+/** What the rules say of one resource. */
+export interface MatrixResource {
+  readonly resource: string;
+  /** Empty: nobody can reach it. Sorted by attestor and rule. */
+  readonly grants: readonly MatrixGrant[];
+}
+
+export interface MatrixRule {
+  readonly rule: string;
+  readonly attestor: string;
+  /** Judged and recorded, without effect. */
+  readonly shadow: boolean;
+  /** Whose workloads; all must hold. Empty: every workload of the attestor. */
+  readonly workload: readonly string[];
+  /** What else must hold, by the names that records have. */
+  readonly conditions: readonly MatrixClause[];
+}
+
+export interface MatrixGrant extends MatrixRule {
+  readonly scope: readonly string[];
+  /** Seconds, at most: conditions and evidence may shorten it. */
+  readonly lifetime: number;
+  /** Rules that may deny it to some of these workloads, or at some times. */
+  readonly denies: readonly MatrixRule[];
+}
+
+export interface MatrixClause {
+  readonly clause: string;
+  readonly expected: string;
+}
+
+export function matrixOf({ attestors, resources }: Policy): readonly MatrixResource[] {
+  const sorted = [...attestors].sort(([one], [other]) => (one < other ? -1 : 1));
+  return [...resources]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([resource, { lifetime }]) => ({
+      resource,
+      grants: sorted.flatMap(([attestor, rules]) => grantsOf(attestor, rules, resource, lifetime)),
+    }));
+}
+
+function grantsOf(attestor: string, { covering }: AttestorRules, resource: string, longest: number): MatrixGrant[] {
+  const rules = covering.get(resource) ?? [];
+  const denies = rules.filter(({ effect }) => effect === 'deny').map((rule) => rowOf(attestor, rule));
+  return rules.flatMap((rule) =>
+    rule.grant === null
+      ? []
+      : [
+          {
+            ...rowOf(attestor, rule),
+            scope: [...rule.grant.scope].sort(),
+            lifetime: Math.min(longest, rule.grant.lifetime),
+            denies,
+          },
+        ],
+  );
+}
+
+function rowOf(attestor: string, { name, shadow, clauses }: CompiledRule): MatrixRule {
+  return {
+    rule: name,
+    attestor,
+    shadow,
+    workload: clauses.filter(isOfWorkload).map(({ expected }) => expected),
+    conditions: clauses
+      .filter((clause) => !isOfWorkload(clause))
+      .map((clause) => ({ clause: clause.name, expected: clause.expected })),
+  };
+}
+
+/** Of the workload itself, its environment included; the others are circumstances. */
+const isOfWorkload = ({ name }: Clause) => name.startsWith('workload.') || name === 'environment';
+
+/** Lines for a person: a block for each resource, and in it one for each rule that grants it. */
+export function renderMatrix(matrix: readonly MatrixResource[]): string[] {
+  return matrix.flatMap(({ resource, grants }, index) => [
+    ...(index === 0 ? [] : ['']),
+    resource,
+    ...(grants.length === 0 ? ['  nobody'] : grants.flatMap(grantLines)),
+  ]);
+}
+
+function grantLines({ scope, lifetime, denies, ...row }: MatrixGrant): string[] {
+  return [
+    `  ${headOf(row)}`,
+    `      gets    ${scope.join(' ')}, for ${lifetime} s at most`,
+    ...labelled('who', row.workload),
+    ...labelled('when', row.conditions.map(conditionLine)),
+    ...labelled('unless', denies.map(denyLine)),
+  ];
+}
+
+const headOf = ({ rule, attestor, shadow }: MatrixRule) =>
+  `${rule} (workloads of ${attestor}${shadow ? '; in shadow: without effect' : ''})`;
+
+const conditionLine = ({ clause, expected }: MatrixClause) => `${clause}: ${expected}`;
+
+function denyLine({ rule, shadow, workload, conditions }: MatrixRule): string {
+  const all = [...workload, ...conditions.map(conditionLine)];
+  return `${rule}${shadow ? ' (in shadow: without effect)' : ''}: ${all.length === 0 ? 'always' : all.join(' and ')}`;
+}
+
+const labelled = (label: string, lines: readonly string[]) =>
+  lines.map((line, index) => `      ${(index === 0 ? label : '').padEnd(7)} ${line}`);

@@ -1,0 +1,63 @@
+/** A recorded decision, made again: what the policy read is all in the record. */
+import { z } from 'zod';
+import type { AuditRecord } from '../audit/record.js';
+import type { CompiledRule, Policy } from '../policy/compile.js';
+import { refusalReasons } from '../policy/decision.js';
+import type { Asked, Facts } from '../policy/facts.js';
+
+export interface Inputs {
+  readonly facts: Facts;
+  readonly asked: Asked;
+}
+
+const cause = z.enum(['missing', 'unavailable']);
+const observed = z.object({ value: z.any(), observedAt: z.number() });
+
+/** As far as a decision would stumble: others may have written into the file. */
+const replayable = z.object({
+  attestor: z.string(),
+  selectors: z.array(z.string()),
+  facts: z.looseObject({
+    now: z.number(),
+    environment: z.string().nullable(),
+    unknown: z.record(z.string(), cause),
+    posture: z.record(z.string(), observed),
+    vouchesUntil: z.number(),
+    network: z.object({ ip: z.string().nullable() }),
+  }),
+  request: z.object({ resource: z.array(z.string()), scope: z.array(z.string()).nullable() }),
+  rules: z.array(z.looseObject({ rule: z.string() })),
+});
+
+/** The inputs of `decide`, from the record alone; null when it does not hold them. */
+export function inputsOf(record: AuditRecord): Inputs | null {
+  if (!replayable.safeParse(record).success || record.facts === null) return null;
+  const { now, network, ...workload } = record.facts;
+  const { attestor, selectors, request } = record;
+  const facts = { now, network, workload: { ...workload, attestor: attestor ?? '', selectors: selectors ?? [] } };
+  const [resource = null] = request.resource;
+  return { facts, asked: { resource, scope: request.scope } };
+}
+
+/** What a decision comes to for the client. */
+export interface Outcome {
+  readonly resource: string;
+  readonly scope: readonly string[];
+  /** Seconds. */
+  readonly lifetime: number;
+}
+
+/** What was decided; null when nothing was granted; undefined when it was not the policy that ended the request. */
+export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Outcome | null | undefined {
+  if (rules === null) return undefined;
+  if (outcome === 'refused') return (refusalReasons as readonly string[]).includes(reason) ? null : undefined;
+  if (granted === null) return undefined;
+  const { resource, scope, lifetime } = granted;
+  return { resource, scope, lifetime };
+}
+
+/** The rules that a decision looks at. */
+export function candidatesOf({ attestors }: Policy, { facts, asked }: Inputs): readonly CompiledRule[] {
+  const rules = attestors.get(facts.workload.attestor);
+  return (asked.resource === null ? rules?.all : rules?.covering.get(asked.resource)) ?? [];
+}

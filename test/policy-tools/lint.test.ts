@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseConfiguration } from '../../src/config/load.js';
+import { renderProblems } from '../../src/config/problem.js';
+import { lintPolicy } from '../../src/policy-tools/lint.js';
+import { calendar } from '../policy/samples.js';
+
+const head = `issuer: https://sts.example
+trustDomain: example.com
+environment: production
+store: { type: embedded, path: store }
+audit: { durability: relaxed, sinks: [{ type: stdout }] }
+attestors:
+  eu: { type: kubernetes, issuer: "https://eu.example", keys: { jwksFile: eu.json } }
+  us: { type: kubernetes, issuer: "https://us.example", api: in-cluster, live: {} }
+resources: { ${calendar}: { scope: [read, write] } }
+`;
+const grant = `grant: { resource: ${calendar}, scope: [read] }`;
+const agents = 'workload: { attestor: us, selectors: ["k8s:ns:agents"] }';
+
+describe('policy lint', () => {
+  let folder = '';
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'counterseal-lint-'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  /** Findings without the file, as `line:column: path: message`; the first rule stands in line 11. */
+  async function lint(rules: readonly string[], { start = head, conditions = '{}' } = {}): Promise<string[]> {
+    const file = join(folder, 'counterseal.yaml');
+    const source = `${start}conditions: ${conditions}\nrules:\n${rules.map((rule) => `  ${rule}\n`).join('')}`;
+    await writeFile(file, source);
+    const problems = await lintPolicy(parseConfiguration(file, source), file);
+    return renderProblems(problems)
+      .replaceAll(`${file}:`, '')
+      .split('\n')
+      .filter((line) => line !== '');
+  }
+
+  it('finds nothing in a policy that says nothing in vain', async () => {
+    const found = await lint(
+      [
+        `a: { ${agents}, conditions: [strong, { posture: { ready: true } }], ${grant} }`,
+        `b: { workload: { attestor: us, selectors: ["k8s:ns:*"], not: [{ selectors: ["k8s:ns:agents"] }] }, ${grant} }`,
+        `c: { ${agents}, crossing: [staging], conditions: [{ environment: [staging] }], ${grant} }`,
+        'd: { workload: { attestor: us, selectors: ["k8s:ns:agents", "k8s:sa:bad"] }, deny: { resource: "*" } }',
+        'e: { mode: shadow, workload: { attestor: us }, deny: { resource: "*" } }',
+      ],
+      { conditions: '{ strong: { attestation: { assurance: high } } }' },
+    );
+    assert.deepEqual(found, []);
+  });
+
+  it('resources that nobody can reach, in shadow neither, and conditions that no rule uses', async () => {
+    const found = await lint([`a: { mode: shadow, ${agents}, ${grant} }`], {
+      conditions: '{ strong: { attestation: { assurance: high } } }',
+    });
+    assert.deepEqual(found, [
+      `9:14: resources["${calendar}"]: nobody can reach it: no rule grants it`,
+      '10:15: conditions.strong: no rule uses this condition',
+    ]);
+  });
+
+  it('rules whose environments have none in common', async () => {
+    const found = await lint([
+      `ok: { ${agents}, ${grant} }`,
+      `a: { workload: { attestor: eu, environment: [staging] }, ${grant} }`,
+      `b: { workload: { attestor: eu }, conditions: [{ environment: [staging] }], ${grant} }`,
+      'c: { workload: { attestor: eu, environment: [x] }, conditions: [{ environment: [y] }], deny: { resource: "*" } }',
+    ]);
+    assert.deepEqual(found, [
+      '13:3: rules.a: it can never apply: no environment is in all of [production] and [staging]',
+      '14:3: rules.b: it can never apply: no environment is in all of [production] and [staging]',
+      '15:3: rules.c: it can never apply: no environment is in all of [x] and [y]',
+    ]);
+  });
+
+  it('a match of not that the rule itself implies', async () => {
+    const not = 'not: [{ selectors: ["k8s:sa:b"] }, { selectors: ["k8s:ns:a*"] }]';
+    const found = await lint([`a: { workload: { attestor: eu, selectors: ["k8s:ns:agents"], ${not} }, ${grant} }`]);
+    assert.deepEqual(found, [
+      '12:99: rules.a.workload.not[1]: the rule can never apply: every workload that it is about has this',
+    ]);
+  });
+
+  it('a condition on posture of an attestor without live facts: the grant never applies, the denial always', async () => {
+    const ask = 'workload: { attestor: eu }, conditions: [{ posture: { kubelet: ">=1.30" } }]';
+    const found = await lint([`a: { ${ask}, ${grant} }`, `b: { ${ask}, deny: { resource: "*" } }`]);
+    assert.equal(found.length, 3);
+    assert.match(
+      found.join('\n'),
+      /rules\.a\.conditions\[0\]: with its options the attestor eu never supplies posture\.kubelet, so the grant never applies/,
+    );
+    assert.match(found.join('\n'), /rules\.b\.conditions\[0\]: .*, so the denial always applies/);
+    assert.match(
+      found.join('\n'),
+      /rules\.a: it never grants anything: b denies this resource to all of its workloads/,
+    );
+  });
+
+  it('a grant that a denial of the same or a wider match covers', async () => {
+    const deny = (selectors: string) =>
+      `z: { workload: { attestor: us, selectors: [${selectors}] }, deny: { resource: "https://cal*" } }`;
+    const covered = ['12:3: rules.a: it never grants anything: z denies this resource to all of its workloads'];
+    assert.deepEqual(await lint([`a: { ${agents}, ${grant} }`, deny('"k8s:ns:agents"')]), covered);
+    assert.deepEqual(await lint([`a: { ${agents}, ${grant} }`, deny('"k8s:ns:a*"')]), covered);
+    assert.deepEqual(await lint([`a: { ${agents}, ${grant} }`, deny('"k8s:ns:agents-*"')]), []);
+  });
+
+  it('scope that a wider rule grants already, of two equal rules once', async () => {
+    const both = `grant: { resource: ${calendar}, scope: [write, read] }`;
+    const found = await lint([`a: { ${agents}, ${both} }`, `b: { workload: { attestor: us }, ${grant} }`]);
+    assert.match(
+      found.join('\n'),
+      /^12:\d+: rules\.a\.grant\.scope\[1\]: b grants this to all of these workloads already$/,
+    );
+    const equal = await lint([`a: { ${agents}, ${grant} }`, `b: { ${agents}, ${grant} }`]);
+    assert.match(equal.join('\n'), /^13:\d+: rules\.b\.grant\.scope\[0\]: a grants/);
+    const podless = `b: { workload: { attestor: us, podless: true }, ${grant} }`;
+    const wider = await lint([`a: { workload: { attestor: us }, ${grant} }`, podless]);
+    assert.match(
+      wider.join('\n'),
+      /^12:\d+: rules\.a\.grant\.scope\[0\]: b grants this to all of these workloads already$/,
+    );
+  });
+});
