@@ -103,6 +103,13 @@ function count(found: Found, variable: Variable, cost: number): void {
 function checkCall(node: Node<'call'>): void {
   const [name, [argument]] = node.args;
   if (!functions.includes(name)) throw new CelFault(`${name}() is not among the functions of conditions`, node);
+  // Of a member of what is no map it would be false, where nothing is known.
+  if (name === 'has' && (argument === undefined || factAt(argument) === null)) {
+    throw new CelFault(
+      'has() takes a claim by its name; for a member of one there is "name" in workload.claims.CLAIM',
+      node,
+    );
+  }
   if (name !== 'timestamp' && name !== 'duration') return;
   const text = literalText(argument);
   if (text === null) throw new CelFault(`${name}() takes a text that is written out`, node);

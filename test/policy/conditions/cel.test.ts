@@ -136,10 +136,17 @@ describe('policy/conditions/cel', () => {
     });
   });
 
+  it('has no word on a member of what is no map', () => {
+    for (const s of ['text', 5, true]) {
+      assert.ok('unknown' in outcome('!("k" in workload.claims.s)', factsOf({ claims: { s } })), JSON.stringify(s));
+    }
+    assert.throws(() => compileCel('!has(workload.claims.s.k)'), /has\(\) takes a claim by its name/);
+  });
+
   it('gives claims no properties that JavaScript has', () => {
     const claims = { o: { a: 1 }, constructor: null, toString: null };
     for (const name of ['constructor', 'toString', 'hasOwnProperty']) {
-      assert.deepEqual(outcome(`has(workload.claims.o.${name})`, factsOf({ claims })), {
+      assert.deepEqual(outcome(`"${name}" in workload.claims.o`, factsOf({ claims })), {
         value: false,
         facts: [['claims.o', new Map([['a', 1]])]],
       });
