@@ -162,6 +162,11 @@ describe('config: module', () => {
     ['examine that is no function', { examine: '{}' }, /examine is no function: leave it out, or make it one/],
     ['forms that are no list', { forms: '{}' }, /forms is no list/],
     ['the form of a JWT', { forms: form('urn:ietf:params:oauth:token-type:jwt') }, /is that of a JWT: choose another/],
+    [
+      'a form that one of ours has',
+      { forms: form('urn:counterseal:params:token-type:aws-caller-identity') },
+      /type aws has the form of urn:counterseal:params:token-type:aws-caller-identity: choose another/,
+    ],
     ['a form of no URI', { forms: form('badge') }, /the tokenType badge of a form is no URI/],
     ['a form without parse', { forms: "[{ tokenType: 'urn:x:y', challenge: true }]" }, /parse of the form of urn:x:y/],
     [
