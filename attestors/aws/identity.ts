@@ -29,10 +29,6 @@ export const roleSelectors = ({ account, name }: Role): readonly string[] => [
   selector('aws', 'role', name),
 ];
 
-/** Sorted, without duplicates. */
-export const inOrder = (selectors: readonly string[]): readonly string[] =>
-  Object.freeze([...new Set(selectors)].sort());
-
 /** @throws Rejected `account_mismatch` */
 export function checkAccount(what: string, found: unknown, expected: string): void {
   if (found === expected) return;

@@ -1,13 +1,13 @@
 /** The block of `type: aws`. */
+
 import { z } from 'zod';
 import type { AttestorPlan, Route } from '../attestor.js';
 import { duration, isLoopback, keysOptions, name, otherAudiences, printable, text } from '../options.js';
+import { jwtType } from '../token-types.js';
 import { callerIdentityForm } from './caller-identity/form.js';
 import { googleForm } from './caller-identity/google.js';
 import { honoured } from './caller-identity/verify.js';
 import { regionForm, stsHostOf } from './regions.js';
-
-export const webIdentityType = 'urn:ietf:params:oauth:token-type:jwt';
 
 /** Audiences of AWS's own services: such a token is made for them, and whoever may be shown one could show it here. */
 const audiencesOfAws: readonly string[] = ['pods.eks.amazonaws.com', 'sts.amazonaws.com'];
@@ -148,7 +148,7 @@ export function plan(values: AwsOptions, ourIssuer: string): AttestorPlan {
   const audience = audienceOf(values, ourIssuer);
   const issuers = issuersOf(values);
   const accepts: readonly Route[] = [
-    ...issuers.map(([, issuer]) => Object.freeze({ tokenType: webIdentityType, issuer, audience })),
+    ...issuers.map(([, issuer]) => Object.freeze({ tokenType: jwtType, issuer, audience })),
     ...requestRoutes(values, audience),
   ];
   const faults: Fault[] = issuers

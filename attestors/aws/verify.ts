@@ -1,10 +1,10 @@
 /** Which way evidence goes: a token to the keys of its issuer, a signed request to STS. */
 import { Rejected } from '../../src/errors.js';
 import type { Attestation, Attestor, AttestorHost, Route, UnverifiedJwt } from '../attestor.js';
+import { jwtType } from '../token-types.js';
 import { quote } from './arn.js';
 import type { SignedRequest } from './caller-identity/signed-request.js';
 import { attestCallerIdentity, type CallerIdentityRoom } from './caller-identity/verify.js';
-import { webIdentityType } from './options.js';
 import { attestWebIdentity, type WebIdentityAccount } from './web-identity.js';
 
 export interface AwsParts {
@@ -23,7 +23,7 @@ export function createAwsAttestor(parts: AwsParts): Attestor {
     name,
     accepts,
     async attest({ tokenType, jwt, content }, call) {
-      if (tokenType === webIdentityType) return attestToken(parts, jwt);
+      if (tokenType === jwtType) return attestToken(parts, jwt);
       if (callerIdentity === undefined || content === undefined) {
         throw new Rejected('not_a_signed_request', 'A signed request of AWS is of a form of its own; this is none.');
       }

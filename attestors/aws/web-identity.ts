@@ -9,9 +9,9 @@ import {
   type UnverifiedJwt,
 } from '../attestor.js';
 import { evidenceIdOf, readJti } from '../evidence-id.js';
-import { untold } from '../untold.js';
+import { inOrder, untold } from '../selectors.js';
 import { quote, readRole } from './arn.js';
-import { checkAccount, inOrder, instanceKinds, pathOf, roleSelectors, subjectOf } from './identity.js';
+import { checkAccount, instanceKinds, pathOf, roleSelectors, subjectOf } from './identity.js';
 
 /** The member of the token that holds what STS says beside the registered claims. */
 const namespace = 'https://sts.amazonaws.com/';

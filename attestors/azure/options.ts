@@ -1,12 +1,12 @@
 /** The block of `type: azure`. */
+
 import { z } from 'zod';
 import type { AttestorPlan, Route } from '../attestor.js';
 import { keysOptions, name, text } from '../options.js';
+import { jwtType } from '../token-types.js';
 import { documentIssuer, documentType } from './document/form.js';
 import { versions } from './principal.js';
 import { guid } from './resource.js';
-
-const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
 
 /** Of Azure's own services: whoever is shown such a token may show it here, so it proves nothing to us. */
 const audiencesOfOthers: readonly string[] = [

@@ -12,7 +12,7 @@ import type {
   UnverifiedJwt,
 } from '../attestor.js';
 import { evidenceIdOf, readJti } from '../evidence-id.js';
-import { untold } from '../untold.js';
+import { inOrder, untold } from '../selectors.js';
 import { selectorsOfMachine } from './document/content.js';
 import { type DocumentContent, documentType } from './document/form.js';
 import type { VerifiedMachine, VerifyDocument } from './document/index.js';
@@ -95,8 +95,6 @@ const untoldByDocument = untold(
   ...['tenant', 'oid', 'client', 'resource-group', 'resource', 'kind'].map((kind) => `azure:${kind}`),
 );
 
-const sorted = (selectors: readonly string[]) => Object.freeze([...new Set(selectors)].sort());
-
 function ofToken(parts: AzureParts, principal: VerifiedPrincipal, jwt: UnverifiedJwt): Attestation {
   const { name, host, places } = parts;
   const { tenant, oid, claims, exp, resource } = principal;
@@ -105,7 +103,7 @@ function ofToken(parts: AzureParts, principal: VerifiedPrincipal, jwt: Unverifie
     subject: host.spiffeId(name, 'tenant', tenant, 'principal', oid),
     instance: `principal:${tenant}/${oid}`,
     environment: admitted(places.ofToken(tenant, resource.subscription), resource.subscription),
-    selectors: sorted(selectorsOfPrincipal(principal)),
+    selectors: inOrder(selectorsOfPrincipal(principal)),
     unknownSelectors: untoldByToken,
     claims,
     facts: nothing,
@@ -135,7 +133,7 @@ function ofMachine({ name, host, places }: AzureParts, machine: VerifiedMachine)
     subject: host.spiffeId(name, 'subscription', subscription, 'vm', vmId),
     instance: `vm:${vmId}`,
     environment: admitted(places.ofDocument(subscription), subscription),
-    selectors: sorted(selectorsOfMachine(machine)),
+    selectors: inOrder(selectorsOfMachine(machine)),
     unknownSelectors: untoldByDocument,
     claims,
     facts: nothing,
@@ -156,7 +154,7 @@ function ofBoth(token: Attestation, machine: VerifiedMachine, assurance: Assuran
   return Object.freeze<Attestation>({
     ...token,
     instance: `vm:${machine.vmId}`,
-    selectors: sorted([...token.selectors, ...selectorsOfMachine(machine)]),
+    selectors: inOrder([...token.selectors, ...selectorsOfMachine(machine)]),
     unknownSelectors: nothing,
     claims: Object.freeze({ ...token.claims, attested_document: machine.claims }),
     nonce: machine.nonce,

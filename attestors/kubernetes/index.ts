@@ -1,15 +1,17 @@
 /** Kubernetes service account tokens, as the kubelet projects them into pods. The trust model is in README.md. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AttestorHost, AttestorPlan, AttestorType, KeySource } from '../attestor.js';
 import { duration, keysOptions, otherAudiences, printable, text } from '../options.js';
+import { jwtType } from '../token-types.js';
 import { type ApiServer, connectApiServer } from './api.js';
 import { examine } from './doctor.js';
 import { environmentOf, environmentOptions } from './live/environment.js';
 import { startLive } from './live/index.js';
 import { liveOptions } from './live/options.js';
 import { liveKinds } from './live/selectors.js';
-import { createKubernetesAttestor, tokenType } from './verify.js';
+import { createKubernetesAttestor } from './verify.js';
 
 /** Milliseconds that a start waits for keys and lists. */
 const startTime = 3_000;
@@ -96,7 +98,7 @@ function plan(block: KubernetesOptions, ourIssuer: string): AttestorPlan {
   const fault = audienceFault(audience, block.issuer);
   const kubeconfig = typeof block.api === 'object' ? [block.api.kubeconfig] : [];
   return {
-    accepts: Object.freeze([Object.freeze({ tokenType, issuer: block.issuer, audience })]),
+    accepts: Object.freeze([Object.freeze({ tokenType: jwtType, issuer: block.issuer, audience })]),
     faults: fault === undefined ? [] : [{ path: ['audience'], message: fault }],
     files: kubeconfig.map((file) => ({ path: ['api', 'kubeconfig'], file })),
   };

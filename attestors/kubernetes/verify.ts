@@ -39,8 +39,6 @@ export interface KubernetesParts {
   readonly close: () => void;
 }
 
-export const tokenType = 'urn:ietf:params:oauth:token-type:jwt';
-
 export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
   const { name, accepts, expect, keys, live, host } = parts;
   return Object.freeze<Attestor>({

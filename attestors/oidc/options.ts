@@ -1,4 +1,5 @@
 /** The block of `type: oidc`. */
+
 import { z } from 'zod';
 import { type AttestorPlan, verificationAlgorithms } from '../attestor.js';
 import {
@@ -12,10 +13,11 @@ import {
   text,
   trustDomainForm,
 } from '../options.js';
+import { jwtType } from '../token-types.js';
 import { hasForm, isPinned, pinsOf, presetNames, presetOf, sharedIssuer, svidAlgorithms } from './presets.js';
 
 /** RFC 8693 §3: an ID token is a JWT, and clients may call it either. */
-const tokenTypes = ['urn:ietf:params:oauth:token-type:jwt', 'urn:ietf:params:oauth:token-type:id_token'] as const;
+const tokenTypes = [jwtType, 'urn:ietf:params:oauth:token-type:id_token'] as const;
 
 /** Audiences of other services: whoever holds such a token may have been given it for them, so it proves nothing to us. */
 const audiencesOfOthers: readonly string[] = ['sts.amazonaws.com', 'api://AzureADTokenExchange', 'sigstore'];

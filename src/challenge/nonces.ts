@@ -4,8 +4,8 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../attestors/attestor.js';
-import { Rejected, Unavailable } from '../errors.js';
-import { claimMargin } from '../store/claim-time.js';
+import { Rejected } from '../errors.js';
+import { claimOnce } from '../store/claim-once.js';
 import type { Store } from '../store/store.js';
 
 /** Seconds that a workload has to ask its platform, and to come back. */
@@ -60,22 +60,13 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
     },
     async redeem(purpose, nonce, requestId) {
       check(purpose, nonce);
-      await claim(store, [purpose, nonce], requestId, endOf(nonce));
+      const once = { key: ['nonce', purpose, nonce], requestId, end: endOf(nonce) } as const;
+      await claimOnce(store, { ...once, what: 'The nonce', reason: 'nonce_used' });
     },
   });
 }
 
 const endOf = (nonce: string): number => Number.parseInt(nonce.slice(0, endLength), 36);
-
-async function claim(store: Store, parts: readonly string[], requestId: string, end: number): Promise<void> {
-  let winner: string;
-  try {
-    winner = await store.claim(['nonce', ...parts], requestId, (end + claimMargin) * 1000);
-  } catch (cause) {
-    throw new Unavailable('store_unavailable', 'The store did not keep the claim of a nonce.', 1, { cause });
-  }
-  if (winner !== requestId) throw new Rejected('nonce_used', `The nonce was used before, by request ${winner}.`);
-}
 
 /** The one that the store has; made if there is none. Processes that start at once agree on one. */
 async function loadOrMakeKey(store: Store): Promise<Buffer> {

@@ -1,5 +1,7 @@
 /** The real host of attestors, with a clock that tests set and warnings that they read. */
+
 import type { AttestCall, AttestorHost, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
+import { jwtType } from '../../attestors/token-types.js';
 import { createHost } from '../attestor-host.js';
 import { readEvidence } from '../exchange/evidence.js';
 import { decodeJwt } from '../jwt/decode.js';
@@ -39,7 +41,7 @@ export function createTestHost(now: Clock, folder = '/nowhere'): TestHost {
 
 /** As the pipeline hands it to an attestor. */
 export function jwtEvidence(token: string): Evidence {
-  return { tokenType: 'urn:ietf:params:oauth:token-type:jwt', token, jwt: decodeJwt(token) };
+  return { tokenType: jwtType, token, jwt: decodeJwt(token) };
 }
 
 /** The same for evidence of a form of its own. @throws Rejected what the form does */

@@ -4,9 +4,9 @@
  */
 import type { Attestation, Attestor, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
 import type { Nonces } from '../challenge/nonces.js';
-import { Refusal, Rejected, Unavailable } from '../errors.js';
+import { Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
-import { claimMargin } from '../store/claim-time.js';
+import { claimOnce } from '../store/claim-once.js';
 import type { Store } from '../store/store.js';
 import { createAttestInTime } from './attestor-deadline.js';
 import { readEvidence, type Sender } from './evidence.js';
@@ -126,21 +126,8 @@ function checkInvariants(attestation: Attestation, attestor: Attestor, room: Att
   }
 }
 
-/** One atomic claim: of any number of callers, over all replicas, one goes on. */
-async function claimEvidence(store: Store, attestation: Attestation, requestId: string): Promise<void> {
+function claimEvidence(store: Store, attestation: Attestation, requestId: string): Promise<void> {
   const { attestor, evidenceId, expiresAt } = attestation;
-  let winner: string;
-  try {
-    winner = await store.claim(
-      ['evidence', attestor, evidenceId],
-      requestId,
-      Math.ceil((expiresAt + claimMargin) * 1000),
-    );
-  } catch (cause) {
-    throw new Unavailable('store_unavailable', 'The store did not keep the claim of single-use evidence.', 1, {
-      cause,
-    });
-  }
-  if (winner !== requestId)
-    throw new Rejected('evidence_replayed', `The evidence was used before, by request ${winner}.`);
+  const once = { key: ['evidence', attestor, evidenceId], requestId, end: expiresAt } as const;
+  return claimOnce(store, { ...once, what: 'The evidence', reason: 'evidence_replayed' });
 }

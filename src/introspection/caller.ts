@@ -1,5 +1,7 @@
 /** Who asks: an attested workload that is a configured client. Its platform's token is its authentication. */
+
 import type { Attestation, Clock } from '../../attestors/attestor.js';
+import { jwtType } from '../../attestors/token-types.js';
 import { type Fault, Refusal, Unavailable } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
 import { gatherFacts } from '../exchange/facts.js';
@@ -18,8 +20,6 @@ export interface Caller {
   /** Whose tokens it may see: those of all clients that it is. */
   readonly resources: ReadonlySet<string>;
 }
-
-const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
 
 /**
  * @param token of the platform; white space at its end is ignored, because clients send files as they are

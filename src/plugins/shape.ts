@@ -1,5 +1,7 @@
 /** Whether what a package exports is an attestor type: looked at without zod, because the package may bring its own. */
+
 import { attestorTypes } from '../../attestors/index.js';
+import { jwtType } from '../../attestors/token-types.js';
 
 /** Name spaces of selectors that are ours: of the types that there are, and of those that are to come. */
 const ourSelectors = new Set(['k8s', 'aws', 'azure', 'oidc']);
@@ -17,7 +19,7 @@ const ourFacts = new Set([
 
 /** Token types of JWTs: the host takes these apart itself. */
 export const jwtTokenTypes: ReadonlySet<string> = new Set([
-  'urn:ietf:params:oauth:token-type:jwt',
+  jwtType,
   'urn:ietf:params:oauth:token-type:id_token',
   'urn:ietf:params:oauth:token-type:access_token',
 ]);

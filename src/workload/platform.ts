@@ -38,5 +38,3 @@ export interface Platform {
    */
   show(needs: EvidenceNeeds, around: Surroundings): AsyncIterable<ShownEvidence | WithheldEvidence>;
 }
-
-export const jwtType = 'urn:ietf:params:oauth:token-type:jwt';

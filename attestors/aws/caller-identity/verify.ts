@@ -1,9 +1,9 @@
 /** From a signed GetCallerIdentity request to an attestation. */
 import { Rejected } from '../../../src/errors.js';
 import { type Attestation, type AttestorHost, type Route, selector } from '../../attestor.js';
-import { untold } from '../../untold.js';
+import { inOrder, untold } from '../../selectors.js';
 import { quote, type RoleSession, readRoleSession } from '../arn.js';
-import { inOrder, instanceKinds, roleSelectors, subjectOf } from '../identity.js';
+import { instanceKinds, roleSelectors, subjectOf } from '../identity.js';
 import { checkCaller, selectorsOfInstance } from '../instance-identity/document.js';
 import type { VerifiedInstance, VerifyInstance } from '../instance-identity/verify.js';
 import type { SignedRequest } from './signed-request.js';

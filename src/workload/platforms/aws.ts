@@ -1,7 +1,10 @@
 /** An AWS role, wherever the SDK finds its credentials: Lambda, ECS, EC2, EKS. */
+
 import type { STSClient } from '@aws-sdk/client-sts';
+import { stsHostOf } from '../../../attestors/aws/regions.js';
+import { jwtType } from '../../../attestors/token-types.js';
 import { type HttpRequest, request } from '../http.js';
-import { type EvidenceNeeds, jwtType, type Platform, type ShownEvidence, type Surroundings } from '../platform.js';
+import type { EvidenceNeeds, Platform, ShownEvidence, Surroundings } from '../platform.js';
 
 const callerIdentityType = 'urn:counterseal:params:token-type:aws-caller-identity';
 
@@ -84,7 +87,7 @@ async function signCallerIdentity(
   const { SignatureV4 } = await import('@smithy/signature-v4');
   const { credentials, sha256 } = client.config;
   const region = await client.config.region();
-  const hostname = `sts.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+  const { host: hostname } = stsHostOf(region);
   const nonce = await nonceFor(callerIdentityType);
   const body = 'Action=GetCallerIdentity&Version=2011-06-15';
   const headers = {

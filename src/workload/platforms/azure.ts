@@ -1,6 +1,7 @@
 /** A managed identity: of a virtual machine or scale set by the metadata service, of a function or web app by its endpoint. */
+import { jwtType } from '../../../attestors/token-types.js';
 import { type HttpAnswer, request, textOf } from '../http.js';
-import { jwtType, type Platform, type Surroundings } from '../platform.js';
+import type { Platform, Surroundings } from '../platform.js';
 
 const documentType = 'urn:counterseal:params:token-type:azure-attested-document';
 const metadataHeaders = Object.freeze({ Metadata: 'true' });

@@ -1,6 +1,7 @@
 /** A job of GitHub Actions that has the permission `id-token: write`. */
+import { jwtType } from '../../../attestors/token-types.js';
 import { request, textOf } from '../http.js';
-import { jwtType, type Platform } from '../platform.js';
+import type { Platform } from '../platform.js';
 
 export const githubActions = Object.freeze<Platform>({
   name: 'github-actions',

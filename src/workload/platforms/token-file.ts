@@ -1,6 +1,8 @@
 /** A token that the platform keeps in a file: a projected service-account token, or what a CI job was given. */
+
 import { access, readFile } from 'node:fs/promises';
-import { jwtType, type Platform } from '../platform.js';
+import { jwtType } from '../../../attestors/token-types.js';
+import type { Platform } from '../platform.js';
 
 export const tokenFile = Object.freeze<Platform>({
   name: 'token-file',
