@@ -14,6 +14,7 @@ import { watchPolicy } from './config/reload.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createAttest } from './exchange/attest.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
+import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
 import { createIntrospection } from './introspection/introspection.js';
 import { openRevocation } from './revocation/revocation.js';
@@ -85,7 +86,9 @@ async function open(
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const { policy, clients, isRefused } = closing(watchPolicy(configuration, warn));
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
-  const pipeline = createPipeline({ issuer, signer, attest, policy, revocation, audit, deployment, now, warn });
+  const notYet = () => Promise.reject(new Error('no condition asks for this yet'));
+  const lookUp = createLookUp({ external: notYet, source: notYet });
+  const pipeline = createPipeline({ issuer, signer, attest, lookUp, policy, revocation, audit, deployment, now, warn });
   const introspection =
     clients().length === 0
       ? null

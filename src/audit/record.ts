@@ -42,10 +42,7 @@ export interface AuditRecord {
   readonly skew_s: number | null;
 }
 
-export interface RecordedFacts extends Omit<Facts['workload'], 'attestor' | 'selectors'> {
-  readonly now: number;
-  readonly network: Facts['network'];
-}
+export interface RecordedFacts extends Omit<Facts['workload'], 'attestor' | 'selectors'>, Omit<Facts, 'workload'> {}
 
 export interface RecordedRequest {
   readonly resource: readonly string[];

@@ -11,6 +11,7 @@ import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import { checkClient } from './client.js';
 import { gatherFacts } from './facts.js';
+import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
 import { readBody, readRequest } from './request.js';
 import { errorResponse, tokenResponse } from './response.js';
@@ -19,6 +20,7 @@ import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
+  readonly lookUp: LookUp;
   readonly revocation: Pick<Revocation, 'note'>;
   /** The one in force. */
   readonly policy: () => Policy;
@@ -51,7 +53,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
   };
 }
 
-/** request → attest → facts → decide → mint → note. Each stage leaves what it made on the trail, for the record. */
+/** request → attest → facts (and what others are asked) → decide → mint → note. Each stage leaves what it made on the trail, for the record. */
 async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<void> {
   trail.form = readBody(wire);
   const request = readRequest(trail.form, wire.authorization);
@@ -60,13 +62,17 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   trail.attestation = attestation;
   checkClient(request.client, attestation);
   const reads = trail.policy.attestors.get(attestation.attestor)?.reads ?? [];
-  const facts = gatherFacts(attestation, {
+  const gathered = gatherFacts(attestation, {
     now: rooms.now() / 1000,
     ip: isIP(wire.address) === 0 ? null : wire.address,
     reads,
   });
+  const { asked } = request;
+  const found = rooms.lookUp(trail.policy, { attestation, facts: gathered, asked, decisionId: trail.decisionId });
+  // Awaited only when somebody was asked.
+  const facts = found instanceof Promise ? await found : found;
   trail.facts = facts;
-  const decision = decide(trail.policy, facts, request.asked);
+  const decision = decide(trail.policy, facts, asked);
   trail.decision = decision;
   const issued = await mint(rooms, grantedBy(decision), attestation, facts.now);
   const noted = noteHolder(rooms, issued, attestation);

@@ -65,8 +65,9 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
 
 function recordedFacts(facts: Facts | undefined): RecordedFacts | null {
   if (facts === undefined) return null;
-  const { attestor: _, selectors: __, ...workload } = facts.workload;
-  return { now: facts.now, ...workload, network: facts.network };
+  const { workload, ...others } = facts;
+  const { attestor: _, selectors: __, ...rest } = workload;
+  return { ...rest, ...others };
 }
 
 /** Before the request is parsed as a whole, what its form said. */

@@ -7,8 +7,8 @@ import { ConfigurationError, type Finding } from '../config/problem.js';
 import { expectation as inOurWords } from '../config/schema.js';
 import type { Supply } from '../policy/check.js';
 import { refusalReasons } from '../policy/decision.js';
-import type { WorkloadFacts } from '../policy/facts.js';
-import { kindOf } from '../policy/match.js';
+import type { Facts, WorkloadFacts } from '../policy/facts.js';
+import { isSelectorKind, kindOf } from '../policy/match.js';
 import type { Inputs } from './replay.js';
 
 const factValue = z.union([z.boolean(), z.number(), z.string(), z.array(z.string()), z.null()], {
@@ -40,6 +40,10 @@ const situation = {
   /** Null: not known. */
   ip: z.string().nullable().optional(),
   workload: workloadSchema.optional(),
+  /** Values by name. */
+  behaviour: z.record(z.string(), z.union([z.boolean(), z.number()])).optional(),
+  /** By the key of the lookup: what a policy decision point says. */
+  external: z.record(z.string(), z.strictObject({ decision: z.boolean(), context: z.json().default(null) })).optional(),
   asked: z.strictObject({ resource: z.string().optional(), scope: z.array(z.string()).optional() }).optional(),
 };
 
@@ -165,7 +169,7 @@ function faultsOf(stated: Stated, { attestors }: World, path: Finding['path']): 
   const supply = attestors.get(workload.attestor);
   if (supply === undefined) return [...times, fault('no attestor has this name', workload.attestor)];
   const kinds = [...(workload.selectors ?? []).map((selector) => kindOf(selector) ?? selector)];
-  const unknown = Object.keys(workload.unknown ?? {}).filter((name) => name !== 'environment');
+  const unknown = Object.keys(workload.unknown ?? {}).filter(isSelectorKind);
   const strange = [...new Set([...kinds, ...unknown])].filter((kind) => !supply.selectorKinds.includes(kind));
   const facts = Object.keys(workload.posture ?? {}).filter((name) => !supply.facts.includes(`posture.${name}`));
   return [
@@ -177,7 +181,7 @@ function faultsOf(stated: Stated, { attestors }: World, path: Finding['path']): 
 
 /** What is not said is what promises least: no selectors, no address, low assurance, evidence that does not say its age. */
 export function inputsOfSituation(stated: Stated, { environment }: Pick<World, 'environment'>): Inputs {
-  const { at, ip = null, workload = {}, asked } = merged(stated);
+  const { at, ip = null, workload = {}, behaviour, external, asked } = merged(stated);
   const { posture = {}, observedAgo = 0, madeAgo = null, vouchesFor = 3600, unknown = {} } = workload;
   const now = Date.parse(at ?? '') / 1000;
   const home = workload.environment === undefined ? environment : workload.environment;
@@ -185,6 +189,8 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
     facts: {
       now,
       network: { ip },
+      ...(behaviour && { behaviour }),
+      ...(external && { external: external as NonNullable<Facts['external']> }),
       workload: {
         attestor: workload.attestor ?? '',
         environment: home,

@@ -24,6 +24,8 @@ const replayable = z.object({
     posture: z.record(z.string(), observed),
     vouchesUntil: z.number(),
     network: z.object({ ip: z.string().nullable() }),
+    behaviour: z.record(z.string(), z.union([z.number(), z.boolean()])).optional(),
+    external: z.record(z.string(), z.object({ decision: z.boolean(), context: z.json() })).optional(),
   }),
   request: z.object({ resource: z.array(z.string()), scope: z.array(z.string()).nullable() }),
   rules: z.array(z.looseObject({ rule: z.string() })),
@@ -32,9 +34,10 @@ const replayable = z.object({
 /** The inputs of `decide`, from the record alone; null when it does not hold them. */
 export function inputsOf(record: AuditRecord): Inputs | null {
   if (!replayable.safeParse(record).success || record.facts === null) return null;
-  const { now, network, ...workload } = record.facts;
+  const { now, network, behaviour, external, ...rest } = record.facts;
   const { attestor, selectors, request } = record;
-  const facts = { now, network, workload: { ...workload, attestor: attestor ?? '', selectors: selectors ?? [] } };
+  const workload = { ...rest, attestor: attestor ?? '', selectors: selectors ?? [] };
+  const facts = { now, network, ...(behaviour && { behaviour }), ...(external && { external }), workload };
   const [resource = null] = request.resource;
   return { facts, asked: { resource, scope: request.scope } };
 }

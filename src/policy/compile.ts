@@ -5,6 +5,7 @@ import type { SigningAlgorithm } from '../signing/signer.js';
 import { checkPolicy, type PolicyInput, type PolicyProblem } from './check.js';
 import { type ConditionCompiler, createConditionCompiler } from './conditions/clauses.js';
 import type { RuleVerdict } from './decision.js';
+import type { Lookup } from './lookup.js';
 import {
   boundToPod,
   type Clause,
@@ -50,6 +51,8 @@ export interface AttestorRules {
   readonly covering: ReadonlyMap<string, readonly CompiledRule[]>;
   /** Names of the facts and claims that any of these rules reads, such as `posture.kubelet` and `claims.repository`, sorted. */
   readonly reads: readonly string[];
+  /** Whether any of these rules has lookups. */
+  readonly looksUp: boolean;
 }
 
 export interface CompiledRule {
@@ -59,6 +62,8 @@ export interface CompiledRule {
   readonly clauses: readonly Clause[];
   /** Those of them that end with the clock. */
   readonly bounds: readonly Clause[];
+  /** What its clauses read that others are asked about. */
+  readonly lookups: readonly Lookup[];
   /** Judged and recorded, without effect. */
   readonly shadow: boolean;
   /** Null for a deny. */
@@ -94,20 +99,29 @@ export function compilePolicy(input: PolicyInput): Policy {
   });
 }
 
+interface RulesInMaking {
+  all: CompiledRule[];
+  covering: Map<string, CompiledRule[]>;
+  reads: string[];
+  looksUp: boolean;
+}
+
 function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
   const compileConditions = createConditionCompiler(input.conditions);
-  const index = new Map<string, { all: CompiledRule[]; covering: Map<string, CompiledRule[]>; reads: string[] }>();
+  const index = new Map<string, RulesInMaking>();
   const sorted = Object.entries(input.rules).sort(([one], [other]) => (one < other ? -1 : 1));
   for (const [name, rule] of sorted) {
     const rules = index.get(rule.workload.attestor) ?? {
       all: [],
       covering: new Map<string, CompiledRule[]>(),
       reads: [],
+      looksUp: false,
     };
     index.set(rule.workload.attestor, rules);
     const { compiled, reads } = compileRule(input, name, rule, compileConditions);
     rules.all.push(compiled);
     rules.reads = [...new Set([...rules.reads, ...reads])].sort();
+    rules.looksUp ||= compiled.lookups.length > 0;
     for (const resource of coveredBy(input, rule)) {
       const covering = rules.covering.get(resource);
       if (covering === undefined) rules.covering.set(resource, [compiled]);
@@ -134,6 +148,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
     name,
     effect,
     clauses: all,
+    lookups: Object.freeze(all.flatMap(({ lookup }) => (lookup === undefined ? [] : [lookup]))),
     shadow: rule.mode === 'shadow',
     bounds: Object.freeze(all.filter(({ until }) => until !== undefined)),
     grant:

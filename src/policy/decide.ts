@@ -23,8 +23,8 @@ interface Room {
 
 function decideWith(room: Room, asked: Asked): Decision {
   if (asked.resource !== null) return decideTarget(room, asked.resource, asked.scope);
-  const { policy, facts, candidate, withShadow } = room;
-  const judged = (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
+  const { facts, withShadow } = room;
+  const judged = judgeAll(room);
   const targets = grantable(judged, withShadow);
   const [target] = targets;
   if (target !== undefined && targets.size === 1) {
@@ -37,6 +37,16 @@ function decideWith(room: Room, asked: Asked): Decision {
   const more = left === 0 ? '' : ` ${left} of ${judged.length} rules are left out here.`;
   return refusal('target_refused', 'no_target', detail + more, verdictsOf(told));
 }
+
+/** The target that a request without one is for; null: none, or one of several. */
+export function soleTarget(policy: Policy, facts: Facts, asked: Asked): string | null {
+  const candidate = candidateOf(facts, asked);
+  const [target, ...others] = grantable(judgeAll({ policy, facts, candidate }), false);
+  return target === undefined || others.length > 0 ? null : target;
+}
+
+const judgeAll = ({ policy, facts, candidate }: Omit<Room, 'withShadow'>): readonly Judged[] =>
+  (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
 
 /** Without a target every rule of the attestor is a candidate: so many are told, those that fail only in what room is left. */
 const mostTold = 50;

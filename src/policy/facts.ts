@@ -24,7 +24,10 @@ export interface WorkloadFacts {
   /** Null while unknown. */
   readonly environment: string | null;
   readonly selectors: readonly string[];
-  /** Selector kinds of which it is not known whether the workload has one; also `environment` with the cause. */
+  /**
+   * Why something is not known: selector kinds of which it is not known whether the workload has one, `environment`, and names of facts such as
+   * `posture.edr.healthy` and `external.KEY`.
+   */
   readonly unknown: Readonly<Record<string, UnknownCause>>;
   /** A token that is bound to no pod matches only rules that say `podless: true`. */
   readonly podless: boolean;
@@ -44,11 +47,22 @@ export interface NetworkFacts {
   readonly ip: string | null;
 }
 
+/** What a policy decision point said. */
+export interface ExternalAnswer {
+  readonly decision: boolean;
+  /** What it said beside, such as a reason. Null: nothing, or too much for a record. */
+  readonly context: ClaimValue;
+}
+
 export interface Facts {
   /** The clock is a fact. Seconds since the epoch. */
   readonly now: number;
   readonly workload: WorkloadFacts;
   readonly network: NetworkFacts;
+  /** What the workload did before, of the names that the policy reads: `exchangesPerHour`, … One that is left out is not known. */
+  readonly behaviour?: Readonly<Record<string, boolean | number>>;
+  /** What policy decision points said, by the key of the lookup. One that is left out was not asked, or did not answer. */
+  readonly external?: Readonly<Record<string, ExternalAnswer>>;
 }
 
 /** What was asked for, as far as a decision reads it. */

@@ -1,7 +1,8 @@
 /** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
 import type { UnknownCause } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import type { Asked, Facts, NetworkFacts, WorkloadFacts } from './facts.js';
+import type { Asked, Facts, WorkloadFacts } from './facts.js';
+import type { Lookup } from './lookup.js';
 
 /**
  * Kleene's three values as numbers, 0 fails and 3 holds, so that AND is the least, OR the greatest and NOT is 3 − rank.
@@ -23,7 +24,9 @@ export interface Candidate {
   /** Seconds since the epoch. */
   readonly now: number;
   readonly facts: WorkloadFacts;
-  readonly network: NetworkFacts;
+  readonly network: Facts['network'];
+  readonly behaviour: NonNullable<Facts['behaviour']>;
+  readonly external: NonNullable<Facts['external']>;
   readonly asked: Asked;
   /** Its selectors of the kinds that were asked for. */
   readonly byKind: Map<string, readonly string[]>;
@@ -33,10 +36,17 @@ export interface Candidate {
 
 const nothing: Asked = Object.freeze({ resource: null, scope: null });
 
-export const candidateOf = ({ now, workload: facts, network }: Facts, asked = nothing): Candidate => ({
+const none = Object.freeze({});
+
+export const candidateOf = (
+  { now, workload: facts, network, behaviour = none, external = none }: Facts,
+  asked = nothing,
+): Candidate => ({
   now,
   facts,
   network,
+  behaviour,
+  external,
   asked,
   byKind: new Map(),
   ranks: new Map(),
@@ -59,6 +69,8 @@ export interface Condition {
   seen(candidate: Candidate): string;
   /** Seconds since the epoch: until when it holds, as far as the clock decides. Only called when it holds; left out: for good. */
   until?(candidate: Candidate): number;
+  /** What it reads that others are asked about, for each request anew. */
+  readonly lookup?: Lookup;
 }
 
 export interface Clause extends Condition {
@@ -151,8 +163,15 @@ export const boundToPod: Condition = Object.freeze({
   seen: () => 'a token without a pod',
 });
 
-/** An unknown cause counts as `missing`: the one that promises nothing. */
-function causeOf(facts: WorkloadFacts, kind: string): UnknownCause | null {
-  if (!Object.hasOwn(facts.unknown, kind)) return null;
-  return facts.unknown[kind] === 'unavailable' ? 'unavailable' : 'missing';
+/**
+ * Why a kind of selectors or a fact is not known; null: it does not say that it is not. A cause of another word counts as `missing`: the
+ * one that promises nothing.
+ */
+export function causeOf({ unknown }: WorkloadFacts, name: string): UnknownCause | null {
+  if (!Object.hasOwn(unknown, name)) return null;
+  return unknown[name] === 'unavailable' ? 'unavailable' : 'missing';
 }
+
+/** Of the names in `unknown`: all but those of facts. */
+export const isSelectorKind = (name: string): boolean =>
+  name !== 'environment' && !/^(external\.|(behaviour|network|posture)\.[^:]*$)/.test(name);

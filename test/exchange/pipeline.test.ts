@@ -41,6 +41,7 @@ function rooms(changes: Partial<Rooms> = {}) {
       },
     },
     attest: async () => attestation,
+    lookUp: (_, { facts }) => facts,
     policy: () => policy,
     revocation: { note: () => undefined },
     audit: {

@@ -3,7 +3,7 @@ import type { UnknownCause } from '../../../attestors/attestor.js';
 import { isInstant } from '../conditions/local-time.js';
 import { readPosture } from '../conditions/posture.js';
 import type { ClaimValue, FactValue } from '../facts.js';
-import type { Candidate } from '../match.js';
+import { type Candidate, isSelectorKind } from '../match.js';
 
 /** What is known of a fact. A value as CEL has it: `bigint` for `int`, `Map` for a map, undefined for a claim that is absent. */
 export type Reading = { readonly value: unknown } | { readonly unknown: UnknownCause };
@@ -83,7 +83,7 @@ export const celFacts: Readonly<Record<string, CelFact>> = Object.freeze({
 
 /** An expression may look at selectors of any kind, so it knows them only when every kind is known. */
 function readSelectors({ facts }: Candidate): Reading {
-  const kinds = Object.keys(facts.unknown).filter((kind) => kind !== 'environment');
+  const kinds = Object.keys(facts.unknown).filter(isSelectorKind);
   return kinds.length === 0 ? known(facts.selectors) : unknownFor(facts.unknown, kinds);
 }
 

@@ -3,7 +3,7 @@ import type { UnknownCause } from '../../../attestors/attestor.js';
 import { compileGlob } from '../../../attestors/glob.js';
 import { scrub } from '../../text.js';
 import type { FactValue, ObservedFact } from '../facts.js';
-import { type Candidate, type Condition, type Hope, unknownRank } from '../match.js';
+import { type Candidate, type Condition, causeOf, type Hope, unknownRank } from '../match.js';
 import { type Comparison, meets } from './comparison.js';
 import type { ConditionKind } from './kind.js';
 import { type Posture, postureSchema } from './posture-schema.js';
@@ -90,7 +90,7 @@ function postureCondition(check: PostureCheck, hope: Hope): Condition {
     },
     seen({ facts, now }) {
       const fact = factOf(facts.posture, name);
-      if (fact === undefined) return unknown('missing');
+      if (fact === undefined) return unknown(causeOf(facts, `posture.${name}`) ?? 'missing');
       const { value, observedAt } = fact;
       if (!Number.isFinite(observedAt)) return `${unknown('unavailable')}: observed at no time`;
       if (!isFresh(fact, now, maxAge)) return `${unknown('unavailable')}: observed ${secondsAgo(now - observedAt)}`;
@@ -112,7 +112,7 @@ export function readPosture(
   maxAge: number,
 ): { readonly value: FactValue } | { readonly unknown: UnknownCause } {
   const fact = factOf(facts.posture, name);
-  if (fact === undefined) return { unknown: 'missing' };
+  if (fact === undefined) return { unknown: causeOf(facts, `posture.${name}`) ?? 'missing' };
   return isFresh(fact, now, maxAge) ? { value: fact.value } : { unknown: 'unavailable' };
 }
 
