@@ -3,6 +3,7 @@
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
 import { nearest } from '../nearest.js';
+import { lookupOf } from './conditions/external.js';
 import { checksOf } from './conditions/index.js';
 import type { Conditions, RuleCondition } from './conditions/schema.js';
 import { kindOf } from './match.js';
@@ -44,12 +45,33 @@ type Grant = NonNullable<Rule['grant']>;
 
 /** Every fault at once, in the order of the rules. */
 export function checkPolicy(input: PolicyInput): PolicyProblem[] {
-  return Object.entries(input.rules).flatMap(([name, rule]) =>
+  const problems = Object.entries(input.rules).flatMap(([name, rule]) =>
     [...checkWorkload(input, rule), ...checkConditions(input, rule), ...checkEffect(input, rule)].map((problem) => ({
       ...problem,
       path: ['rules', name, ...problem.path],
     })),
   );
+  return [...problems, ...checkLookups(input)];
+}
+
+/** One key has one answer: two conditions that ask for it must ask in the same way. */
+function checkLookups({ conditions, rules }: PolicyInput): PolicyProblem[] {
+  const all: [PolicyProblem['path'], RuleCondition][] = [
+    ...Object.entries(conditions).map(([name, each]): [string[], RuleCondition] => [['conditions', name], each]),
+    ...Object.entries(rules).flatMap(([name, rule]) =>
+      (rule.conditions ?? []).map((each, index): (typeof all)[number] => [['rules', name, 'conditions', index], each]),
+    ),
+  ];
+  const first = new Map<string, { readonly at: string; readonly ask: string }>();
+  return all.flatMap(([at, condition]) => {
+    if (typeof condition === 'string' || condition.external === undefined) return [];
+    const { key, ask } = lookupOf(condition.external);
+    const before = first.get(key);
+    if (before === undefined) first.set(key, { at: at.join('.'), ask: JSON.stringify(ask) });
+    if (before === undefined || before.ask === JSON.stringify(ask)) return [];
+    const message = `${before.at} asks ${key} with another deadline or token: name that condition, or write the same`;
+    return [{ path: [...at, 'external'], message }];
+  });
 }
 
 /** @returns problems with paths from where the workload stands */

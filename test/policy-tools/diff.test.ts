@@ -54,7 +54,7 @@ function recorded({ workload, facts: rest, resource = calendar, by = old }: Then
   return record({
     attestor,
     selectors,
-    facts: { now: facts.now, network: facts.network, ...others },
+    facts: { now: facts.now, network: facts.network, ...(facts.external && { external: facts.external }), ...others },
     request: { ...record().request, resource: resource === null ? [] : [resource], scope: null },
     rules,
     granted: granted === null ? null : { ...granted, jti: 't' },
@@ -142,6 +142,24 @@ describe('policy diff', () => {
       [[[], ['it turns on posture.ready, which was not recorded']]],
     );
     assert.deepEqual([summary.same, summary.undecidable], [2, 1], 'refused either way, whatever the node was like');
+  });
+
+  it('does not guess what a decision point would have said that nobody asked, and takes what one said', async () => {
+    const key = 'https://pdp.example';
+    const ask = `conditions: [{ external: { authzen: "${key}" } }]`;
+    const asking = configure(rule('agents', `${agents}, ${ask}, ${read}`));
+    const { differences } = await diff(asking, recorded());
+    assert.deepEqual(
+      differences.map(({ changes, because }) => [changes, because]),
+      [[[], [`it turns on external.${key}, which was not recorded`]]],
+    );
+    const said = (decision: boolean) => recorded({ facts: { external: { [key]: { decision, context: null } } } });
+    const silent = recorded({ workload: { unknown: { [`external.${key}`]: 'unavailable' } } });
+    const all = await diff(asking, said(true), said(false), silent, recorded({ workload: { selectors: [] } }));
+    assert.deepEqual(all.changes, [['newly refused'], ['newly refused']]);
+    assert.deepEqual([all.summary.same, all.summary.undecidable], [2, 0]);
+    const each = configure(rule('agents', `${agents}, ${ask.replace('" }', '", each: scope }')}, ${read}`));
+    assert.deepEqual((await diff(each, said(true))).changes, [[]], 'asked about each scope it may say something else');
   });
 
   it('takes a fact that the old policy asked for, and that was not there, as recorded', async () => {
