@@ -29,7 +29,7 @@ export function requestOf({ eachScope }: ExternalAsk, inquiry: Inquiry): unknown
         selectors,
         // Of these kinds it is not known whether the workload has selectors: their absence tells nothing.
         ...(unknown.length > 0 && { unknown_selectors: unknown }),
-        // Cerbos takes no subject without a role, and reads it from here.
+        // Cerbos permits nothing to a subject without a role, and reads it from here.
         'cerbos.roles': ['workload'],
       },
     },

@@ -56,22 +56,23 @@ export function checkPolicy(input: PolicyInput): PolicyProblem[] {
 
 /** One key has one answer: two conditions that ask for it must ask in the same way. */
 function checkLookups({ conditions, rules }: PolicyInput): PolicyProblem[] {
-  const all: [PolicyProblem['path'], RuleCondition][] = [
-    ...Object.entries(conditions).map(([name, each]): [string[], RuleCondition] => [['conditions', name], each]),
+  const first = new Map<string, { readonly at: string; readonly ask: string }>();
+  const check = (path: PolicyProblem['path'], condition: RuleCondition): PolicyProblem[] => {
+    if (typeof condition === 'string' || condition.external === undefined) return [];
+    const lookup = lookupOf(condition.external);
+    const ask = JSON.stringify(lookup.ask);
+    const before = first.get(lookup.key);
+    if (before === undefined) first.set(lookup.key, { at: path.join('.'), ask });
+    if (before === undefined || before.ask === ask) return [];
+    const message = `${before.at} asks ${lookup.key} with another deadline or token: name that condition, or write the same`;
+    return [{ path: [...path, 'external'], message }];
+  };
+  return [
+    ...Object.entries(conditions).flatMap(([name, each]) => check(['conditions', name], each)),
     ...Object.entries(rules).flatMap(([name, rule]) =>
-      (rule.conditions ?? []).map((each, index): (typeof all)[number] => [['rules', name, 'conditions', index], each]),
+      (rule.conditions ?? []).flatMap((each, index) => check(['rules', name, 'conditions', index], each)),
     ),
   ];
-  const first = new Map<string, { readonly at: string; readonly ask: string }>();
-  return all.flatMap(([at, condition]) => {
-    if (typeof condition === 'string' || condition.external === undefined) return [];
-    const { key, ask } = lookupOf(condition.external);
-    const before = first.get(key);
-    if (before === undefined) first.set(key, { at: at.join('.'), ask: JSON.stringify(ask) });
-    if (before === undefined || before.ask === JSON.stringify(ask)) return [];
-    const message = `${before.at} asks ${key} with another deadline or token: name that condition, or write the same`;
-    return [{ path: [...at, 'external'], message }];
-  });
 }
 
 /** @returns problems with paths from where the workload stands */
