@@ -212,6 +212,7 @@ describe('policy diff', () => {
       '{ posture: { ready: true } }',
       '{ posture: { privileged: false } }',
       '{ network: { cidr: [10.0.0.0/8] } }',
+      '{ external: { authzen: "https://pdp.example" } }',
     ];
     const effects = [
       read,
@@ -224,7 +225,7 @@ describe('policy diff', () => {
     });
     const fact = fc.option(fc.boolean(), { nil: undefined });
     await fc.assert(
-      fc.asyncProperty(rules, fact, fact, async (made, ready, privileged) => {
+      fc.asyncProperty(rules, fact, fact, fact, async (made, ready, privileged, permits) => {
         const text = made.map(({ asks, effect }, index) =>
           rule(`r${index}`, `${agents}, ${asks.length === 0 ? '' : `conditions: [${asks.join(', ')}], `}${effect}`),
         );
@@ -235,7 +236,11 @@ describe('policy diff', () => {
             value === undefined ? [] : [[name, { value, observedAt: 1_800_000_000 }]],
           ),
         );
-        const really = decide(after.policy, factsOf({ posture }), { resource: calendar, scope: null }).granted;
+        const external = permits === undefined ? {} : { 'https://pdp.example': { decision: permits, context: null } };
+        const really = decide(after.policy, factsOf({ posture }, { external }), {
+          resource: calendar,
+          scope: null,
+        }).granted;
         const [difference] = differences;
         if (difference?.changes.length === 0) return;
         const said = difference === undefined ? recorded().granted : difference.becomes;
