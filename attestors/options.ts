@@ -12,6 +12,16 @@ export const duration = () =>
     .regex(/^[1-9][0-9]{0,8}[smhd]$/, { error: aDuration })
     .transform((text) => Number(text.slice(0, -1)) * (unit[text.slice(-1)] ?? 1));
 
+/** A short time such as `300ms` or `2s`, as whole milliseconds, within bounds that are milliseconds too. */
+export const milliseconds = (least: number, most: number) => {
+  const what = `a time from ${least}ms to ${most}ms, such as 300ms or 2s`;
+  return z
+    .string({ error: what })
+    .regex(/^[1-9][0-9]{0,8}m?s$/, { error: what })
+    .transform((written) => (written.endsWith('ms') ? 1 : 1000) * Number.parseInt(written, 10))
+    .refine((time) => time >= least && time <= most, { error: what });
+};
+
 /** SPIFFE-ID §2.1. */
 export const trustDomainForm = /^[a-z0-9._-]{1,255}$/;
 export const aTrustDomain = 'a SPIFFE trust domain such as example.com: a-z, 0-9, ".", "-" and "_"';
@@ -27,6 +37,17 @@ export const text = (what: string) =>
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
+
+/** As identifiers that are compared byte for byte have to be written (RFC 8414 §2): only one way is accepted. */
+export const isBaseUrl = (value: string): boolean => {
+  if (!URL.canParse(value) || value.endsWith('/')) return false;
+  const url = new URL(value);
+  const canonical = url.pathname === '/' ? url.origin : `${url.origin}${url.pathname}`;
+  return value === canonical && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)));
+};
+
+export const aBaseUrl =
+  'an https URL without query, fragment, user and trailing slash, as URLs are normalised (http only on loopback)';
 
 const maxStale = duration()
   .prefault('1h')

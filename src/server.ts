@@ -1,6 +1,7 @@
 /** Builds the rooms from a configuration, opens the listeners, and closes everything in the reverse order. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
 import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
 import { createAttestor, type Host, openHost } from './attestor-host.js';
@@ -16,6 +17,7 @@ import { createAttest } from './exchange/attest.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
+import { createExternal } from './external/authzen.js';
 import { createIntrospection } from './introspection/introspection.js';
 import { openRevocation } from './revocation/revocation.js';
 import { createLocalSigner } from './signing/local.js';
@@ -87,7 +89,9 @@ async function open(
   const { policy, clients, isRefused } = closing(watchPolicy(configuration, warn));
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const notYet = () => Promise.reject(new Error('no condition asks for this yet'));
-  const lookUp = createLookUp({ external: notYet, source: notYet });
+  const path = (relative: string) => resolve(configuration.directory, relative);
+  const external = createExternal({ send: host.send, path, now: host.now, warn });
+  const lookUp = createLookUp({ external, source: notYet });
   const pipeline = createPipeline({ issuer, signer, attest, lookUp, policy, revocation, audit, deployment, now, warn });
   const introspection =
     clients().length === 0

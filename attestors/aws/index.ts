@@ -1,6 +1,6 @@
 /** Workloads of AWS: roles, on whatever they run. The trust model is in README.md. */
 import type { Attestor, AttestorHost, AttestorType, KeySource } from '../attestor.js';
-import { createBreaker } from './caller-identity/breaker.js';
+import { createBreaker } from '../breaker.js';
 import { callerIdentityForm } from './caller-identity/form.js';
 import { googleForm } from './caller-identity/google.js';
 import type { CallerIdentityRoom } from './caller-identity/verify.js';
@@ -65,7 +65,7 @@ function callerIdentityRoom(
     endpoints: new Map(
       hosts.map((name) => [
         name,
-        { url: endpoints[name] ?? `https://${name}`, breaker: createBreaker(name, host.now) },
+        { url: endpoints[name] ?? `https://${name}`, breaker: createBreaker({ name, prefix: 'sts', now: host.now }) },
       ]),
     ),
     maxAge,

@@ -5,10 +5,19 @@ import type { Configuration } from './configuration.js';
 import type { Path } from './path.js';
 import type { Finding } from './problem.js';
 
-/** @param configuration is valid in itself */
-export async function checkFiles(configuration: Configuration): Promise<Finding[]> {
+/** A file, and where the configuration names it. */
+interface NamedFile {
+  readonly path: Path;
+  readonly file: string;
+}
+
+/**
+ * @param configuration is valid in itself
+ * @param ofConditions files that conditions name, relative to the configuration's folder
+ */
+export async function checkFiles(configuration: Configuration, ofConditions: readonly NamedFile[]): Promise<Finding[]> {
   const { directory, issuer, attestors, outbound } = configuration;
-  const named: { readonly path: Path; readonly file: string }[] = [];
+  const named = ofConditions.map(({ path, file }): NamedFile => ({ path, file: resolve(directory, file) }));
   if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
   for (const [name, { type, options }] of attestors) {
     for (const { path, file } of type.plan(options, issuer).files) {

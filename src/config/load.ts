@@ -1,17 +1,18 @@
 /** Reads the configuration file, and gives a service all of it or nothing. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { versionOf } from '../file-version.js';
 import { type CompiledClient, compileClients } from '../policy/clients.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
 import type { Configuration } from './configuration.js';
 import { readYaml, type YamlDocument } from './document.js';
-import { versionOf } from './file-version.js';
 import { checkFiles, unreadable } from './files.js';
 import { findingsOf } from './findings.js';
 import { literalHosts } from './hosts.js';
 import { type LoadedModules, loadModules } from './modules.js';
 import { takeNotBuilt } from './not-built.js';
+import { pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
 import { supplyOf } from './supply.js';
@@ -24,8 +25,8 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
   const fileVersion = await versionOf(file);
   const document = readYaml(file, await read(file));
   const loaded = await loadModules(document.values, dirname(resolve(file)));
-  const { configuration, locate } = parse(file, document, loaded);
-  const findings = await checkFiles(configuration);
+  const { configuration, files, locate } = parse(file, document, loaded);
+  const findings = await checkFiles(configuration, files);
   if (findings.length > 0) throw new ConfigurationError(findings.map(locate));
   return Object.freeze({ ...configuration, fileVersion });
 }
@@ -50,9 +51,16 @@ function parse(file: string, document: YamlDocument, { types, findings: ofModule
     throw new ConfigurationError(findings.map(document.locate));
   }
   const { attestors } = values as { attestors: unknown };
-  const configuration = configurationOf(resolve(file), parsed.data, compiled, literalHosts(attestors));
-  return { configuration, locate: document.locate };
+  const called = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.authzen`));
+  const hosts = literalHosts([attestors, ...called.map((path) => valueAt(values, path))]);
+  const configuration = configurationOf(resolve(file), parsed.data, compiled, hosts);
+  const tokens = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.token.file`));
+  const files = tokens.map((path) => ({ path, file: String(valueAt(values, path)) }));
+  return { configuration, files, locate: document.locate };
 }
+
+/** Where conditions are that ask somebody else. */
+const decisionPoints = ['conditions.*.external', 'rules.*.conditions[].external'];
 
 async function read(file: string): Promise<string> {
   try {

@@ -24,3 +24,23 @@ export function valueAt(values: unknown, path: Path): unknown {
     values,
   );
 }
+
+/** The places that a pattern is of, such as `rules.*.conditions[].cel`: `*` for any name, `[]` for each entry of a list. */
+export const pathsOf = (values: unknown, pattern: string): Path[] =>
+  expand(values, pattern.replaceAll('[]', '.[]').split('.'), []);
+
+function expand(values: unknown, pattern: readonly string[], path: Path): Path[] {
+  const [segment, ...rest] = pattern;
+  if (segment === undefined) return [path];
+  if (segment === '[]') {
+    const items: readonly unknown[] = Array.isArray(values) ? values : [];
+    return items.flatMap((item, index) => expand(item, rest, [...path, index]));
+  }
+  if (!isRecord(values)) return [];
+  const keys = segment === '*' ? Object.keys(values) : Object.hasOwn(values, segment) ? [segment] : [];
+  return keys.flatMap((key) => expand(values[key], rest, [...path, key]));
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -2,10 +2,11 @@
  * The policy in force. When the file changes, its resources, conditions, rules and clients are compiled, and then replace the old ones at
  * once; a file that cannot be taken changes nothing, loudly.
  */
+
+import { versionOf } from '../file-version.js';
 import type { CompiledClient } from '../policy/clients.js';
 import type { Policy } from '../policy/compile.js';
 import type { Configuration } from './configuration.js';
-import { versionOf } from './file-version.js';
 import { loadConfiguration } from './load.js';
 import { ConfigurationError, renderProblems } from './problem.js';
 
@@ -84,7 +85,7 @@ function restOf({
 }: Configuration): Record<string, string> {
   const all = {
     ...rest,
-    literalHosts: [...literalHosts].sort(),
+    'an address in a URL': [...literalHosts].sort(),
     attestors: [...attestors].map(([name, { type, options }]) => [name, type.type, options]),
     // Without clients there is no endpoint for them.
     clients: clients.length > 0,

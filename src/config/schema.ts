@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
-import { aTrustDomain, isLoopback, name, text, trustDomainForm } from '../../attestors/options.js';
+import { aBaseUrl, aTrustDomain, isBaseUrl, name, text, trustDomainForm } from '../../attestors/options.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
@@ -18,20 +18,9 @@ const object = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape)
 
 const path = (what: string) => text(what).describe('Relative to the folder of this file.');
 
-/** RFC 8414 §2: compared byte for byte, so only one way of writing it is accepted. */
-const isIssuer = (value: string): boolean => {
-  if (!URL.canParse(value) || value.endsWith('/')) return false;
-  const url = new URL(value);
-  const canonical = url.pathname === '/' ? url.origin : `${url.origin}${url.pathname}`;
-  return value === canonical && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)));
-};
-
-const issuerForm =
-  'an https URL without query, fragment, user and trailing slash, as URLs are normalised (http only on loopback)';
-
 const issuer = z
-  .string({ error: issuerForm })
-  .refine(isIssuer, { error: issuerForm })
+  .string({ error: aBaseUrl })
+  .refine(isBaseUrl, { error: aBaseUrl })
   .describe('The issuer identifier: `iss` of every token, and the default audience of evidence.');
 
 const trustDomain = z
@@ -143,7 +132,9 @@ const outbound = object('a map with ca and allow', {
     .describe('Certificates that are trusted beside the well-known ones.'),
   allow: listOfNetworks
     .default([])
-    .describe('Private networks that may be called. An address that an attestor names literally is allowed as it is.'),
+    .describe(
+      'Private networks that may be called. An address that an attestor or a condition names literally is allowed as it is.',
+    ),
 })
   .prefault({})
   .describe('What may be called.');

@@ -1,6 +1,7 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
-import type { ClaimValue, Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
+import type { Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
+import { plainJson } from '../policy/plain-json.js';
 
 export interface FactsRoom {
   /** Seconds since the epoch. */
@@ -74,39 +75,8 @@ const isShortText = (value: unknown): value is string => typeof value === 'strin
 function gatherClaims(names: readonly string[], claims: Attestation['claims']): Pick<WorkloadFacts, 'claims'> {
   if (names.length === 0) return {};
   const gathered = names.flatMap((name) => {
-    const value = plainClaim(Object.hasOwn(claims, name) ? claims[name] : null);
+    const value = plainJson(Object.hasOwn(claims, name) ? claims[name] : null);
     return value === undefined ? [] : [[name, value] as const];
   });
   return { claims: Object.freeze(Object.fromEntries(gathered)) };
 }
-
-/** UTF-16 units of a claim with the names in it, and levels of lists and maps. */
-const mostText = 4096;
-const deepest = 4;
-
-/** A copy that nobody changes; undefined for what is too much. */
-function plainClaim(claim: unknown): ClaimValue | undefined {
-  const left = { values: mostItems, text: mostText };
-  const copy = (value: unknown, depth: number): ClaimValue => {
-    left.values -= 1;
-    if (typeof value === 'string') left.text -= value.length;
-    if (depth > deepest || left.values < 0 || left.text < 0) throw tooMuch;
-    if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
-    if (Array.isArray(value)) return Object.freeze(value.map((item: unknown) => copy(item, depth + 1)));
-    if (typeof value !== 'object') throw tooMuch;
-    const members = Object.entries(value).map(([name, member]) => {
-      left.text -= name.length;
-      return [name, copy(member, depth + 1)] as const;
-    });
-    return Object.freeze(Object.fromEntries(members));
-  };
-  try {
-    return copy(claim, 0);
-  } catch (error) {
-    if (error !== tooMuch) throw error;
-    return undefined;
-  }
-}
-
-const tooMuch = new Error('a claim that is too large for a record');

@@ -11,6 +11,8 @@ export interface Inquiry {
   readonly facts: Facts;
   /** With the target that it is for. */
   readonly asked: Asked;
+  /** What of the target's scope it can come to: what was asked for, or all of it. */
+  readonly scope: readonly string[];
   readonly decisionId: string;
 }
 
@@ -31,14 +33,16 @@ export type Answerers = {
 };
 
 /** @returns the facts themselves when nothing has to be asked */
-export type LookUp = (policy: Policy, inquiry: Inquiry) => Promise<Facts> | Facts;
+export type LookUp = (policy: Policy, inquiry: Omit<Inquiry, 'scope'>) => Promise<Facts> | Facts;
 
 export function createLookUp(answerers: Answerers): LookUp {
   return (policy, inquiry) => {
     const wanted = lookupsFor(policy, inquiry.facts, inquiry.asked);
     if (wanted === null) return inquiry.facts;
     const asked = { ...inquiry.asked, resource: wanted.target };
-    const answers = wanted.lookups.map((lookup) => answer(answerers, lookup, { ...inquiry, asked }));
+    const ofTarget = policy.resources.get(wanted.target)?.scope ?? [];
+    const scope = ofTarget.filter((token) => asked.scope?.includes(token) ?? true);
+    const answers = wanted.lookups.map((lookup) => answer(answerers, lookup, { ...inquiry, asked, scope }));
     return Promise.all(answers).then((all) => all.reduce(withAnswer, inquiry.facts));
   };
 }

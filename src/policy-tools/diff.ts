@@ -122,9 +122,10 @@ function unknowable({ attestors, environment, policy }: Configuration, record: A
   if (record.environment !== environment) {
     return [`it was recorded in ${record.environment}, and the configuration is that of ${environment}`];
   }
-  const reads = policy.attestors.get(workload.attestor)?.reads ?? [];
+  const { reads = [], all = [] } = policy.attestors.get(workload.attestor) ?? {};
+  const lookedUp = all.flatMap(({ lookups }) => lookups.map(({ kind, key }) => `${kind}.${key}`));
   const mapped = attestor.type.mappedKinds?.(attestor.options) ?? [];
-  const unrecorded = unrecordedOf(workload, [...reads, ...mapped]);
+  const unrecorded = unrecordedOf(inputs.facts, [...reads, ...lookedUp, ...mapped]);
   const names = decisiveNames(policy, inputs, unrecorded, record.rules ?? []);
   return names.map((name) => `it turns on ${name}, which was not recorded`);
 }

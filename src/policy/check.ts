@@ -3,6 +3,7 @@
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
 import { nearest } from '../nearest.js';
+import { lookupOf } from './conditions/external.js';
 import { checksOf } from './conditions/index.js';
 import type { Conditions, RuleCondition } from './conditions/schema.js';
 import { kindOf } from './match.js';
@@ -44,12 +45,34 @@ type Grant = NonNullable<Rule['grant']>;
 
 /** Every fault at once, in the order of the rules. */
 export function checkPolicy(input: PolicyInput): PolicyProblem[] {
-  return Object.entries(input.rules).flatMap(([name, rule]) =>
+  const problems = Object.entries(input.rules).flatMap(([name, rule]) =>
     [...checkWorkload(input, rule), ...checkConditions(input, rule), ...checkEffect(input, rule)].map((problem) => ({
       ...problem,
       path: ['rules', name, ...problem.path],
     })),
   );
+  return [...problems, ...checkLookups(input)];
+}
+
+/** One key has one answer: two conditions that ask for it must ask in the same way. */
+function checkLookups({ conditions, rules }: PolicyInput): PolicyProblem[] {
+  const first = new Map<string, { readonly at: string; readonly ask: string }>();
+  const check = (path: PolicyProblem['path'], condition: RuleCondition): PolicyProblem[] => {
+    if (typeof condition === 'string' || condition.external === undefined) return [];
+    const lookup = lookupOf(condition.external);
+    const ask = JSON.stringify(lookup.ask);
+    const before = first.get(lookup.key);
+    if (before === undefined) first.set(lookup.key, { at: path.join('.'), ask });
+    if (before === undefined || before.ask === ask) return [];
+    const message = `${before.at} asks ${lookup.key} with another deadline or token: name that condition, or write the same`;
+    return [{ path: [...path, 'external'], message }];
+  };
+  return [
+    ...Object.entries(conditions).flatMap(([name, each]) => check(['conditions', name], each)),
+    ...Object.entries(rules).flatMap(([name, rule]) =>
+      (rule.conditions ?? []).flatMap((each, index) => check(['rules', name, 'conditions', index], each)),
+    ),
+  ];
 }
 
 /** @returns problems with paths from where the workload stands */

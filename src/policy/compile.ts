@@ -38,6 +38,7 @@ export interface Policy {
 }
 
 export interface CompiledResource {
+  readonly scope: readonly string[];
   /** Seconds. */
   readonly lifetime: number;
   readonly algorithm: SigningAlgorithm | null;
@@ -90,9 +91,9 @@ export function compilePolicy(input: PolicyInput): Policy {
     revision: revisionOf({ resources, conditions, rules, environment }),
     ruleCount: Object.keys(rules).length,
     resources: new Map(
-      Object.entries(resources).map(([uri, { lifetime, algorithm }]) => [
+      Object.entries(resources).map(([uri, { scope, lifetime, algorithm }]) => [
         uri,
-        Object.freeze({ lifetime, algorithm: algorithm ?? null }),
+        Object.freeze({ scope: Object.freeze([...scope]), lifetime, algorithm: algorithm ?? null }),
       ]),
     ),
     attestors: indexRules(input),

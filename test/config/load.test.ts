@@ -137,6 +137,22 @@ outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
   });
 });
 
+describe('config: what conditions name', () => {
+  it('has the addresses of decision points, of named conditions and of those in rules, and no other URL of theirs', () => {
+    const { literalHosts: hosts } = load({
+      more: `conditions:
+  ask: { external: { authzen: "https://10.0.0.1/pdp" } }
+  say: { cel: '"https://10.0.0.2" == "a"' }`,
+      rules: `rules:
+  agent:
+    workload: { attestor: prod-eu }
+    conditions: [ask, { external: { authzen: "http://[::1]:8181", each: scope } }]
+    deny: { resource: "*" }`,
+    });
+    assert.deepEqual([...hosts].sort(), ['10.0.0.1', '::1']);
+  });
+});
+
 describe('config: literalHosts', () => {
   const hosts = (value: unknown) => [...literalHosts(value)];
 
@@ -230,6 +246,27 @@ describe('config: loadConfiguration', () => {
     assert.deepEqual(
       problems.map(([, , , message]) => message),
       ['audit.sinks[0] writes this file: name another', 'the store writes this file: name another'],
+    );
+  });
+
+  it('says of the token of a decision point that it cannot be read, where it stands, in place too', async () => {
+    const file = join(folder, 'asks.yaml');
+    const external = (name: string) =>
+      `{ external: { authzen: "https://pdp.example/${name}", token: { file: ${name} } } }`;
+    const rules = `rules:
+  agent:
+    workload: { attestor: prod-eu }
+    conditions: [ask, ${external('other')}]
+    deny: { resource: "*" }`;
+    await writeFile(file, yaml({ more: `conditions: { ask: ${external('gone')} }`, rules }));
+    await writeFile(join(folder, 'jwks.json'), '{}');
+    const problems = await problemsOf(file);
+    assert.deepEqual(
+      problems.map(([, line, , message]) => [line, message]),
+      ['gone', 'other'].map((name, index) => [
+        index === 0 ? 1 : 12,
+        `${join(folder, name)} cannot be read: there is no such file (ENOENT): check its path`,
+      ]),
     );
   });
 

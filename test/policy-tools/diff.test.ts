@@ -54,7 +54,7 @@ function recorded({ workload, facts: rest, resource = calendar, by = old }: Then
   return record({
     attestor,
     selectors,
-    facts: { now: facts.now, network: facts.network, ...others },
+    facts: { now: facts.now, network: facts.network, ...(facts.external && { external: facts.external }), ...others },
     request: { ...record().request, resource: resource === null ? [] : [resource], scope: null },
     rules,
     granted: granted === null ? null : { ...granted, jti: 't' },
@@ -144,6 +144,24 @@ describe('policy diff', () => {
     assert.deepEqual([summary.same, summary.undecidable], [2, 1], 'refused either way, whatever the node was like');
   });
 
+  it('does not guess what a decision point would have said that nobody asked, and takes what one said', async () => {
+    const key = 'https://pdp.example';
+    const ask = `conditions: [{ external: { authzen: "${key}" } }]`;
+    const asking = configure(rule('agents', `${agents}, ${ask}, ${read}`));
+    const { differences } = await diff(asking, recorded());
+    assert.deepEqual(
+      differences.map(({ changes, because }) => [changes, because]),
+      [[[], [`it turns on external.${key}, which was not recorded`]]],
+    );
+    const said = (decision: boolean) => recorded({ facts: { external: { [key]: { decision, context: null } } } });
+    const silent = recorded({ workload: { unknown: { [`external.${key}`]: 'unavailable' } } });
+    const all = await diff(asking, said(true), said(false), silent, recorded({ workload: { selectors: [] } }));
+    assert.deepEqual(all.changes, [['newly refused'], ['newly refused']]);
+    assert.deepEqual([all.summary.same, all.summary.undecidable], [2, 0]);
+    const each = configure(rule('agents', `${agents}, ${ask.replace('" }', '", each: scope }')}, ${read}`));
+    assert.deepEqual((await diff(each, said(true))).changes, [[]], 'asked about each scope it may say something else');
+  });
+
   it('takes a fact that the old policy asked for, and that was not there, as recorded', async () => {
     const by = configure(deny('{ posture: { ready: false } }'));
     const { changes } = await diff(configure(deny('{ posture: { ready: false } }')), recorded({ by }));
@@ -194,6 +212,7 @@ describe('policy diff', () => {
       '{ posture: { ready: true } }',
       '{ posture: { privileged: false } }',
       '{ network: { cidr: [10.0.0.0/8] } }',
+      '{ external: { authzen: "https://pdp.example" } }',
     ];
     const effects = [
       read,
@@ -206,7 +225,7 @@ describe('policy diff', () => {
     });
     const fact = fc.option(fc.boolean(), { nil: undefined });
     await fc.assert(
-      fc.asyncProperty(rules, fact, fact, async (made, ready, privileged) => {
+      fc.asyncProperty(rules, fact, fact, fact, async (made, ready, privileged, permits) => {
         const text = made.map(({ asks, effect }, index) =>
           rule(`r${index}`, `${agents}, ${asks.length === 0 ? '' : `conditions: [${asks.join(', ')}], `}${effect}`),
         );
@@ -217,7 +236,11 @@ describe('policy diff', () => {
             value === undefined ? [] : [[name, { value, observedAt: 1_800_000_000 }]],
           ),
         );
-        const really = decide(after.policy, factsOf({ posture }), { resource: calendar, scope: null }).granted;
+        const external = permits === undefined ? {} : { 'https://pdp.example': { decision: permits, context: null } };
+        const really = decide(after.policy, factsOf({ posture }, { external }), {
+          resource: calendar,
+          scope: null,
+        }).granted;
         const [difference] = differences;
         if (difference?.changes.length === 0) return;
         const said = difference === undefined ? recorded().granted : difference.becomes;

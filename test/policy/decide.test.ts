@@ -3,7 +3,17 @@ import fc from 'fast-check';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import type { Asked, ClaimValue, Facts } from '../../src/policy/facts.js';
-import { asked, denyRule, facts, lostFact, postureDenyRule, type RawRules, rawPolicy, world } from './generated.js';
+import {
+  asked,
+  denyRule,
+  externalKeys,
+  facts,
+  lostFact,
+  postureDenyRule,
+  type RawRules,
+  rawPolicy,
+  world,
+} from './generated.js';
 import { calendar, compile, compileRules, factsOf, now } from './samples.js';
 
 const all: Asked = { resource: calendar, scope: null };
@@ -31,8 +41,18 @@ function losingPosture(before: Facts, name: string, cause: 'missing' | 'unavaila
   return { ...before, workload: { ...before.workload, posture: { ...others, ...old } } };
 }
 
+function losingAnswer(before: Facts, name: string, cause: 'missing' | 'unavailable'): Facts {
+  const { [name.slice('external.'.length)]: _, ...external } = before.external ?? {};
+  return {
+    ...before,
+    external,
+    workload: { ...before.workload, unknown: { ...before.workload.unknown, [name]: cause } },
+  };
+}
+
 function losing(before: Facts, { what, cause }: { what: string; cause: 'missing' | 'unavailable' }): Facts {
   if (what.startsWith('posture.')) return losingPosture(before, what.slice('posture.'.length), cause);
+  if (what.startsWith('external.')) return losingAnswer(before, what, cause);
   const { workload } = before;
   if (what.startsWith('claims.')) {
     const { [what.slice('claims.'.length)]: _, ...claims } = workload.claims ?? {};
@@ -49,6 +69,13 @@ function losing(before: Facts, { what, cause }: { what: string; cause: 'missing'
 /** All that a dependency could say about one fact. */
 function answersAbout(known: Facts, what: string): Facts[] {
   const { workload } = known;
+  if (what.startsWith('external.')) {
+    const key = what.slice('external.'.length);
+    return [true, false].map((decision) => ({
+      ...known,
+      external: { ...known.external, [key]: { decision, context: null } },
+    }));
+  }
   if (what === 'network') return ['10.1.2.3', '192.0.2.1'].map((ip) => ({ ...known, network: { ip } }));
   if (what === 'evidenceIssuedAt') {
     return [60, 600].map((age) => ({ ...known, workload: { ...workload, evidenceIssuedAt: now - age } }));
@@ -73,6 +100,7 @@ function answersAbout(known: Facts, what: string): Facts[] {
 
 /** Whether a rule has two conditions about one fact of posture. */
 function asksTwice({ conditions, rules }: { conditions?: unknown; rules: RawRules }, what: string): boolean {
+  if (what.startsWith('external.')) return false;
   const key = world[what.slice('posture.'.length)]?.key;
   const named = conditions as Readonly<Record<string, unknown>>;
   return Object.values(rules).some((rule) => {
@@ -222,6 +250,17 @@ describe('policy/decide properties', function () {
     assert.ok(workloads.some(({ unknown }) => Object.keys(unknown).length > 0));
   });
 
+  it('are about decision points that permit, that deny and that do not answer', () => {
+    const verdicts = { holds: 0, fails: 0, unknown: 0 };
+    for (const [raw, workload, request] of fc.sample(fc.tuple(rawPolicy, facts, asked), 2000)) {
+      for (const { clause, verdict } of decide(compile(raw), workload, request).rules) {
+        if (clause?.endsWith('.external')) verdicts[verdict] += 1;
+        if (verdict === 'holds' && JSON.stringify(raw).includes('"external"')) verdicts.holds += 1;
+      }
+    }
+    for (const [verdict, count] of Object.entries(verdicts)) assert.ok(count > 20, `${verdict}: ${count} of 2000 runs`);
+  });
+
   it('the order of rules never matters', () => {
     let issued = 0;
     const shuffled = rawPolicy.chain((raw) =>
@@ -336,6 +375,7 @@ describe('policy/decide properties', function () {
     const what = fc.oneof(
       { weight: 2, arbitrary: fc.constantFrom('k8s:ns', 'k8s:sa', 'k8s:node', 'environment') },
       { weight: 1, arbitrary: fc.constantFrom(...postureFacts) },
+      { weight: 1, arbitrary: fc.constantFrom(...externalKeys.map((key) => `external.${key}`)) },
     );
     const property = fc.property(rawPolicy, facts, asked, what, (raw, known, request, lost) => {
       // Kleene's logic reads each clause by itself. Rules that ask twice about one fact, which may contradict itself then
@@ -382,6 +422,10 @@ describe('policy/decide properties', function () {
     const anyFacts = fc.record({
       now: fc.double(),
       network: fc.record({ ip: fc.option(anyText, { nil: null }) }),
+      external: fc.dictionary(
+        fc.oneof(anyText, fc.constantFrom(...externalKeys)),
+        fc.record({ decision: fc.boolean(), context: fc.jsonValue() as fc.Arbitrary<ClaimValue> }),
+      ),
       workload: fc.record({
         attestor: anyText,
         environment: fc.option(anyText, { nil: null }),

@@ -106,6 +106,14 @@ const askOther = fc.constantFrom<unknown>(
   { time: { notBefore: '2027-01-15T09:00:00Z' } },
 );
 
+/** The keys of what decision points are asked. */
+export const externalKeys = ['https://pdp.example', 'https://pdp.example each scope'];
+
+const askExternal = fc.constantFrom<unknown>(
+  { external: { authzen: 'https://pdp.example' } },
+  { external: { authzen: 'https://pdp.example', each: 'scope' } },
+);
+
 /** Every policy has conditions by these names. */
 const conditionNames = ['patched', 'constructor'];
 
@@ -115,6 +123,7 @@ const conditions = fc.uniqueArray(
     { weight: 1, arbitrary: askPosture },
     { weight: 1, arbitrary: askOther },
     { weight: 1, arbitrary: askCel },
+    { weight: 2, arbitrary: askExternal },
   ),
   { minLength: 1, maxLength: 2 },
 );
@@ -153,6 +162,27 @@ const claims: fc.Arbitrary<Readonly<Record<string, ClaimValue>>> = fc
   .map((all) =>
     Object.fromEntries(Object.entries(all).flatMap(([name, claim]) => (claim === undefined ? [] : [[name, claim]]))),
   );
+
+/** What decision points said, of those that answered. */
+const external: fc.Arbitrary<NonNullable<Facts['external']>> = fc
+  .tuple(
+    ...externalKeys.map((key) =>
+      maybe(
+        fc
+          .record({
+            decision: fc.constantFrom(true, true, false),
+            context: fc.constantFrom<ClaimValue>(
+              null,
+              { reason: 'closed' },
+              { read: { reason: 'closed' }, write: null },
+            ),
+          })
+          .map((answer) => [key, answer] as const),
+        7,
+      ),
+    ),
+  )
+  .map((all) => Object.fromEntries(all.flatMap((entry) => (entry === undefined ? [] : [entry]))));
 
 const grantRule = fc
   .record({
@@ -208,6 +238,7 @@ export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> =
         { weight: 2, arbitrary: askPosture },
         { weight: 2, arbitrary: askOther },
         { weight: 1, arbitrary: askCel },
+        { weight: 1, arbitrary: askExternal },
       ),
     ),
     rules: fc.uniqueArray(
@@ -246,11 +277,13 @@ export const facts: fc.Arbitrary<Facts> = fc
     assurance: fc.constantFrom('low', 'medium', 'high'),
     evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
     ip: inTenths(8, fc.constantFrom('10.1.2.3', '192.0.2.1'), null),
+    external,
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
-  .map(({ vouchesFor, ip, ...workload }) => ({
+  .map(({ vouchesFor, ip, external: answers, ...workload }) => ({
     now,
     network: { ip },
+    external: answers,
     workload: { ...workload, vouchesUntil: now + vouchesFor },
   }));
 
@@ -268,6 +301,7 @@ export const lostFact = fc.record({
     'evidenceIssuedAt',
     ...postureFacts.map((name) => `posture.${name}`),
     ...Object.keys(claimWorld).map((name) => `claims.${name}`),
+    ...externalKeys.map((key) => `external.${key}`),
   ),
   cause: fc.constantFrom('missing' as const, 'unavailable' as const),
 });

@@ -181,10 +181,10 @@ describe('policy/schema rules', () => {
       /exactly one kind: attestation, cel, env/,
     ],
     [
-      'a condition of a kind that is not built',
-      { workload, conditions: [{ posture: { ready: true }, external: 'true' }], grant },
+      'a condition of a kind that there is not',
+      { workload, conditions: [{ posture: { ready: true }, weather: 'true' }], grant },
       'conditions 0',
-      /Unrecognized key: "external"/,
+      /Unrecognized key: "weather"/,
     ],
     [
       'a condition of two kinds',

@@ -1,7 +1,7 @@
 /** Asks STS whose signature a request has, and believes nothing but a genuine answer. */
 import { Rejected, Unavailable } from '../../../src/errors.js';
 import type { AttestorHost, OutboundAnswer } from '../../attestor.js';
-import type { Breaker } from './breaker.js';
+import type { Breaker } from '../../breaker.js';
 import type { SignedRequest } from './signed-request.js';
 
 /** Where one of STS's hosts is called. */

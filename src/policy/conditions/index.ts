@@ -2,13 +2,14 @@
 import { attestation } from './attestation.js';
 import { cel } from './cel.js';
 import { environment } from './environment.js';
+import { external } from './external.js';
 import type { Check, ConditionKind } from './kind.js';
 import { network } from './network.js';
 import { posture } from './posture.js';
 import { time } from './time.js';
 
 /** By the key of the configuration. */
-export const conditionKinds = Object.freeze({ attestation, cel, environment, network, posture, time });
+export const conditionKinds = Object.freeze({ attestation, cel, environment, external, network, posture, time });
 
 /** The one of them that a condition is, with all that it asks. */
 export function checksOf(condition: Readonly<Record<string, unknown>>): { kind: string; checks: readonly Check[] } {

@@ -4,7 +4,7 @@ import { name } from '../../../attestors/options.js';
 import { list, object } from '../strict.js';
 import { conditionKinds } from './index.js';
 
-const { attestation, cel, environment, network, posture, time } = conditionKinds;
+const { attestation, cel, environment, external, network, posture, time } = conditionKinds;
 
 const kindNames = Object.keys(conditionKinds).join(', ');
 
@@ -13,6 +13,7 @@ const conditionSchema = object(`a condition of one kind: ${kindNames}`, {
   attestation: attestation.schema.optional(),
   cel: cel.schema.optional(),
   environment: environment.schema.optional(),
+  external: external.schema.optional(),
   network: network.schema.optional(),
   posture: posture.schema.optional(),
   time: time.schema.optional(),

@@ -1,6 +1,6 @@
 /** A circuit breaker: a dependency that is down is not waited for by every request. */
-import { Unavailable } from '../../../src/errors.js';
-import type { Clock } from '../../attestor.js';
+import { Unavailable } from '../src/errors.js';
+import type { Clock } from './attestor.js';
 
 /** Calls in a row that failed, after which it opens. */
 const mostFailures = 5;
@@ -12,13 +12,20 @@ const mostCalls = 256;
 export interface Breaker {
   /**
    * @param work rejects when, and only when, the dependency did not answer
-   * @throws Unavailable `sts_circuit_open`, `sts_busy` without calling it; what `work` throws
+   * @throws Unavailable `PREFIX_circuit_open`, `PREFIX_busy` without calling it; what `work` throws
    */
   run<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
-/** @param name of the dependency, for operators */
-export function createBreaker(name: string, now: Clock): Breaker {
+export interface BreakerOptions {
+  /** Of the dependency, for operators. */
+  readonly name: string;
+  /** What the reasons of its errors begin with, such as `sts`. */
+  readonly prefix: string;
+  readonly now: Clock;
+}
+
+export function createBreaker({ name, prefix, now }: BreakerOptions): Breaker {
   let failures = 0;
   let openUntil = 0;
   let calls = 0;
@@ -26,14 +33,14 @@ export function createBreaker(name: string, now: Clock): Breaker {
 
   /** Whether the call is the one that tries an open breaker. */
   function enter(): boolean {
-    if (calls >= mostCalls) throw new Unavailable('sts_busy', `${name}: ${mostCalls} calls are under way.`);
+    if (calls >= mostCalls) throw new Unavailable(`${prefix}_busy`, `${name}: ${mostCalls} calls are under way.`);
     if (failures < mostFailures) return false;
     // A clock that was set back must not keep it open for longer.
     const left = openUntil - now();
     const wait = left > openFor ? 0 : left;
     if (wait > 0 || isTrying) {
       const what = `${name} did not answer ${failures} times in a row, and is not called for now.`;
-      throw new Unavailable('sts_circuit_open', what, Math.max(1, Math.ceil(wait)));
+      throw new Unavailable(`${prefix}_circuit_open`, what, Math.max(1, Math.ceil(wait)));
     }
     return true;
   }

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
-import { createBreaker } from '../../../attestors/aws/caller-identity/breaker.js';
-import { refused } from '../kubernetes/fixture.js';
+import { createBreaker } from '../../attestors/breaker.js';
+import { refused } from './kubernetes/fixture.js';
 
 const fails = async () => {
   throw new Error('down');
 };
 
-describe('aws: the circuit breaker', () => {
+describe('attestors: the circuit breaker', () => {
   let now = 0;
   const open = async () => {
-    const breaker = createBreaker('sts', () => now);
+    const breaker = createBreaker({ name: 'the service', prefix: 'sts', now: () => now });
     for (let times = 0; times < 5; times++) await assert.rejects(breaker.run(fails), /down/);
     return breaker;
   };
 
   it('lets 256 calls through at once, and refuses the next at once', async () => {
-    const breaker = createBreaker('sts', () => now);
+    const breaker = createBreaker({ name: 'the service', prefix: 'sts', now: () => now });
     let end = () => {};
     const gate = new Promise<void>((resolve) => {
       end = resolve;
@@ -28,7 +28,7 @@ describe('aws: the circuit breaker', () => {
   });
 
   it('only failures in a row open it', async () => {
-    const breaker = createBreaker('sts', () => now);
+    const breaker = createBreaker({ name: 'the service', prefix: 'sts', now: () => now });
     for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(fails), /down/);
     await breaker.run(async () => 'ok');
     for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(fails), /down/);
