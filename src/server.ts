@@ -13,6 +13,7 @@ import type { Configuration } from './config/configuration.js';
 import { watchPolicy } from './config/reload.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createAttest } from './exchange/attest.js';
+import { createBehaviour } from './exchange/behaviour.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
@@ -88,7 +89,10 @@ async function open(
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const notYet = () => Promise.reject(new Error('no condition asks for this yet'));
   const lookUp = createLookUp({ external: notYet, source: notYet });
-  const pipeline = createPipeline({ issuer, signer, attest, lookUp, policy, revocation, audit, deployment, now, warn });
+  const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
+  const pipeline = createPipeline({
+    ...{ issuer, signer, attest, behaviour, lookUp, policy, revocation, audit, deployment, now, warn },
+  });
   const introspection =
     clients().length === 0
       ? null
@@ -149,6 +153,10 @@ async function createAttestors(
 function delegatorsOf({ attestors }: Configuration): ReadonlySet<string> {
   const delegators = [...attestors].filter(([, { type, options }]) => type.role?.(options) === 'delegator');
   return new Set(delegators.map(([name]) => name));
+}
+
+function nodeKindsOf({ attestors }: Configuration): ReadonlyMap<string, string> {
+  return new Map([...attestors].flatMap(([name, { type }]) => (type.nodeKind ? [[name, type.nodeKind]] : [])));
 }
 
 function listen(handler: RequestListener, at: { readonly host: string; readonly port: number }): Promise<Server> {

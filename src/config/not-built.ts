@@ -2,7 +2,7 @@
 import { type Path, valueAt } from './path.js';
 import type { Finding } from './problem.js';
 
-const conditionKinds = ['behaviour', 'external'];
+const conditionKinds = ['external'];
 
 /**
  * Keys by path, `*` for any name and `[]` for each entry of a list. After `=` stands the value that is meant; then, and with `block`, the key makes the block around it

@@ -5,17 +5,20 @@
 import type { CompiledRule, Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { RuleVerdict } from '../policy/decision.js';
-import type { WorkloadFacts } from '../policy/facts.js';
+import type { Facts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
 import { candidatesOf, type Inputs } from './replay.js';
 
-/** Names of what the attestor may give now and the record has no word of: `posture.kubelet`, `oidc:environment`. */
-export function unrecordedOf(workload: WorkloadFacts, gives: readonly string[]): ReadonlySet<string> {
+/** Names of what there may be now and the record has no word of: `posture.kubelet`, `behaviour.firstUse`, `oidc:environment`. */
+export function unrecordedOf({ workload, behaviour = {} }: Facts, gives: readonly string[]): ReadonlySet<string> {
   const { posture, selectors, unknown, claims = {} } = workload;
   return new Set(
     gives.filter((name) => {
       if (name.startsWith('posture.')) return !Object.hasOwn(posture, name.slice('posture.'.length));
       if (name.startsWith('claims.')) return !Object.hasOwn(claims, name.slice('claims.'.length));
+      if (name.startsWith('behaviour.')) {
+        return !Object.hasOwn(behaviour, name.slice('behaviour.'.length)) && !Object.hasOwn(unknown, name);
+      }
       return !Object.hasOwn(unknown, name) && !selectors.some((selector) => selector.startsWith(`${name}:`));
     }),
   );
@@ -101,14 +104,15 @@ function soughtBy(clause: Clause, { facts, asked }: Inputs, unrecorded: Readonly
       },
     });
   };
-  const { workload } = facts;
+  const { workload, behaviour = {} } = facts;
   const { posture, unknown, claims = {} } = workload;
   const parts = {
     posture: watched(posture, 'posture.'),
     unknown: watched(unknown, ''),
     claims: watched(claims, 'claims.'),
   };
-  clause.rank(candidateOf({ ...facts, workload: { ...workload, ...parts } }, asked));
+  const watchedFacts = { ...facts, behaviour: watched(behaviour, 'behaviour.'), workload: { ...workload, ...parts } };
+  clause.rank(candidateOf(watchedFacts, asked));
   return [...sought];
 }
 

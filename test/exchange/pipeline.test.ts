@@ -41,6 +41,7 @@ function rooms(changes: Partial<Rooms> = {}) {
       },
     },
     attest: async () => attestation,
+    behaviour: { read: (_, { facts }) => facts, count: () => undefined },
     lookUp: (_, { facts }) => facts,
     policy: () => policy,
     revocation: { note: () => undefined },

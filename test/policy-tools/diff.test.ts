@@ -50,11 +50,12 @@ interface Then {
 function recorded({ workload, facts: rest, resource = calendar, by = old }: Then = {}): AuditRecord {
   const facts = factsOf(workload, rest);
   const { granted, reason, rules } = decide(by.policy, facts, { resource, scope: null });
-  const { attestor, selectors, ...others } = facts.workload;
+  const { workload: theirs, ...around } = facts;
+  const { attestor, selectors, ...others } = theirs;
   return record({
     attestor,
     selectors,
-    facts: { now: facts.now, network: facts.network, ...others },
+    facts: { ...around, ...others },
     request: { ...record().request, resource: resource === null ? [] : [resource], scope: null },
     rules,
     granted: granted === null ? null : { ...granted, jti: 't' },
@@ -142,6 +143,26 @@ describe('policy diff', () => {
       [[[], ['it turns on posture.ready, which was not recorded']]],
     );
     assert.deepEqual([summary.same, summary.undecidable], [2, 1], 'refused either way, whatever the node was like');
+  });
+
+  it('does not guess a count that was not recorded, and takes one that was, or was not known, as it is', async () => {
+    const ask = '{ behaviour: { exchangesPerHour: 5 } }';
+    const after = configure(rule('agents', `${agents}, conditions: [${ask}], ${read}`));
+    const { differences, summary } = await diff(
+      after,
+      recorded(),
+      recorded({ facts: { behaviour: { exchangesPerHour: 5 } } }),
+      recorded({ facts: { behaviour: { exchangesPerHour: 6 } } }),
+      recorded({ facts: { behaviour: {} }, workload: { unknown: { 'behaviour.exchangesPerHour': 'missing' } } }),
+    );
+    assert.deepEqual(
+      differences.map(({ changes }) => changes),
+      [[], ['newly refused'], ['newly refused']],
+    );
+    assert.deepEqual(differences[0]?.because, ['it turns on behaviour.exchangesPerHour, which was not recorded']);
+    assert.equal(summary.same, 1);
+    const cel = configure(rule('agents', `${agents}, conditions: [{ cel: "!behaviour.firstUse" }], ${read}`));
+    assert.deepEqual((await diff(cel, recorded())).changes, [[]]);
   });
 
   it('takes a fact that the old policy asked for, and that was not there, as recorded', async () => {

@@ -3,7 +3,18 @@ import fc from 'fast-check';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import type { Asked, ClaimValue, Facts } from '../../src/policy/facts.js';
-import { asked, denyRule, facts, lostFact, postureDenyRule, type RawRules, rawPolicy, world } from './generated.js';
+import {
+  asked,
+  behaviourNames,
+  behaviourValues,
+  denyRule,
+  facts,
+  lostFact,
+  postureDenyRule,
+  type RawRules,
+  rawPolicy,
+  world,
+} from './generated.js';
 import { calendar, compile, compileRules, factsOf, now } from './samples.js';
 
 const all: Asked = { resource: calendar, scope: null };
@@ -31,8 +42,15 @@ function losingPosture(before: Facts, name: string, cause: 'missing' | 'unavaila
   return { ...before, workload: { ...before.workload, posture: { ...others, ...old } } };
 }
 
+function losingBehaviour(before: Facts, what: string, cause: 'missing' | 'unavailable'): Facts {
+  const { [what.slice('behaviour.'.length)]: _, ...behaviour } = before.behaviour ?? {};
+  const unknown = { ...before.workload.unknown, [what]: cause };
+  return { ...before, behaviour, workload: { ...before.workload, unknown } };
+}
+
 function losing(before: Facts, { what, cause }: { what: string; cause: 'missing' | 'unavailable' }): Facts {
   if (what.startsWith('posture.')) return losingPosture(before, what.slice('posture.'.length), cause);
+  if (what.startsWith('behaviour.')) return losingBehaviour(before, what, cause);
   const { workload } = before;
   if (what.startsWith('claims.')) {
     const { [what.slice('claims.'.length)]: _, ...claims } = workload.claims ?? {};
@@ -63,6 +81,10 @@ function answersAbout(known: Facts, what: string): Facts[] {
       workload: { ...workload, posture: { ...workload.posture, [name]: { value, observedAt: now } } },
     }));
   }
+  if (what.startsWith('behaviour.')) {
+    const name = what.slice('behaviour.'.length);
+    return behaviourValues(name).map((value) => ({ ...known, behaviour: { ...known.behaviour, [name]: value } }));
+  }
   const others = workload.selectors.filter((selector) => !selector.startsWith(`${what}:`));
   const values = ['a', 'b', 'ab'].map((value) => `${what}:${value}`);
   const subsets = Array.from({ length: 2 ** values.length }, (_, bits) =>
@@ -71,9 +93,11 @@ function answersAbout(known: Facts, what: string): Facts[] {
   return subsets.map((subset) => ({ ...known, workload: { ...workload, selectors: [...others, ...subset] } }));
 }
 
-/** Whether a rule has two conditions about one fact of posture. */
+/** Whether a rule has two conditions about one fact of posture, or of behaviour. */
 function asksTwice({ conditions, rules }: { conditions?: unknown; rules: RawRules }, what: string): boolean {
-  const key = world[what.slice('posture.'.length)]?.key;
+  const key = what.startsWith('behaviour.')
+    ? what.replace(/^behaviour\.(instance\.)?/, '')
+    : world[what.slice('posture.'.length)]?.key;
   const named = conditions as Readonly<Record<string, unknown>>;
   return Object.values(rules).some((rule) => {
     const asked = ((rule.conditions ?? []) as readonly unknown[]).map((each) =>
@@ -336,6 +360,7 @@ describe('policy/decide properties', function () {
     const what = fc.oneof(
       { weight: 2, arbitrary: fc.constantFrom('k8s:ns', 'k8s:sa', 'k8s:node', 'environment') },
       { weight: 1, arbitrary: fc.constantFrom(...postureFacts) },
+      { weight: 1, arbitrary: fc.constantFrom(...behaviourNames.map((name) => `behaviour.${name}`)) },
     );
     const property = fc.property(rawPolicy, facts, asked, what, (raw, known, request, lost) => {
       // Kleene's logic reads each clause by itself. Rules that ask twice about one fact, which may contradict itself then
@@ -382,6 +407,10 @@ describe('policy/decide properties', function () {
     const anyFacts = fc.record({
       now: fc.double(),
       network: fc.record({ ip: fc.option(anyText, { nil: null }) }),
+      behaviour: fc.dictionary(
+        fc.oneof(anyText, fc.constantFrom(...behaviourNames)),
+        fc.oneof(fc.double(), fc.boolean(), anyText as fc.Arbitrary<unknown> as fc.Arbitrary<number>),
+      ),
       workload: fc.record({
         attestor: anyText,
         environment: fc.option(anyText, { nil: null }),

@@ -78,6 +78,32 @@ const askPosture = fc
     return { posture: { ...Object.fromEntries(asked), ...(maxAge === undefined ? {} : { maxAge }) } };
   });
 
+/** For each fact of behaviour what conditions ask of it, and values: good, bad, and not to be read. */
+export const behaviourWorld: Readonly<
+  Record<string, { asks: readonly unknown[]; values: readonly (boolean | number)[] }>
+> = {
+  exchangesPerHour: { asks: [3, 10], values: [1, 3, 4, 11, 0, 0.5, true] },
+  distinctNetworksPerDay: { asks: [1, 2], values: [1, 2, 3, -1] },
+  firstUse: { asks: [true, false], values: [true, false, false, 1] },
+  offHours: { asks: [false, true], values: [true, false, 0] },
+};
+
+/** Of the workload and of the instance. */
+export const behaviourNames = Object.keys(behaviourWorld).flatMap((key) => [key, `instance.${key}`]);
+
+export const behaviourValues = (name: string) => behaviourWorld[name.replace('instance.', '')]?.values ?? [];
+
+const askBehaviour = fc
+  .record({
+    keys: fc.uniqueArray(fc.constantFrom(...Object.keys(behaviourWorld)), { minLength: 1, maxLength: 2 }),
+    die: fc.nat(1),
+    per: maybe(fc.constantFrom('instance', 'workload'), 3),
+  })
+  .map(({ keys, die, per }) => {
+    const asked = keys.map((key) => [key, behaviourWorld[key]?.asks[die]]);
+    return { behaviour: { ...Object.fromEntries(asked), ...(per === undefined ? {} : { per }) } };
+  });
+
 /** Expressions, which read most of what there is to know. */
 const askCel = fc
   .constantFrom(
@@ -92,6 +118,7 @@ const askCel = fc
     '!(posture.kubelet == "v1.32") || network.ip == "10.1.2.3"',
     'request.resource.contains("one") && now.getHours() == 8',
     '!("admin" in request.scope)',
+    'behaviour.exchangesPerHour < 4 || !behaviour.firstUse',
   )
   .map((cel) => ({ cel }));
 
@@ -114,6 +141,7 @@ const conditions = fc.uniqueArray(
     { weight: 2, arbitrary: fc.constantFrom<unknown>(...conditionNames) },
     { weight: 1, arbitrary: askPosture },
     { weight: 1, arbitrary: askOther },
+    { weight: 1, arbitrary: askBehaviour },
     { weight: 1, arbitrary: askCel },
   ),
   { minLength: 1, maxLength: 2 },
@@ -152,6 +180,12 @@ const claims: fc.Arbitrary<Readonly<Record<string, ClaimValue>>> = fc
   )
   .map((all) =>
     Object.fromEntries(Object.entries(all).flatMap(([name, claim]) => (claim === undefined ? [] : [[name, claim]]))),
+  );
+
+const behaviour: fc.Arbitrary<Readonly<Record<string, boolean | number>>> = fc
+  .record(Object.fromEntries(behaviourNames.map((name) => [name, maybe(fc.constantFrom(...behaviourValues(name)), 8)])))
+  .map((all) =>
+    Object.fromEntries(Object.entries(all).flatMap(([name, fact]) => (fact === undefined ? [] : [[name, fact]]))),
   );
 
 const grantRule = fc
@@ -207,6 +241,7 @@ export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> =
       fc.oneof(
         { weight: 2, arbitrary: askPosture },
         { weight: 2, arbitrary: askOther },
+        { weight: 1, arbitrary: askBehaviour },
         { weight: 1, arbitrary: askCel },
       ),
     ),
@@ -242,15 +277,17 @@ export const facts: fc.Arbitrary<Facts> = fc
     ),
     podless: fc.nat(5).map((die) => die === 0),
     posture,
+    behaviour,
     claims,
     assurance: fc.constantFrom('low', 'medium', 'high'),
     evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
     ip: inTenths(8, fc.constantFrom('10.1.2.3', '192.0.2.1'), null),
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
-  .map(({ vouchesFor, ip, ...workload }) => ({
+  .map(({ vouchesFor, ip, behaviour, ...workload }) => ({
     now,
     network: { ip },
+    behaviour,
     workload: { ...workload, vouchesUntil: now + vouchesFor },
   }));
 
@@ -268,6 +305,7 @@ export const lostFact = fc.record({
     'evidenceIssuedAt',
     ...postureFacts.map((name) => `posture.${name}`),
     ...Object.keys(claimWorld).map((name) => `claims.${name}`),
+    ...behaviourNames.map((name) => `behaviour.${name}`),
   ),
   cause: fc.constantFrom('missing' as const, 'unavailable' as const),
 });
