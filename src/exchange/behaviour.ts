@@ -104,8 +104,8 @@ interface Grant {
   readonly reads: BehaviourReads;
 }
 
-/** How often it is decided again because others were issued something new at the same time. */
-const mostRounds = 50;
+/** How often it is decided again because others were issued something new at the same time. Lists of values end before. */
+const mostRounds = 500;
 
 /** Counters first: what else there is keeps values, which a request that a counter refuses must not leave behind. */
 async function settle(grant: Grant, first: Decided): Promise<Decided> {

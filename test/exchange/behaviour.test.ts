@@ -1,63 +1,26 @@
 /** Behaviour in an exchange: read, decided with, counted, and decided again where others came between. */
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Attestation } from '../../attestors/attestor.js';
+import { fileURLToPath } from 'node:url';
 import { Unavailable } from '../../src/errors.js';
 import { createBehaviour, type Decided } from '../../src/exchange/behaviour.js';
 import { gatherFacts } from '../../src/exchange/facts.js';
-import type { Policy } from '../../src/policy/compile.js';
 import { decide } from '../../src/policy/decide.js';
-import type { Asked, Facts } from '../../src/policy/facts.js';
+import type { Facts } from '../../src/policy/facts.js';
 import { openEmbeddedStore } from '../../src/store/embedded.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { calendar, compile, compileRules, now } from '../policy/samples.js';
 import { attestationAt } from '../support/attestation.js';
+import { asking, exchange, grant, limited, workload } from '../support/behaviour.js';
 
 const hour = 3600;
 const day = 24 * hour;
 const mail = 'https://mail.example/mcp';
-const grant = { resource: calendar, scope: ['read'] };
-const workload = { attestor: 'prod-eu' };
-const asking = (behaviour: unknown, more: Readonly<Record<string, unknown>> = {}) => ({
-  workload,
-  conditions: [{ behaviour, ...more }],
-  grant,
-});
-const limited = (behaviour: unknown): Policy => compileRules({ one: asking(behaviour) });
-
-interface Asking {
-  readonly policy: Policy;
-  readonly at?: number;
-  readonly ip?: string | null;
-  readonly node?: string;
-  readonly attestation?: Partial<Attestation>;
-  readonly asked?: Asked;
-}
-
-/** As the pipeline does it, without what is around. */
-async function exchange(store: Store, { policy, at = now, ip = '10.1.2.3', node = 'n1', ...asking }: Asking) {
-  const behaviour = createBehaviour({ store, nodeKinds: new Map([['prod-eu', 'k8s:node']]) });
-  const attestation = attestationAt(at, {
-    attestor: 'prod-eu',
-    selectors: [`k8s:node:${node}`, 'k8s:ns:a'],
-    ...asking.attestation,
-  });
-  const { asked = { resource: calendar, scope: null } } = asking;
-  const reads = policy.attestors.get('prod-eu')?.reads ?? [];
-  const inquiry = { attestation, facts: gatherFacts(attestation, { now: at, ip, reads }), asked, decisionId: 'd' };
-  const facts = await behaviour.read(policy, inquiry);
-  const decision = decide(policy, facts, asked);
-  const { facts: last, decision: made } = (await behaviour.count(policy, { ...inquiry, facts }, decision)) ?? {
-    facts,
-    decision,
-  };
-  assert.deepEqual(decide(policy, last, asked), made, 'what was decided last is not what its facts come to');
-  return { facts: last, decision: made, issued: made.granted !== null };
-}
-
 const issuedOf = (all: readonly { issued: boolean }[]) => all.filter(({ issued }) => issued).length;
 
 /** A store of which some methods reject. */
@@ -212,6 +175,14 @@ for (const [kind, open] of Object.entries(stores)) {
       }
     });
 
+    it('counts each of as many new networks as come at once', async () => {
+      const policy = limited({ distinctNetworksPerHour: 200 });
+      const from = (index: number) => exchange(store, { policy, ip: `10.1.${index}.1` });
+      const all = await Promise.all(Array.from({ length: 100 }, (_, index) => from(index)));
+      assert.equal(issuedOf(all), 100);
+      assert.deepEqual((await from(200)).facts.behaviour, { distinctNetworksPerHour: 101 });
+    });
+
     it('has one first use, however many come at once', async () => {
       const policy = limited({ firstUse: true });
       const all = await Promise.all(Array.from({ length: 50 }, () => exchange(store, { policy })));
@@ -219,6 +190,33 @@ for (const [kind, open] of Object.entries(stores)) {
     });
   });
 }
+
+describe('exchange/behaviour over processes on one embedded store', function () {
+  this.timeout(30_000);
+  const child = fileURLToPath(new URL('../support/behaviour-process.ts', import.meta.url));
+
+  for (const behaviour of [{ exchangesPerDay: 9 }, { distinctNetworksPerHour: 9 }]) {
+    it(`issues exactly what ${Object.keys(behaviour)} allows, of 100 exchanges at once`, async () => {
+      const path = await mkdtemp(join(tmpdir(), 'counterseal-behaviour-'));
+      const children = [1, 2].map(() => fork(child, [path], { execArgv: ['--import', 'tsx'] }));
+      try {
+        await Promise.all(children.map((each) => once(each, 'message')));
+        const answers = children.map((each) => once(each, 'message'));
+        for (const [worker, each] of children.entries()) each.send({ worker, count: 50, behaviour });
+        const issued = (await Promise.all(answers)).map(([count]) => Number(count));
+        assert.equal(
+          issued.reduce((sum, count) => sum + count, 0),
+          9,
+        );
+      } finally {
+        const exits = children.map((each) => once(each, 'exit'));
+        for (const each of children) each.disconnect();
+        await Promise.all(exits);
+        await rm(path, { recursive: true, force: true });
+      }
+    });
+  }
+});
 
 describe('exchange/behaviour', () => {
   const policy = limited({ exchangesPerHour: 5, distinctNodesPerHour: 1, firstUse: true });

@@ -184,6 +184,17 @@ describe('config: module', () => {
     });
   }
 
+  it('the selectors that name a machine are of a kind that the type of ours has', () => {
+    const kinds = [...attestorTypes.values()].flatMap(({ nodeKind, selectorKinds }) =>
+      nodeKind === undefined ? [] : [[nodeKind, selectorKinds.includes(nodeKind)]],
+    );
+    assert.deepEqual(kinds.sort(), [
+      ['aws:instance', true],
+      ['azure:vm-id', true],
+      ['k8s:node', true],
+    ]);
+  });
+
   it('keeps every name space of a type of ours from others', () => {
     const ours = [...attestorTypes.values()];
     for (const kind of ours.flatMap(({ selectorKinds }) => selectorKinds)) {

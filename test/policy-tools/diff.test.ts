@@ -215,6 +215,7 @@ describe('policy diff', () => {
       '{ posture: { ready: true } }',
       '{ posture: { privileged: false } }',
       '{ network: { cidr: [10.0.0.0/8] } }',
+      '{ behaviour: { exchangesPerHour: 5 } }',
     ];
     const effects = [
       read,
@@ -227,7 +228,7 @@ describe('policy diff', () => {
     });
     const fact = fc.option(fc.boolean(), { nil: undefined });
     await fc.assert(
-      fc.asyncProperty(rules, fact, fact, async (made, ready, privileged) => {
+      fc.asyncProperty(rules, fact, fact, fc.constantFrom(5, 6), async (made, ready, privileged, exchangesPerHour) => {
         const text = made.map(({ asks, effect }, index) =>
           rule(`r${index}`, `${agents}, ${asks.length === 0 ? '' : `conditions: [${asks.join(', ')}], `}${effect}`),
         );
@@ -238,7 +239,10 @@ describe('policy diff', () => {
             value === undefined ? [] : [[name, { value, observedAt: 1_800_000_000 }]],
           ),
         );
-        const really = decide(after.policy, factsOf({ posture }), { resource: calendar, scope: null }).granted;
+        const really = decide(after.policy, factsOf({ posture }, { behaviour: { exchangesPerHour } }), {
+          resource: calendar,
+          scope: null,
+        }).granted;
         const [difference] = differences;
         if (difference?.changes.length === 0) return;
         const said = difference === undefined ? recorded().granted : difference.becomes;

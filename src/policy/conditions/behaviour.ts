@@ -86,15 +86,21 @@ export const behaviour = Object.freeze<ConditionKind<Asked>>({
     keys.flatMap((key) => {
       const value = asked[key];
       if (value === undefined) return [];
-      const name = per === 'instance' ? `${ofInstance}${key}` : key;
-      return [
-        { key, reads: [`behaviour.${name}`], condition: (hope: Hope) => behaviourCondition(name, value, per, hope) },
-      ];
+      const check = { key, value, per, name: per === 'instance' ? `${ofInstance}${key}` : key };
+      return [{ key, reads: [`behaviour.${check.name}`], condition: (hope: Hope) => behaviourCondition(check, hope) }];
     }),
 });
 
-function behaviourCondition(name: string, asked: boolean | number, per: Asked['per'], hope: Hope): Condition {
-  const kind: Kind = behaviourKeys[behaviourKeyOf(name) ?? 'firstUse'];
+interface BehaviourCheck {
+  readonly key: BehaviourKey;
+  readonly value: boolean | number;
+  readonly per: Asked['per'];
+  /** Of the fact, without `behaviour.`. */
+  readonly name: string;
+}
+
+function behaviourCondition({ key, value: asked, per, name }: BehaviourCheck, hope: Hope): Condition {
+  const kind: Kind = behaviourKeys[key];
   return Object.freeze<Condition>({
     expected: `${expectation(kind, asked)}${per === 'instance' ? ', of this instance' : ''}`,
     rank(candidate) {
