@@ -268,6 +268,8 @@ export interface AttestorType<Options = unknown> {
   readonly type: string;
   /** Kinds that its selectors may have, such as `k8s:ns`: a rule that names another is refused at load. */
   readonly selectorKinds: readonly string[];
+  /** The one of them that names the machine a workload runs on, such as `k8s:node`. Left out: nothing tells it. */
+  readonly nodeKind?: string;
   /** The kinds that a block adds to these by its options. Left out by types whose kinds are always the same. */
   mappedKinds?(options: Options): readonly string[];
   /** What is wrong with a selector in a rule that no workload can have, and what to write; null: nothing. Left out: all may be had. */

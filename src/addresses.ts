@@ -56,3 +56,25 @@ const special = networks([
   '2002::/16',
   '3fff::/20',
 ]);
+
+/** The /24 of an IPv4 address, the /64 of an IPv6 one, in one spelling; an IPv4-mapped one is the address that it maps. Null: no address. */
+export function networkAround(address: string): string | null {
+  const family = isIP(address);
+  if (family === 0) return null;
+  if (family === 4) return `${address.split('.').slice(0, 3).join('.')}.0/24`;
+  const groups = groupsOf(address);
+  const [a = 0, b = 0] = groups.slice(6);
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return `${a >> 8}.${a & 0xff}.${b >> 8}.0/24`;
+  }
+  const prefix = groups.slice(0, 4).map((group) => group.toString(16));
+  return `${prefix.join(':')}::/64`;
+}
+
+/** The eight groups of an IPv6 address. URLs have it in lower case, with dots as groups, and without a zone, which they refuse. */
+function groupsOf(address: string): readonly number[] {
+  const written = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1);
+  const [head = [], tail = []] = written.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16));
+}

@@ -14,6 +14,7 @@ import type { Configuration } from './config/configuration.js';
 import { watchPolicy } from './config/reload.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createAttest } from './exchange/attest.js';
+import { createBehaviour } from './exchange/behaviour.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
@@ -92,7 +93,10 @@ async function open(
   const path = (relative: string) => resolve(configuration.directory, relative);
   const external = createExternal({ send: host.send, path, now: host.now, warn });
   const lookUp = createLookUp({ external, source: notYet });
-  const pipeline = createPipeline({ issuer, signer, attest, lookUp, policy, revocation, audit, deployment, now, warn });
+  const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
+  const pipeline = createPipeline({
+    ...{ issuer, signer, attest, behaviour, lookUp, policy, revocation, audit, deployment, now, warn },
+  });
   const introspection =
     clients().length === 0
       ? null
@@ -153,6 +157,10 @@ async function createAttestors(
 function delegatorsOf({ attestors }: Configuration): ReadonlySet<string> {
   const delegators = [...attestors].filter(([, { type, options }]) => type.role?.(options) === 'delegator');
   return new Set(delegators.map(([name]) => name));
+}
+
+function nodeKindsOf({ attestors }: Configuration): ReadonlyMap<string, string> {
+  return new Map([...attestors].flatMap(([name, { type }]) => (type.nodeKind ? [[name, type.nodeKind]] : [])));
 }
 
 function listen(handler: RequestListener, at: { readonly host: string; readonly port: number }): Promise<Server> {

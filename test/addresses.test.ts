@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { contains, isPublic, loopback, networks } from '../src/addresses.js';
+import { contains, isPublic, loopback, networkAround, networks } from '../src/addresses.js';
 
 describe('addresses', () => {
   const notPublic: Readonly<Record<string, readonly string[]>> = {
@@ -59,6 +59,20 @@ describe('addresses', () => {
     assert.equal(contains(loopback, '::ffff:7f00:1'), true);
     assert.equal(contains(loopback, '::ffff:8.8.8.8'), false);
     assert.equal(contains(networks(['10.0.0.0/8']), '::ffff:10.1.2.3'), true);
+  });
+
+  it('an address has one network around it, however it is written', () => {
+    for (const [network, ...addresses] of [
+      ['10.1.2.0/24', '10.1.2.3', '10.1.2.255', '::ffff:10.1.2.7', '::FFFF:0a01:0207', '0:0:0:0:0:ffff:a01:207'],
+      ['2001:db8:0:1::/64', '2001:db8:0:1::1', '2001:0DB8:0:1:ffff::', '2001:db8::1:0:0:0:1'],
+      ['0:0:0:0::/64', '::', '::1', '::1.2.3.4'],
+      ['fe80:0:0:0::/64', 'fe80::1', 'fe80::1%eth0'],
+      ['1:2:3:4::/64', '1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7::'],
+    ] as const) {
+      for (const address of addresses) assert.equal(networkAround(address), network, address);
+    }
+    for (const none of ['', 'localhost', '10.0.0', '10.1.2.3/24', '[::1]', ':::'])
+      assert.equal(networkAround(none), null);
   });
 
   it('a malformed network is refused, and says how to write it', () => {

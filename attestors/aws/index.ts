@@ -83,6 +83,7 @@ function keySource({ webIdentity: { keys } }: AwsOptions, issuer: string): KeySo
 export const aws = Object.freeze<AttestorType<AwsOptions>>({
   type: 'aws',
   selectorKinds,
+  nodeKind: 'aws:instance',
   forms: Object.freeze([callerIdentityForm, googleForm]),
   facts: Object.freeze([]),
   options,

@@ -33,6 +33,7 @@ const kinds = ['tenant', 'oid', 'client', 'subscription', 'resource-group', 'res
 export const azure = Object.freeze<AttestorType<AzureOptions>>({
   type: 'azure',
   selectorKinds: Object.freeze(kinds.map((kind) => `azure:${kind}`)),
+  nodeKind: 'azure:vm-id',
   selectorFault: (written) =>
     written === written.toLowerCase() || written.startsWith('azure:sku:')
       ? null

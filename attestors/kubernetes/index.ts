@@ -191,6 +191,7 @@ export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
     'k8s:node-uid',
     ...liveKinds,
   ]),
+  nodeKind: 'k8s:node',
   facts,
   suppliedFacts: ({ live }) => (live === undefined ? [] : facts),
   options,

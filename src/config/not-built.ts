@@ -2,7 +2,7 @@
 import { isRecord, type Path, pathsOf, valueAt } from './path.js';
 import type { Finding } from './problem.js';
 
-const conditionKinds = ['behaviour'];
+const conditionKinds: readonly string[] = [];
 
 /**
  * Keys by path, as `pathsOf` has them. After `=` stands the value that is meant; then, and with `block`, the key makes the block around it

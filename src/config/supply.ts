@@ -33,8 +33,8 @@ export function supplyOf(
 
 /** @param block as the file has it */
 function supplyOfBlock(type: AttestorType, block: unknown): Supply | undefined {
-  const { selectorKinds, facts, selectorFault } = type;
-  const fixed = { selectorKinds, facts, ...(selectorFault && { selectorFault }) };
+  const { selectorKinds, facts, nodeKind, selectorFault } = type;
+  const fixed = { selectorKinds, facts, ...(nodeKind && { nodeKind }), ...(selectorFault && { selectorFault }) };
   if (type.mappedKinds === undefined && type.role === undefined) return fixed;
   const parsed = type.options.safeParse(optionsOfBlock(block));
   if (!parsed.success) return undefined;

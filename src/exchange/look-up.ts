@@ -5,15 +5,18 @@ import type { Asked, ExternalAnswer, Facts, ObservedFact } from '../policy/facts
 import type { Lookup } from '../policy/lookup.js';
 import { lookupsFor } from '../policy/lookups.js';
 
-/** Who asks for what, for those who are asked about it. */
+/** Who asks for what. */
 export interface Inquiry {
   readonly attestation: Attestation;
   readonly facts: Facts;
-  /** With the target that it is for. */
   readonly asked: Asked;
+  readonly decisionId: string;
+}
+
+/** For those who are asked about it: `asked` has the target that it is for. */
+export interface TargetInquiry extends Inquiry {
   /** What of the target's scope it can come to: what was asked for, or all of it. */
   readonly scope: readonly string[];
-  readonly decisionId: string;
 }
 
 /** What a lookup adds to the facts. */
@@ -29,11 +32,11 @@ type LookupOf<Kind extends Lookup['kind']> = Extract<Lookup, { readonly kind: Ki
 
 /** By kind: who answers. Never rejects: what is not known is said in `unknown`. */
 export type Answerers = {
-  readonly [Kind in Lookup['kind']]: (lookup: LookupOf<Kind>, inquiry: Inquiry) => Promise<Answer>;
+  readonly [Kind in Lookup['kind']]: (lookup: LookupOf<Kind>, inquiry: TargetInquiry) => Promise<Answer>;
 };
 
 /** @returns the facts themselves when nothing has to be asked */
-export type LookUp = (policy: Policy, inquiry: Omit<Inquiry, 'scope'>) => Promise<Facts> | Facts;
+export type LookUp = (policy: Policy, inquiry: Inquiry) => Promise<Facts> | Facts;
 
 export function createLookUp(answerers: Answerers): LookUp {
   return (policy, inquiry) => {
@@ -47,8 +50,11 @@ export function createLookUp(answerers: Answerers): LookUp {
   };
 }
 
-const answer = <Kind extends Lookup['kind']>(answerers: Answerers, lookup: LookupOf<Kind>, inquiry: Inquiry) =>
-  (answerers[lookup.kind as Kind] as (lookup: LookupOf<Kind>, inquiry: Inquiry) => Promise<Answer>)(lookup, inquiry);
+const answer = <Kind extends Lookup['kind']>(answerers: Answerers, lookup: LookupOf<Kind>, inquiry: TargetInquiry) =>
+  (answerers[lookup.kind as Kind] as (lookup: LookupOf<Kind>, inquiry: TargetInquiry) => Promise<Answer>)(
+    lookup,
+    inquiry,
+  );
 
 function withAnswer(facts: Facts, { posture = {}, external, unknown = {} }: Answer): Facts {
   const { workload } = facts;

@@ -9,6 +9,7 @@ import { decide } from '../policy/decide.js';
 import type { Decision, Granted } from '../policy/decision.js';
 import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
+import type { Behaviour } from './behaviour.js';
 import { checkClient } from './client.js';
 import { gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
@@ -20,6 +21,7 @@ import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
+  readonly behaviour: Behaviour;
   readonly lookUp: LookUp;
   readonly revocation: Pick<Revocation, 'note'>;
   /** The one in force. */
@@ -53,7 +55,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
   };
 }
 
-/** request → attest → facts (and what others are asked) → decide → mint → note. Each stage leaves what it made on the trail, for the record. */
+/** request → attest → facts (with behaviour, and what others are asked) → decide → count → mint → note. Each stage leaves what it made on the trail, for the record. */
 async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<void> {
   trail.form = readBody(wire);
   const request = readRequest(trail.form, wire.authorization);
@@ -61,20 +63,24 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const attestation = await rooms.attest(request.evidence, trail.decisionId);
   trail.attestation = attestation;
   checkClient(request.client, attestation);
-  const reads = trail.policy.attestors.get(attestation.attestor)?.reads ?? [];
+  const { policy, decisionId } = trail;
+  const reads = policy.attestors.get(attestation.attestor)?.reads ?? [];
   const gathered = gatherFacts(attestation, {
     now: rooms.now() / 1000,
     ip: isIP(wire.address) === 0 ? null : wire.address,
     reads,
   });
-  const { asked } = request;
-  const found = rooms.lookUp(trail.policy, { attestation, facts: gathered, asked, decisionId: trail.decisionId });
-  // Awaited only when somebody was asked.
+  const inquiry = { attestation, facts: gathered, asked: request.asked, decisionId };
+  // Awaited only when the store, or somebody else, was asked.
+  const read = rooms.behaviour.read(policy, inquiry);
+  const known = read instanceof Promise ? await read : read;
+  const found = rooms.lookUp(policy, { ...inquiry, facts: known });
   const facts = found instanceof Promise ? await found : found;
   trail.facts = facts;
-  const decision = decide(trail.policy, facts, asked);
-  trail.decision = decision;
-  const issued = await mint(rooms, grantedBy(decision), attestation, facts.now);
+  trail.decision = decide(policy, facts, request.asked);
+  const counted = rooms.behaviour.count(policy, { ...inquiry, facts }, trail.decision);
+  if (counted !== undefined) ({ facts: trail.facts, decision: trail.decision } = await counted);
+  const issued = await mint(rooms, grantedBy(trail.decision), attestation, facts.now);
   const noted = noteHolder(rooms, issued, attestation);
   // Awaited only when it has to be: a pair that the log has costs no turn.
   if (noted !== undefined) await noted;

@@ -3,7 +3,7 @@ import type { Clock, UnknownCause } from '../../attestors/attestor.js';
 import { type Breaker, createBreaker } from '../../attestors/breaker.js';
 import { withDeadline } from '../deadline.js';
 import { Unavailable } from '../errors.js';
-import type { Answer, Inquiry } from '../exchange/look-up.js';
+import type { Answer, TargetInquiry } from '../exchange/look-up.js';
 import type { Outbound } from '../outbound.js';
 import type { ExternalAnswer } from '../policy/facts.js';
 import type { ExternalAsk, ExternalLookup } from '../policy/lookup.js';
@@ -24,7 +24,7 @@ export interface ExternalRoom {
 }
 
 /** Never rejects. The policy may change at any time, and name decision points that were not there before. */
-export type AskExternal = (lookup: ExternalLookup, inquiry: Inquiry) => Promise<Answer>;
+export type AskExternal = (lookup: ExternalLookup, inquiry: TargetInquiry) => Promise<Answer>;
 
 export function createExternal(room: ExternalRoom): AskExternal {
   const { now, path } = room;
@@ -39,7 +39,7 @@ export function createExternal(room: ExternalRoom): AskExternal {
     return breaker;
   }
 
-  async function evaluate(ask: ExternalAsk, inquiry: Inquiry, signal: AbortSignal): Promise<ExternalAnswer> {
+  async function evaluate(ask: ExternalAsk, inquiry: TargetInquiry, signal: AbortSignal): Promise<ExternalAnswer> {
     const body = JSON.stringify(requestOf(ask, inquiry));
     // Nothing is left out instead: what a denial over there looks for could be just that.
     if (Buffer.byteLength(body) > maxBytes) {

@@ -1,7 +1,7 @@
 /** What goes to a policy decision point and comes back: OpenID Authorization API 1.0, access evaluation and access evaluations. */
 import type { OutboundAnswer } from '../../attestors/attestor.js';
 import { Unavailable } from '../errors.js';
-import type { Inquiry } from '../exchange/look-up.js';
+import type { TargetInquiry } from '../exchange/look-up.js';
 import { parseObject } from '../jwt/json.js';
 import type { ClaimValue, ExternalAnswer } from '../policy/facts.js';
 import type { ExternalAsk } from '../policy/lookup.js';
@@ -12,7 +12,7 @@ import { scrub } from '../text.js';
 export const pathOf = ({ eachScope }: ExternalAsk) => (eachScope ? '/access/v1/evaluations' : '/access/v1/evaluation');
 
 /** Who asks for what, and how it was found out who it is: no token, and no claim of one. */
-export function requestOf({ eachScope }: ExternalAsk, inquiry: Inquiry): unknown {
+export function requestOf({ eachScope }: ExternalAsk, inquiry: TargetInquiry): unknown {
   const { attestation, asked, decisionId, facts, scope } = inquiry;
   const { subject, attestor, assurance, environment, instance, selectors, unknownSelectors } = attestation;
   const { ip } = facts.network;
@@ -53,7 +53,7 @@ export function requestOf({ eachScope }: ExternalAsk, inquiry: Inquiry): unknown
 export function answerOf(
   answer: OutboundAnswer,
   { url, eachScope }: ExternalAsk,
-  scope: Inquiry['scope'],
+  scope: TargetInquiry['scope'],
 ): ExternalAnswer {
   const { status, contentType, body } = answer;
   if (status !== 200) {
@@ -76,7 +76,7 @@ function answerToOne(evaluation: unknown, url: string): ExternalAnswer {
 }
 
 /** In the order of the request (§7); all must be permitted, and of those that are not the record has what was said. */
-function answerToAll(evaluations: unknown, scope: Inquiry['scope'], url: string): ExternalAnswer {
+function answerToAll(evaluations: unknown, scope: TargetInquiry['scope'], url: string): ExternalAnswer {
   if (!Array.isArray(evaluations) || evaluations.length !== scope.length) {
     throw notOne(url, `as many evaluations as were asked for, ${scope.length}`);
   }

@@ -19,7 +19,7 @@ import { faultsOfKinds, isRecord, jwtTokenTypes } from './shape.js';
 
 /** @param theirs has no `faultsOfType` */
 export function adoptType(theirs: AttestorType): AttestorType {
-  const { type, examine, mappedKinds, role, selectorFault, suppliedFacts } = theirs;
+  const { type, examine, mappedKinds, nodeKind, role, selectorFault, suppliedFacts } = theirs;
   const selectorKinds = Object.freeze([...theirs.selectorKinds]);
   const facts = Object.freeze([...theirs.facts]);
   const forms = Object.freeze((theirs.forms ?? []).map(adoptForm));
@@ -27,6 +27,7 @@ export function adoptType(theirs: AttestorType): AttestorType {
   return Object.freeze<AttestorType>({
     type,
     selectorKinds,
+    ...(nodeKind !== undefined && { nodeKind }),
     ...(mappedKinds && { mappedKinds: kinds }),
     ...(role && { role: (options) => role.call(theirs, options) }),
     ...(selectorFault && { selectorFault: faultOf(theirs) }),

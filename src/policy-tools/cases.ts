@@ -5,7 +5,7 @@ import { readYaml, type YamlDocument } from '../config/document.js';
 import { findingsOf } from '../config/findings.js';
 import { ConfigurationError, type Finding } from '../config/problem.js';
 import { expectation as inOurWords } from '../config/schema.js';
-import type { Supply } from '../policy/check.js';
+import { type Supply, supplies } from '../policy/check.js';
 import { refusalReasons } from '../policy/decision.js';
 import type { Facts, WorkloadFacts } from '../policy/facts.js';
 import { isSelectorKind, kindOf } from '../policy/match.js';
@@ -162,7 +162,7 @@ const merged = ({ base, each }: Stated): Situation => ({
 
 /** A time is asked for, so that a case comes out the same on every day. */
 function faultsOf(stated: Stated, { attestors }: World, path: Finding['path']): Finding[] {
-  const { at, workload = {} } = merged(stated);
+  const { at, workload = {}, behaviour = {} } = merged(stated);
   const fault = (message: string, found?: string): Finding => ({ path, message, found });
   const times = at === undefined ? [fault('at is missing: the time of the decision')] : [];
   if (workload.attestor === undefined) return [...times, fault('workload.attestor is missing')];
@@ -171,11 +171,16 @@ function faultsOf(stated: Stated, { attestors }: World, path: Finding['path']): 
   const kinds = [...(workload.selectors ?? []).map((selector) => kindOf(selector) ?? selector)];
   const unknown = Object.keys(workload.unknown ?? {}).filter(isSelectorKind);
   const strange = [...new Set([...kinds, ...unknown])].filter((kind) => !supply.selectorKinds.includes(kind));
-  const facts = Object.keys(workload.posture ?? {}).filter((name) => !supply.facts.includes(`posture.${name}`));
+  const notKnown = Object.keys(workload.unknown ?? {}).filter((name) => name.startsWith('behaviour.'));
+  const facts = [
+    ...Object.keys(workload.posture ?? {}).map((name) => `posture.${name}`),
+    ...Object.keys(behaviour).map((name) => `behaviour.${name}`),
+    ...notKnown.filter((name) => !isSelectorKind(name)),
+  ].filter((name) => !supplies(supply, name));
   return [
     ...times,
     ...strange.map((kind) => fault('the attestor gives no selectors of this kind', kind)),
-    ...facts.map((name) => fault('the attestor supplies no such fact', `posture.${name}`)),
+    ...facts.map((name) => fault('the attestor supplies no such fact', name)),
   ];
 }
 

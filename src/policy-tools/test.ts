@@ -39,7 +39,11 @@ export async function testPolicy(configuration: Configuration, files: readonly s
 export function worldOf({ attestors, environment }: Configuration): World {
   const supply = [...attestors].map(([name, { type, options }]): [string, Supply] => [
     name,
-    { selectorKinds: [...type.selectorKinds, ...(type.mappedKinds?.(options) ?? [])], facts: type.facts },
+    {
+      selectorKinds: [...type.selectorKinds, ...(type.mappedKinds?.(options) ?? [])],
+      facts: type.facts,
+      ...(type.nodeKind && { nodeKind: type.nodeKind }),
+    },
   ]);
   return { environment, attestors: new Map(supply) };
 }

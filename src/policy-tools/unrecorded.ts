@@ -9,8 +9,11 @@ import type { Facts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
 import { candidatesOf, type Inputs } from './replay.js';
 
-/** Names of what may be known now and the record has no word of: `posture.kubelet`, `oidc:environment`, `external.https://pdp.example`. */
-export function unrecordedOf({ workload, external = {} }: Facts, gives: readonly string[]): ReadonlySet<string> {
+/** Names of what there may be now and the record has no word of: `posture.kubelet`, `behaviour.firstUse`, `oidc:environment`, `external.https://pdp.example`. */
+export function unrecordedOf(
+  { workload, behaviour = {}, external = {} }: Facts,
+  gives: readonly string[],
+): ReadonlySet<string> {
   const { posture, selectors, unknown, claims = {} } = workload;
   return new Set(
     gives.filter((name) => {
@@ -19,6 +22,9 @@ export function unrecordedOf({ workload, external = {} }: Facts, gives: readonly
       }
       if (name.startsWith('posture.')) return !Object.hasOwn(posture, name.slice('posture.'.length));
       if (name.startsWith('claims.')) return !Object.hasOwn(claims, name.slice('claims.'.length));
+      if (name.startsWith('behaviour.')) {
+        return !Object.hasOwn(behaviour, name.slice('behaviour.'.length)) && !Object.hasOwn(unknown, name);
+      }
       return !Object.hasOwn(unknown, name) && !selectors.some((selector) => selector.startsWith(`${name}:`));
     }),
   );
@@ -104,15 +110,20 @@ function soughtBy(clause: Clause, { facts, asked }: Inputs, unrecorded: Readonly
       },
     });
   };
-  const { workload, external = {} } = facts;
+  const { workload, behaviour = {}, external = {} } = facts;
   const { posture, unknown, claims = {} } = workload;
   const parts = {
     posture: watched(posture, 'posture.'),
     unknown: watched(unknown, ''),
     claims: watched(claims, 'claims.'),
   };
-  const seen = { ...facts, external: watched(external, 'external.'), workload: { ...workload, ...parts } };
-  clause.rank(candidateOf(seen, asked));
+  const watchedFacts = {
+    ...facts,
+    behaviour: watched(behaviour, 'behaviour.'),
+    external: watched(external, 'external.'),
+    workload: { ...workload, ...parts },
+  };
+  clause.rank(candidateOf(watchedFacts, asked));
   return [...sought];
 }
 

@@ -3,6 +3,7 @@
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
 import { nearest } from '../nearest.js';
+import { behaviourKeyOf, behaviourKeys } from './conditions/behaviour.js';
 import { lookupOf } from './conditions/external.js';
 import { checksOf } from './conditions/index.js';
 import type { Conditions, RuleCondition } from './conditions/schema.js';
@@ -24,6 +25,8 @@ export interface PolicyProblem {
 export interface Supply {
   readonly selectorKinds: readonly string[];
   readonly facts: readonly string[];
+  /** Of the selectors that name the machine; left out: nothing tells it. */
+  readonly nodeKind?: string;
   /** Default: `workload`. */
   readonly role?: Role;
   /** What is wrong with a selector that no workload can have; null: nothing. */
@@ -145,17 +148,26 @@ function checkFacts(
   path: PolicyProblem['path'],
   isNamed: boolean,
 ): PolicyProblem[] {
-  const supplied = attestors.get(attestor)?.facts;
-  if (supplied === undefined) return [];
+  const supply = attestors.get(attestor);
+  if (supply === undefined) return [];
   const { kind, checks } = checksOf(condition);
   return checks.flatMap(({ key, reads }) =>
     reads
-      .filter((fact) => !isClaim(fact) && !supplied.includes(fact))
+      .filter((fact) => !isClaim(fact) && !supplies(supply, fact))
       .map((fact) => ({
         path: isNamed ? path : [...path, kind, ...(key === kind ? [] : [key])],
         message: `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
       })),
   );
+}
+
+/** Whether a workload of the attestor may have this fact of posture or behaviour. */
+export function supplies({ facts, nodeKind }: Supply, fact: string): boolean {
+  if (!fact.startsWith('behaviour.')) return facts.includes(fact);
+  const key = behaviourKeyOf(fact.slice('behaviour.'.length));
+  if (key === null) return false;
+  const kind = behaviourKeys[key];
+  return nodeKind !== undefined || !('counts' in kind && kind.counts === 'node');
 }
 
 /** Which claims evidence has is known only when it comes. */

@@ -54,6 +54,15 @@ export interface AttestorRules {
   readonly reads: readonly string[];
   /** Whether any of these rules has lookups. */
   readonly looksUp: boolean;
+  readonly behaviour: BehaviourReads;
+}
+
+/** Names of facts of behaviour, without `behaviour.`. */
+export interface BehaviourReads {
+  /** What any of the rules reads, sorted. */
+  readonly names: readonly string[];
+  /** What any of those reads that are not in `mode: shadow`. */
+  readonly inForce: ReadonlySet<string>;
 }
 
 export interface CompiledRule {
@@ -105,6 +114,7 @@ interface RulesInMaking {
   covering: Map<string, CompiledRule[]>;
   reads: string[];
   looksUp: boolean;
+  behaviour: { names: string[]; inForce: Set<string> };
 }
 
 function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
@@ -117,12 +127,14 @@ function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
       covering: new Map<string, CompiledRule[]>(),
       reads: [],
       looksUp: false,
+      behaviour: { names: [], inForce: new Set<string>() },
     };
     index.set(rule.workload.attestor, rules);
     const { compiled, reads } = compileRule(input, name, rule, compileConditions);
     rules.all.push(compiled);
     rules.reads = [...new Set([...rules.reads, ...reads])].sort();
     rules.looksUp ||= compiled.lookups.length > 0;
+    noteBehaviour(rules, compiled, reads);
     for (const resource of coveredBy(input, rule)) {
       const covering = rules.covering.get(resource);
       if (covering === undefined) rules.covering.set(resource, [compiled]);
@@ -131,6 +143,14 @@ function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
   }
   return index;
 }
+
+function noteBehaviour({ reads: all, behaviour }: RulesInMaking, { shadow }: CompiledRule, reads: readonly string[]) {
+  behaviour.names = behaviourIn(all);
+  if (!shadow) for (const name of behaviourIn(reads)) behaviour.inForce.add(name);
+}
+
+const behaviourIn = (reads: readonly string[]): string[] =>
+  reads.flatMap((name) => (name.startsWith('behaviour.') ? [name.slice('behaviour.'.length)] : []));
 
 /** The resources that a rule is about. A pattern is resolved here, once, since only known resources are ever issued. */
 function coveredBy({ resources }: PolicyInput, { grant, deny }: Rule): readonly string[] {

@@ -402,8 +402,24 @@ const wrongConditions: readonly Row[] = [
   [
     'a kind that there is none of',
     { more: 'conditions: { node: { postur: { ready: true } } }' },
-    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, cel, environment, external, network, posture, time, found a map)',
+    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, behaviour, cel, environment, external, network, posture, time, found a map)',
     '1:23: conditions.node.postur: unknown key (did you mean posture?)',
+  ],
+  [
+    'a behaviour that asks for nothing',
+    inPlace('[{ behaviour: { per: instance } }]'),
+    '11:31: rules.agent.conditions[0].behaviour: wrong value (expected a behaviour that asks for something beside per, found a map)',
+  ],
+  [
+    'wrong values of a behaviour, and an unknown key',
+    inPlace(
+      '[{ behaviour: { exchangesPerHour: 0, distinctNodesPerDay: 201, firstUse: 1, per: pod, firstUsed: true } }]',
+    ),
+    '11:51: rules.agent.conditions[0].behaviour.exchangesPerHour: wrong value (expected a whole number from 1 to 1000000000, found 0)',
+    '11:75: rules.agent.conditions[0].behaviour.distinctNodesPerDay: wrong value (expected a whole number from 1 to 200, found 201)',
+    '11:90: rules.agent.conditions[0].behaviour.firstUse: wrong value (expected true or false, found 1)',
+    '11:98: rules.agent.conditions[0].behaviour.per: wrong value (expected workload or instance, found "pod")',
+    '11:103: rules.agent.conditions[0].behaviour.firstUsed: unknown key (did you mean firstUse?)',
   ],
   [
     'an unknown key of a posture',
@@ -493,17 +509,11 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
     { more: 'conditions: { a: { network: { cidr: [10.0.0.0/8], countries: [DE] } } }' },
     '1:51: conditions.a.network.countries',
   ],
-  'conditions.*.behaviour': ['', { more: 'conditions: { a: { behaviour: x } }' }, '1:20: conditions.a.behaviour'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.conditions[].network.countries': [
     '',
     rule('{ attestor: prod-eu }\n    conditions: [{ network: { cidr: [10.0.0.0/8], countries: [DE] } }]'),
     '11:51: rules.agent.conditions[0].network.countries',
-  ],
-  'rules.*.conditions[].behaviour': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ behaviour: x }]'),
-    '11:20: rules.agent.conditions[0].behaviour',
   ],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [
@@ -544,13 +554,13 @@ describe('config: what is wrong, and where', () => {
       ]));
 
     it('that is not built hides rules that name it', () =>
-      check({ more: 'conditions: { hours: { behaviour: {} } }', ...inPlace('[hours]') }, [
-        '1:24: conditions.hours.behaviour: is not built yet in this version: remove it',
+      check({ more: 'conditions: { hours: { external: {} } }', ...inPlace('[hours]') }, [
+        '1:24: conditions.hours.external: is not built yet in this version: remove it',
       ]));
 
     it('that is not built stands at its own place, behind one that is built', () =>
-      check(inPlace('[{ posture: { ready: true } }, { behaviour: {} }]'), [
-        '11:50: rules.agent.conditions[1].behaviour: is not built yet in this version: remove it',
+      check(inPlace('[{ posture: { ready: true } }, { network: { cidr: [10.0.0.0/8], countries: [DE] } }]'), [
+        '11:74: rules.agent.conditions[1].network.countries: is not built yet in this version: remove it',
       ]));
   });
 

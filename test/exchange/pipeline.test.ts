@@ -4,11 +4,13 @@ import { createHash } from 'node:crypto';
 import { auditLine } from '../../src/audit/line.js';
 import type { AuditRecord } from '../../src/audit/record.js';
 import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
+import { createBehaviour } from '../../src/exchange/behaviour.js';
 import { createPipeline, type Rooms } from '../../src/exchange/pipeline.js';
 import type { WireRequest } from '../../src/exchange/wire.js';
 import { compilePolicy } from '../../src/policy/compile.js';
 import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
+import { createMemoryStore } from '../../src/store/memory.js';
 import { attestationAt } from '../support/attestation.js';
 import { keep, replay } from '../support/records.js';
 import { calendar, grantType, jwtType, startService } from '../support/service.js';
@@ -41,6 +43,7 @@ function rooms(changes: Partial<Rooms> = {}) {
       },
     },
     attest: async () => attestation,
+    behaviour: { read: (_, { facts }) => facts, count: () => undefined },
     lookUp: (_, { facts }) => facts,
     policy: () => policy,
     revocation: { note: () => undefined },
@@ -114,6 +117,51 @@ describe('pipeline', () => {
       duration_ms: 0,
       skew_s: 7.5,
     });
+  });
+
+  it('makes no token of what could not be counted, and records it', async () => {
+    const count = async () => {
+      throw new Unavailable('store_unavailable', 'The store did not count the token.');
+    };
+    const { run, records, signed } = rooms({ behaviour: { read: (_, { facts }) => facts, count } });
+    assert.deepEqual([(await run(wire())).status, signed()], [503, 0]);
+    assert.deepEqual([records[0]?.outcome, records[0]?.reason], ['refused', 'store_unavailable']);
+  });
+
+  it('refuses what is refused once it is counted, and records what was decided last', async () => {
+    const limited = compilePolicy({
+      resources: resourcesSchema.parse({ [calendar]: { scope: ['read'] } }),
+      conditions: {},
+      rules: rulesSchema.parse({
+        one: {
+          workload: { attestor: 'one' },
+          conditions: [{ behaviour: { exchangesPerHour: 3 } }],
+          grant: { resource: calendar, scope: ['read'] },
+        },
+      }),
+      attestors: new Map([['one', { selectorKinds: ['k8s:ns'], facts: [] }]]),
+      environment: 'production',
+    });
+    // Another replica is ahead of what was read here.
+    const store = { ...createMemoryStore({ now: () => now * 1000 }), get: async () => undefined };
+    const written: AuditRecord[] = [];
+    const { run, signed } = rooms({
+      policy: () => limited,
+      behaviour: createBehaviour({ store, nodeKinds: new Map() }),
+      audit: {
+        append: async (record) => void written.push(keep(auditLine(record), limited)),
+        admit: () => true,
+        close: async () => {},
+      },
+    });
+    const statuses = [];
+    for (let round = 0; round < 5; round++) statuses.push((await run(wire())).status);
+    assert.deepEqual([statuses, signed()], [[200, 200, 200, 400, 400], 3]);
+    assert.deepEqual(
+      written.map(({ facts }) => facts?.behaviour?.exchangesPerHour),
+      [1, 2, 3, 4, 5],
+    );
+    assert.equal(written[4]?.rules?.[0]?.seen, '5 with this one, since 2027-01-15T08:00Z');
   });
 
   it('records the claims that the policy reads, so that the decision can be made again from the record', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { OutboundAnswer, OutboundRequest } from '../../attestors/attestor.js';
 import { Unavailable } from '../../src/errors.js';
-import type { Inquiry } from '../../src/exchange/look-up.js';
+import type { TargetInquiry } from '../../src/exchange/look-up.js';
 import { createExternal } from '../../src/external/authzen.js';
 import type { ExternalLookup } from '../../src/policy/lookup.js';
 import { factsOf, now as start } from '../policy/samples.js';
@@ -13,7 +13,7 @@ const lookupOf = (changes: Partial<ExternalLookup['ask']> = {}): ExternalLookup 
   key: url,
   ask: { url, eachScope: false, deadline: 100, tokenFile: null, ...changes },
 });
-const inquiry = (changes: Partial<Inquiry> = {}): Inquiry => ({
+const inquiry = (changes: Partial<TargetInquiry> = {}): TargetInquiry => ({
   attestation: attestationAt(start),
   facts: factsOf(),
   asked: { resource: 'https://calendar.example/mcp', scope: null },

@@ -85,6 +85,10 @@ describe('an attestor of another package', () => {
     }
   });
 
+  it('says of itself which selectors name the machine', () => {
+    assert.equal(adoptType(typeOf(async () => good, { nodeKind: 'badge:floor' })).nodeKind, 'badge:floor');
+  });
+
   it('says of itself whether it stands for people', () => {
     const people = adoptType(typeOf(async () => good, { role: () => 'delegator' }));
     assert.equal(people.role?.({}), 'delegator');

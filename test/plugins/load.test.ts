@@ -154,6 +154,7 @@ describe('config: module', () => {
     ['kinds of a type to come', { selectorKinds: "['aws:account']" }, /selectorKinds is no list/],
     ['kinds without a name space', { selectorKinds: "['badge']" }, /selectorKinds is no list/],
     ['a kind twice', { selectorKinds: "['badge:id', 'badge:id']" }, /selectorKinds is no list/],
+    ['a nodeKind that is none of its kinds', { nodeKind: "'k8s:node'" }, /nodeKind is none of selectorKinds/],
     ['facts of ours', { facts: "['posture.kubelet']" }, /facts is no list of names/],
     ['the fact that pods hang on', { facts: "['podless']" }, /facts is no list of names/],
     ['options without safeParse', { options: '{}' }, /options has no safeParse: give a zod schema/],
@@ -182,6 +183,17 @@ describe('config: module', () => {
       assert.match(text, /^\/c.yaml:5:18: attestors.one.module: its attestorType is not usable: /);
     });
   }
+
+  it('the selectors that name a machine are of a kind that the type of ours has', () => {
+    const kinds = [...attestorTypes.values()].flatMap(({ nodeKind, selectorKinds }) =>
+      nodeKind === undefined ? [] : [[nodeKind, selectorKinds.includes(nodeKind)]],
+    );
+    assert.deepEqual(kinds.sort(), [
+      ['aws:instance', true],
+      ['azure:vm-id', true],
+      ['k8s:node', true],
+    ]);
+  });
 
   it('keeps every name space of a type of ours from others', () => {
     const ours = [...attestorTypes.values()];

@@ -50,11 +50,12 @@ interface Then {
 function recorded({ workload, facts: rest, resource = calendar, by = old }: Then = {}): AuditRecord {
   const facts = factsOf(workload, rest);
   const { granted, reason, rules } = decide(by.policy, facts, { resource, scope: null });
-  const { attestor, selectors, ...others } = facts.workload;
+  const { workload: theirs, ...around } = facts;
+  const { attestor, selectors, ...others } = theirs;
   return record({
     attestor,
     selectors,
-    facts: { now: facts.now, network: facts.network, ...(facts.external && { external: facts.external }), ...others },
+    facts: { ...around, ...others },
     request: { ...record().request, resource: resource === null ? [] : [resource], scope: null },
     rules,
     granted: granted === null ? null : { ...granted, jti: 't' },
@@ -162,6 +163,26 @@ describe('policy diff', () => {
     assert.deepEqual((await diff(each, said(true))).changes, [[]], 'asked about each scope it may say something else');
   });
 
+  it('does not guess a count that was not recorded, and takes one that was, or was not known, as it is', async () => {
+    const ask = '{ behaviour: { exchangesPerHour: 5 } }';
+    const after = configure(rule('agents', `${agents}, conditions: [${ask}], ${read}`));
+    const { differences, summary } = await diff(
+      after,
+      recorded(),
+      recorded({ facts: { behaviour: { exchangesPerHour: 5 } } }),
+      recorded({ facts: { behaviour: { exchangesPerHour: 6 } } }),
+      recorded({ facts: { behaviour: {} }, workload: { unknown: { 'behaviour.exchangesPerHour': 'missing' } } }),
+    );
+    assert.deepEqual(
+      differences.map(({ changes }) => changes),
+      [[], ['newly refused'], ['newly refused']],
+    );
+    assert.deepEqual(differences[0]?.because, ['it turns on behaviour.exchangesPerHour, which was not recorded']);
+    assert.equal(summary.same, 1);
+    const cel = configure(rule('agents', `${agents}, conditions: [{ cel: "!behaviour.firstUse" }], ${read}`));
+    assert.deepEqual((await diff(cel, recorded())).changes, [[]]);
+  });
+
   it('takes a fact that the old policy asked for, and that was not there, as recorded', async () => {
     const by = configure(deny('{ posture: { ready: false } }'));
     const { changes } = await diff(configure(deny('{ posture: { ready: false } }')), recorded({ by }));
@@ -213,6 +234,7 @@ describe('policy diff', () => {
       '{ posture: { privileged: false } }',
       '{ network: { cidr: [10.0.0.0/8] } }',
       '{ external: { authzen: "https://pdp.example" } }',
+      '{ behaviour: { exchangesPerHour: 5 } }',
     ];
     const effects = [
       read,
@@ -225,27 +247,34 @@ describe('policy diff', () => {
     });
     const fact = fc.option(fc.boolean(), { nil: undefined });
     await fc.assert(
-      fc.asyncProperty(rules, fact, fact, fact, async (made, ready, privileged, permits) => {
-        const text = made.map(({ asks, effect }, index) =>
-          rule(`r${index}`, `${agents}, ${asks.length === 0 ? '' : `conditions: [${asks.join(', ')}], `}${effect}`),
-        );
-        const after = configure(text.join(''));
-        const { differences } = await diff(after, recorded());
-        const posture = Object.fromEntries(
-          Object.entries({ ready, privileged }).flatMap(([name, value]) =>
-            value === undefined ? [] : [[name, { value, observedAt: 1_800_000_000 }]],
-          ),
-        );
-        const external = permits === undefined ? {} : { 'https://pdp.example': { decision: permits, context: null } };
-        const really = decide(after.policy, factsOf({ posture }, { external }), {
-          resource: calendar,
-          scope: null,
-        }).granted;
-        const [difference] = differences;
-        if (difference?.changes.length === 0) return;
-        const said = difference === undefined ? recorded().granted : difference.becomes;
-        assert.deepEqual([said?.scope, said?.lifetime], [really?.scope, really?.lifetime]);
-      }),
+      fc.asyncProperty(
+        rules,
+        fact,
+        fact,
+        fact,
+        fc.constantFrom(5, 6),
+        async (made, ready, privileged, permits, exchangesPerHour) => {
+          const text = made.map(({ asks, effect }, index) =>
+            rule(`r${index}`, `${agents}, ${asks.length === 0 ? '' : `conditions: [${asks.join(', ')}], `}${effect}`),
+          );
+          const after = configure(text.join(''));
+          const { differences } = await diff(after, recorded());
+          const posture = Object.fromEntries(
+            Object.entries({ ready, privileged }).flatMap(([name, value]) =>
+              value === undefined ? [] : [[name, { value, observedAt: 1_800_000_000 }]],
+            ),
+          );
+          const external = permits === undefined ? {} : { 'https://pdp.example': { decision: permits, context: null } };
+          const really = decide(after.policy, factsOf({ posture }, { external, behaviour: { exchangesPerHour } }), {
+            resource: calendar,
+            scope: null,
+          }).granted;
+          const [difference] = differences;
+          if (difference?.changes.length === 0) return;
+          const said = difference === undefined ? recorded().granted : difference.becomes;
+          assert.deepEqual([said?.scope, said?.lifetime], [really?.scope, really?.lifetime]);
+        },
+      ),
       { numRuns: 60 },
     );
   });

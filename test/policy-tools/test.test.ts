@@ -135,14 +135,19 @@ cases.yaml:7:74: cases[1].expect.rules.agents.sene: unknown key`,
   it('refuses facts that the attestor would never give', async () => {
     const workload =
       'workload: { selectors: ["k8s:nss:agents"], unknown: { "k8s:x": missing }, posture: { redy: true } }';
+    const behaviour =
+      'behaviour: { exchangesPerHur: 1, instance.firstUse: true }, workload: { unknown: { behaviour.offHour: missing } }';
     assert.equal(
       await problems(`  - { name: one, ${workload}, expect: ${granted} }
   - { name: two, workload: { attestor: prod-us }, expect: ${granted} }
+  - { name: three, ${behaviour}, expect: ${granted} }
 `),
       `cases.yaml:6:5: cases[0]: the attestor gives no selectors of this kind (found k8s:nss)
 cases.yaml:6:5: cases[0]: the attestor gives no selectors of this kind (found k8s:x)
 cases.yaml:6:5: cases[0]: the attestor supplies no such fact (found posture.redy)
-cases.yaml:7:5: cases[1]: no attestor has this name (found prod-us)`,
+cases.yaml:7:5: cases[1]: no attestor has this name (found prod-us)
+cases.yaml:8:5: cases[2]: the attestor supplies no such fact (found behaviour.exchangesPerHur)
+cases.yaml:8:5: cases[2]: the attestor supplies no such fact (found behaviour.offHour)`,
     );
     const bare = `cases:\n  - { name: one, expect: ${granted} }\n`;
     assert.match(await problems(bare, ''), /at is missing: the time of the decision\n.*workload.attestor is missing/);

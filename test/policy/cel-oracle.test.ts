@@ -61,6 +61,8 @@ const table = [
   'workload.claims.a + workload.claims.b == "ab"',
   'request.scope + ["x"] == ["read", "x"]',
   'posture.ready == true',
+  'behaviour.exchangesPerHour < 3 && !behaviour.offHours',
+  'behaviour.exchangesPerHour * 2 == behaviour.exchangesPerDay',
   'posture.images.exists(i, i.startsWith("a"))',
   'posture.podStartedAt < now',
   ...['FullYear', 'Month', 'Date', 'DayOfMonth', 'DayOfWeek', 'Hours', 'Minutes', 'Seconds'].map(
@@ -95,6 +97,8 @@ const claim: fc.Arbitrary<ClaimValue> = fc.constantFrom<ClaimValue>(
   {},
 );
 
+const few = fc.integer({ min: 1, max: 5 });
+
 const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
     names: fc.record({ a: claim, b: claim }),
@@ -110,21 +114,22 @@ const anyFacts: fc.Arbitrary<Facts> = fc
     restarts: fc.integer({ min: 0, max: 4 }),
     ready: fc.boolean(),
     images: fc.subarray(['a/x', 'b/y']),
+    behaviour: fc.record({ exchangesPerHour: few, exchangesPerDay: few, offHours: fc.boolean() }),
   })
-  .map(({ names, repository, ref, fork, groups, namespace, at, ip, environment, selectors, restarts, ready, images }) =>
+  .map(({ names, repository, ref, fork, groups, namespace, at, ip, environment, selectors, behaviour, ...posture }) =>
     factsOf(
       {
         claims: { ...names, repository, ref, fork, groups, 'kubernetes.io': { namespace } },
         environment,
         selectors,
         posture: {
-          ready: { value: ready, observedAt: at },
-          restarts: { value: restarts, observedAt: at },
+          ready: { value: posture.ready, observedAt: at },
+          restarts: { value: posture.restarts, observedAt: at },
           podStartedAt: { value: at - 200, observedAt: at },
-          images: { value: images, observedAt: at },
+          images: { value: posture.images, observedAt: at },
         },
       },
-      { now: at, network: { ip } },
+      { now: at, network: { ip }, behaviour },
     ),
   );
 
@@ -143,7 +148,10 @@ const asInput = (value: ClaimValue): CelInput =>
       : new Map(Object.entries(value).map(([name, member]) => [name, asInput(member)]));
 
 /** The facts as the other implementation takes them. */
-function variablesOf({ now: at, workload, network }: Facts, { resource, scope }: Asked): Record<string, CelInput> {
+function variablesOf(
+  { now: at, workload, network, behaviour = {} }: Facts,
+  { resource, scope }: Asked,
+): Record<string, CelInput> {
   const { attestor, assurance, environment, selectors, posture, claims = {} } = workload;
   const map = (values: Record<string, unknown>) => new Map(Object.entries(values)) as CelInput;
   const present = Object.entries(claims).filter(([, value]) => value !== null);
@@ -158,6 +166,11 @@ function variablesOf({ now: at, workload, network }: Facts, { resource, scope }:
     }),
     request: map({ resource, scope: [...(scope ?? [])] }),
     network: map({ ip: network.ip }),
+    behaviour: map(
+      Object.fromEntries(
+        Object.entries(behaviour).map(([name, value]) => [name, typeof value === 'number' ? BigInt(value) : value]),
+      ),
+    ),
     posture: map({
       ready: posture.ready?.value,
       restarts: BigInt(Number(posture.restarts?.value)),

@@ -126,6 +126,22 @@ describe('policy/compile', () => {
       { path: ['rules', 'one', 'conditions', 0], message: neverSupplied('kubelet') },
     ],
     [
+      'a condition on the node of workloads of which nothing tells it',
+      { workload: elsewhere, conditions: [{ behaviour: { distinctNodesPerHour: 1, exchangesPerHour: 9 } }], grant },
+      {
+        path: ['rules', 'one', 'conditions', 0, 'behaviour', 'distinctNodesPerHour'],
+        message: neverSupplied('kubelet').replace('posture.kubelet', 'behaviour.distinctNodesPerHour'),
+      },
+    ],
+    [
+      'an expression on the node of workloads of which nothing tells it',
+      { workload: elsewhere, conditions: [{ cel: 'behaviour.distinctNodesPerDay < 3' }], grant },
+      {
+        path: ['rules', 'one', 'conditions', 0, 'cel'],
+        message: neverSupplied('kubelet').replace('posture.kubelet', 'behaviour.distinctNodesPerDay'),
+      },
+    ],
+    [
       'a condition in place on a fact that the attestor never supplies',
       { workload: elsewhere, conditions: [{ posture: { nodeBooted: '<1d' } }], deny: { resource: '*' } },
       { path: ['rules', 'one', 'conditions', 0, 'posture', 'nodeBooted'], message: neverSupplied('nodeBootedAt') },

@@ -5,6 +5,8 @@ import type { Decision } from '../../src/policy/decision.js';
 import type { Asked, ClaimValue, Facts } from '../../src/policy/facts.js';
 import {
   asked,
+  behaviourNames,
+  behaviourValues,
   denyRule,
   externalKeys,
   facts,
@@ -41,18 +43,17 @@ function losingPosture(before: Facts, name: string, cause: 'missing' | 'unavaila
   return { ...before, workload: { ...before.workload, posture: { ...others, ...old } } };
 }
 
-function losingAnswer(before: Facts, name: string, cause: 'missing' | 'unavailable'): Facts {
-  const { [name.slice('external.'.length)]: _, ...external } = before.external ?? {};
-  return {
-    ...before,
-    external,
-    workload: { ...before.workload, unknown: { ...before.workload.unknown, [name]: cause } },
-  };
+/** Of a fact that stands beside those of the workload. */
+function losingBeside(before: Facts, what: string, cause: 'missing' | 'unavailable'): Facts {
+  const root = what.startsWith('external.') ? 'external' : 'behaviour';
+  const left = Object.entries(before[root] ?? {}).filter(([name]) => `${root}.${name}` !== what);
+  const unknown = { ...before.workload.unknown, [what]: cause };
+  return { ...before, [root]: Object.fromEntries(left), workload: { ...before.workload, unknown } };
 }
 
 function losing(before: Facts, { what, cause }: { what: string; cause: 'missing' | 'unavailable' }): Facts {
   if (what.startsWith('posture.')) return losingPosture(before, what.slice('posture.'.length), cause);
-  if (what.startsWith('external.')) return losingAnswer(before, what, cause);
+  if (/^(external|behaviour)\./.test(what)) return losingBeside(before, what, cause);
   const { workload } = before;
   if (what.startsWith('claims.')) {
     const { [what.slice('claims.'.length)]: _, ...claims } = workload.claims ?? {};
@@ -90,6 +91,10 @@ function answersAbout(known: Facts, what: string): Facts[] {
       workload: { ...workload, posture: { ...workload.posture, [name]: { value, observedAt: now } } },
     }));
   }
+  if (what.startsWith('behaviour.')) {
+    const name = what.slice('behaviour.'.length);
+    return behaviourValues(name).map((value) => ({ ...known, behaviour: { ...known.behaviour, [name]: value } }));
+  }
   const others = workload.selectors.filter((selector) => !selector.startsWith(`${what}:`));
   const values = ['a', 'b', 'ab'].map((value) => `${what}:${value}`);
   const subsets = Array.from({ length: 2 ** values.length }, (_, bits) =>
@@ -98,10 +103,12 @@ function answersAbout(known: Facts, what: string): Facts[] {
   return subsets.map((subset) => ({ ...known, workload: { ...workload, selectors: [...others, ...subset] } }));
 }
 
-/** Whether a rule has two conditions about one fact of posture. */
+/** Whether a rule has two conditions about one fact of posture, or of behaviour. */
 function asksTwice({ conditions, rules }: { conditions?: unknown; rules: RawRules }, what: string): boolean {
   if (what.startsWith('external.')) return false;
-  const key = world[what.slice('posture.'.length)]?.key;
+  const key = what.startsWith('behaviour.')
+    ? what.replace(/^behaviour\.(instance\.)?/, '')
+    : world[what.slice('posture.'.length)]?.key;
   const named = conditions as Readonly<Record<string, unknown>>;
   return Object.values(rules).some((rule) => {
     const asked = ((rule.conditions ?? []) as readonly unknown[]).map((each) =>
@@ -376,6 +383,7 @@ describe('policy/decide properties', function () {
       { weight: 2, arbitrary: fc.constantFrom('k8s:ns', 'k8s:sa', 'k8s:node', 'environment') },
       { weight: 1, arbitrary: fc.constantFrom(...postureFacts) },
       { weight: 1, arbitrary: fc.constantFrom(...externalKeys.map((key) => `external.${key}`)) },
+      { weight: 1, arbitrary: fc.constantFrom(...behaviourNames.map((name) => `behaviour.${name}`)) },
     );
     const property = fc.property(rawPolicy, facts, asked, what, (raw, known, request, lost) => {
       // Kleene's logic reads each clause by itself. Rules that ask twice about one fact, which may contradict itself then
@@ -425,6 +433,10 @@ describe('policy/decide properties', function () {
       external: fc.dictionary(
         fc.oneof(anyText, fc.constantFrom(...externalKeys)),
         fc.record({ decision: fc.boolean(), context: fc.jsonValue() as fc.Arbitrary<ClaimValue> }),
+      ),
+      behaviour: fc.dictionary(
+        fc.oneof(anyText, fc.constantFrom(...behaviourNames)),
+        fc.oneof(fc.double(), fc.boolean(), anyText as fc.Arbitrary<unknown> as fc.Arbitrary<number>),
       ),
       workload: fc.record({
         attestor: anyText,

@@ -78,6 +78,32 @@ const askPosture = fc
     return { posture: { ...Object.fromEntries(asked), ...(maxAge === undefined ? {} : { maxAge }) } };
   });
 
+/** For each fact of behaviour what conditions ask of it, and values: good, bad, and not to be read. */
+export const behaviourWorld: Readonly<
+  Record<string, { asks: readonly unknown[]; values: readonly (boolean | number)[] }>
+> = {
+  exchangesPerHour: { asks: [3, 10], values: [1, 3, 4, 11, 0, 0.5, true] },
+  distinctNetworksPerDay: { asks: [1, 2], values: [1, 2, 3, -1] },
+  firstUse: { asks: [true, false], values: [true, false, false, 1] },
+  offHours: { asks: [false, true], values: [true, false, 0] },
+};
+
+/** Of the workload and of the instance. */
+export const behaviourNames = Object.keys(behaviourWorld).flatMap((key) => [key, `instance.${key}`]);
+
+export const behaviourValues = (name: string) => behaviourWorld[name.replace('instance.', '')]?.values ?? [];
+
+const askBehaviour = fc
+  .record({
+    keys: fc.uniqueArray(fc.constantFrom(...Object.keys(behaviourWorld)), { minLength: 1, maxLength: 2 }),
+    die: fc.nat(1),
+    per: maybe(fc.constantFrom('instance', 'workload'), 3),
+  })
+  .map(({ keys, die, per }) => {
+    const asked = keys.map((key) => [key, behaviourWorld[key]?.asks[die]]);
+    return { behaviour: { ...Object.fromEntries(asked), ...(per === undefined ? {} : { per }) } };
+  });
+
 /** Expressions, which read most of what there is to know. */
 const askCel = fc
   .constantFrom(
@@ -92,6 +118,7 @@ const askCel = fc
     '!(posture.kubelet == "v1.32") || network.ip == "10.1.2.3"',
     'request.resource.contains("one") && now.getHours() == 8',
     '!("admin" in request.scope)',
+    'behaviour.exchangesPerHour < 4 || !behaviour.firstUse',
   )
   .map((cel) => ({ cel }));
 
@@ -122,7 +149,8 @@ const conditions = fc.uniqueArray(
     { weight: 2, arbitrary: fc.constantFrom<unknown>(...conditionNames) },
     { weight: 1, arbitrary: askPosture },
     { weight: 1, arbitrary: askOther },
-    { weight: 1, arbitrary: askCel },
+    { weight: 1, arbitrary: askBehaviour },
+    { weight: 2, arbitrary: askCel },
     { weight: 2, arbitrary: askExternal },
   ),
   { minLength: 1, maxLength: 2 },
@@ -183,6 +211,11 @@ const external: fc.Arbitrary<NonNullable<Facts['external']>> = fc
     ),
   )
   .map((all) => Object.fromEntries(all.flatMap((entry) => (entry === undefined ? [] : [entry]))));
+const behaviour: fc.Arbitrary<Readonly<Record<string, boolean | number>>> = fc
+  .record(Object.fromEntries(behaviourNames.map((name) => [name, maybe(fc.constantFrom(...behaviourValues(name)), 8)])))
+  .map((all) =>
+    Object.fromEntries(Object.entries(all).flatMap(([name, fact]) => (fact === undefined ? [] : [[name, fact]]))),
+  );
 
 const grantRule = fc
   .record({
@@ -237,7 +270,8 @@ export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> =
       fc.oneof(
         { weight: 2, arbitrary: askPosture },
         { weight: 2, arbitrary: askOther },
-        { weight: 1, arbitrary: askCel },
+        { weight: 1, arbitrary: askBehaviour },
+        { weight: 2, arbitrary: askCel },
         { weight: 1, arbitrary: askExternal },
       ),
     ),
@@ -273,6 +307,7 @@ export const facts: fc.Arbitrary<Facts> = fc
     ),
     podless: fc.nat(5).map((die) => die === 0),
     posture,
+    behaviour,
     claims,
     assurance: fc.constantFrom('low', 'medium', 'high'),
     evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
@@ -280,9 +315,10 @@ export const facts: fc.Arbitrary<Facts> = fc
     external,
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
-  .map(({ vouchesFor, ip, external: answers, ...workload }) => ({
+  .map(({ vouchesFor, ip, behaviour, external: answers, ...workload }) => ({
     now,
     network: { ip },
+    behaviour,
     external: answers,
     workload: { ...workload, vouchesUntil: now + vouchesFor },
   }));
@@ -302,6 +338,7 @@ export const lostFact = fc.record({
     ...postureFacts.map((name) => `posture.${name}`),
     ...Object.keys(claimWorld).map((name) => `claims.${name}`),
     ...externalKeys.map((key) => `external.${key}`),
+    ...behaviourNames.map((name) => `behaviour.${name}`),
   ),
   cause: fc.constantFrom('missing' as const, 'unavailable' as const),
 });

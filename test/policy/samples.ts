@@ -11,8 +11,8 @@ export const calendar = 'https://calendar.example/mcp';
 
 export const selectorKinds = ['k8s:ns', 'k8s:sa', 'k8s:node', 'k8s:pod-label'];
 export const attestors = new Map([
-  ['prod-eu', { selectorKinds, facts: kubernetes.facts }],
-  ['prod-us', { selectorKinds, facts: kubernetes.facts }],
+  ['prod-eu', { selectorKinds, facts: kubernetes.facts, nodeKind: 'k8s:node' }],
+  ['prod-us', { selectorKinds, facts: kubernetes.facts, nodeKind: 'k8s:node' }],
   ['prod-ap', { selectorKinds, facts: [] }],
 ]);
 

@@ -178,7 +178,7 @@ describe('policy/schema rules', () => {
       'an empty condition',
       { workload, conditions: [{}], grant },
       'conditions 0',
-      /exactly one kind: attestation, cel, env/,
+      /exactly one kind: attestation, behaviour, cel, env/,
     ],
     [
       'a condition of a kind that there is not',

@@ -1,5 +1,6 @@
 /** The facts that an expression can name, with their types, and how each is read from a workload. */
 import type { UnknownCause } from '../../../attestors/attestor.js';
+import { behaviourKeys, readBehaviour } from '../conditions/behaviour.js';
 import { isInstant } from '../conditions/local-time.js';
 import { readPosture } from '../conditions/posture.js';
 import type { ClaimValue, FactValue } from '../facts.js';
@@ -13,7 +14,7 @@ interface CelFact {
   read(candidate: Candidate): Reading;
 }
 
-export const factRoots = ['workload', 'request', 'posture', 'network'] as const;
+export const factRoots = ['workload', 'request', 'posture', 'network', 'behaviour'] as const;
 export type FactRoot = (typeof factRoots)[number];
 
 const missing: Reading = Object.freeze({ unknown: 'missing' });
@@ -64,6 +65,19 @@ function readTyped(candidate: Candidate, name: string, type: string): Reading {
   return 'unknown' in found ? found : known(forms[type]?.(found.value));
 }
 
+/** Those of the workload: of its instances there is the condition. */
+const behaviourFacts = Object.fromEntries(
+  Object.entries(behaviourKeys).map(([name, kind]) => {
+    const type = 'says' in kind ? 'bool' : 'int';
+    return [`behaviour.${name}`, { type, read: (candidate: Candidate) => readCounted(candidate, name, type) }];
+  }),
+);
+
+function readCounted(candidate: Candidate, name: string, type: 'bool' | 'int'): Reading {
+  const found = readBehaviour(candidate, name);
+  return 'unknown' in found ? found : known(forms[type]?.(found.value));
+}
+
 /** By name. Claims are no part of it: their names are the platform's. */
 export const celFacts: Readonly<Record<string, CelFact>> = Object.freeze({
   'workload.attestor': { type: 'string', read: ({ facts }) => known(facts.attestor) },
@@ -79,6 +93,7 @@ export const celFacts: Readonly<Record<string, CelFact>> = Object.freeze({
   'network.ip': { type: 'string', read: ({ network }) => known(network.ip) },
   now: { type: 'google.protobuf.Timestamp', read: ({ now }) => known(timestamp(now)) },
   ...postureFacts,
+  ...behaviourFacts,
 } satisfies Record<string, CelFact>);
 
 /** An expression may look at selectors of any kind, so it knows them only when every kind is known. */

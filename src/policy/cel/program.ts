@@ -195,7 +195,7 @@ interface Input {
   put(values: Values, value: unknown): void;
 }
 
-/** The variables of one evaluation: `workload`, `request`, `posture`, `network`, `now`. */
+/** The variables of one evaluation: `workload`, `request`, `posture`, `network`, `behaviour`, `now`. */
 type Values = Record<string, unknown>;
 
 function inputOf(engine: Engine, name: string): Input {

@@ -1,5 +1,6 @@
 /** Every kind of condition there is. A new one is one import and one line here. */
 import { attestation } from './attestation.js';
+import { behaviour } from './behaviour.js';
 import { cel } from './cel.js';
 import { environment } from './environment.js';
 import { external } from './external.js';
@@ -9,7 +10,16 @@ import { posture } from './posture.js';
 import { time } from './time.js';
 
 /** By the key of the configuration. */
-export const conditionKinds = Object.freeze({ attestation, cel, environment, external, network, posture, time });
+export const conditionKinds = Object.freeze({
+  attestation,
+  behaviour,
+  cel,
+  environment,
+  external,
+  network,
+  posture,
+  time,
+});
 
 /** The one of them that a condition is, with all that it asks. */
 export function checksOf(condition: Readonly<Record<string, unknown>>): { kind: string; checks: readonly Check[] } {

@@ -4,13 +4,14 @@ import { name } from '../../../attestors/options.js';
 import { list, object } from '../strict.js';
 import { conditionKinds } from './index.js';
 
-const { attestation, cel, environment, external, network, posture, time } = conditionKinds;
+const { attestation, behaviour, cel, environment, external, network, posture, time } = conditionKinds;
 
 const kindNames = Object.keys(conditionKinds).join(', ');
 
 /** Of one kind. `unknown: permit` lets what is not known pass, of a grant only: a denial is never weakened by it. */
 const conditionSchema = object(`a condition of one kind: ${kindNames}`, {
   attestation: attestation.schema.optional(),
+  behaviour: behaviour.schema.optional(),
   cel: cel.schema.optional(),
   environment: environment.schema.optional(),
   external: external.schema.optional(),
