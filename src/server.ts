@@ -17,6 +17,7 @@ import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
 import { createIntrospection } from './introspection/introspection.js';
+import { createPostureSources } from './posture-sources/sources.js';
 import { openRevocation } from './revocation/revocation.js';
 import { createLocalSigner } from './signing/local.js';
 import { openEmbeddedStore } from './store/embedded.js';
@@ -87,7 +88,9 @@ async function open(
   const { policy, clients, isRefused } = closing(watchPolicy(configuration, warn));
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const notYet = () => Promise.reject(new Error('no condition asks for this yet'));
-  const lookUp = createLookUp({ external: notYet, source: notYet });
+  const { send } = host.outbound;
+  const source = createPostureSources(configuration.postureSources, { now: host.now, send, warn });
+  const lookUp = createLookUp({ external: notYet, source });
   const pipeline = createPipeline({ issuer, signer, attest, lookUp, policy, revocation, audit, deployment, now, warn });
   const introspection =
     clients().length === 0

@@ -96,7 +96,7 @@ const roomOf = (file: string) =>
 const may: Readonly<Record<string, readonly string[]>> = {
   main: ['audit', 'config', 'doctor', 'policy', 'policy-tools', 'server', 'workload'],
   // Commands about policies: nothing of the service imports it.
-  'policy-tools': ['attestors', 'audit', 'config', 'policy'],
+  'policy-tools': ['attestors', 'audit', 'config', 'policy', 'posture-sources'],
   doctor: ['attestor-host', 'attestors', 'config'],
   server: [
     'app',
@@ -109,6 +109,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'exchange',
     'introspection',
     'outbound',
+    'posture-sources',
     'revocation',
     'signing',
     'store',
@@ -120,7 +121,8 @@ const may: Readonly<Record<string, readonly string[]>> = {
   exchange: ['attestors', 'audit', 'challenge', 'jwt', 'policy', 'revocation', 'signing', 'store'],
   revocation: ['store'],
   telemetry: ['attestors'],
-  config: ['attestors', 'plugins', 'policy', 'signing'],
+  config: ['attestors', 'plugins', 'policy', 'posture-sources', 'signing'],
+  'posture-sources': ['attestors', 'exchange', 'outbound', 'policy'],
   plugins: ['attestors'],
   // For authors of attestors, and for tests: nothing of the service imports it.
   conformance: ['attestor-host', 'attestors', 'exchange', 'jwt', 'outbound', 'plugins'],

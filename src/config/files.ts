@@ -7,12 +7,17 @@ import type { Finding } from './problem.js';
 
 /** @param configuration is valid in itself */
 export async function checkFiles(configuration: Configuration): Promise<Finding[]> {
-  const { directory, issuer, attestors, outbound } = configuration;
+  const { directory, issuer, attestors, outbound, postureSources } = configuration;
   const named: { readonly path: Path; readonly file: string }[] = [];
   if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
   for (const [name, { type, options }] of attestors) {
     for (const { path, file } of type.plan(options, issuer).files) {
       named.push({ path: ['attestors', name, ...path], file: resolve(directory, file) });
+    }
+  }
+  for (const [name, { headers }] of Object.entries(postureSources)) {
+    for (const [header, { file }] of Object.entries(headers)) {
+      named.push({ path: ['postureSources', name, 'headers', header, 'file'], file });
     }
   }
   const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));

@@ -9,6 +9,7 @@ import { attestorTypes } from '../../attestors/index.js';
 import { aTrustDomain, isLoopback, name, text, trustDomainForm } from '../../attestors/options.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
+import { postureSourcesSchema } from '../posture-sources/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
 import { valueAt } from './path.js';
 
@@ -214,6 +215,9 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   attestors: attestors(modules),
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),
+  postureSources: postureSourcesSchema
+    .default({})
+    .describe('Products that know the posture of workloads, by the name under which conditions ask for it.'),
   clients: clientsSchema.prefault({}).describe('Who may introspect tokens, by name: resource servers, as a rule.'),
   rules: rulesSchema.describe('Who gets what, by name. Nothing is granted but what stands here.'),
 });

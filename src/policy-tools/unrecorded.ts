@@ -14,7 +14,9 @@ export function unrecordedOf(workload: WorkloadFacts, gives: readonly string[]):
   const { posture, selectors, unknown, claims = {} } = workload;
   return new Set(
     gives.filter((name) => {
-      if (name.startsWith('posture.')) return !Object.hasOwn(posture, name.slice('posture.'.length));
+      if (name.startsWith('posture.')) {
+        return !Object.hasOwn(posture, name.slice('posture.'.length)) && !Object.hasOwn(unknown, name);
+      }
       if (name.startsWith('claims.')) return !Object.hasOwn(claims, name.slice('claims.'.length));
       return !Object.hasOwn(unknown, name) && !selectors.some((selector) => selector.startsWith(`${name}:`));
     }),

@@ -24,9 +24,13 @@ function assertNotWider(before: Decision, after: Decision): void {
   assert.ok(after.granted.lifetime <= before.granted.lifetime, 'the lifetime grew');
 }
 
-/** A fact of posture is missing when it is not there, and unavailable, for conditions with `maxAge`, when it is old. */
+/** A fact of posture is missing when it is not there, and unavailable, for conditions with `maxAge`, when it is old; of a source, when it says so. */
 function losingPosture(before: Facts, name: string, cause: 'missing' | 'unavailable'): Facts {
   const { [name]: fact, ...others } = before.workload.posture;
+  if (name.includes('.')) {
+    const unknown = { ...before.workload.unknown, [`posture.${name}`]: cause };
+    return { ...before, workload: { ...before.workload, posture: others, unknown } };
+  }
   const old = fact === undefined || cause === 'missing' ? {} : { [name]: { ...fact, observedAt: now - 1e6 } };
   return { ...before, workload: { ...before.workload, posture: { ...others, ...old } } };
 }
