@@ -16,6 +16,7 @@ import { createAttest } from './exchange/attest.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
+import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
 import { createPostureSources } from './posture-sources/sources.js';
 import { openRevocation } from './revocation/revocation.js';
@@ -91,7 +92,10 @@ async function open(
   const { send } = host.outbound;
   const source = createPostureSources(configuration.postureSources, { now: host.now, send, warn });
   const lookUp = createLookUp({ external: notYet, source });
-  const pipeline = createPipeline({ issuer, signer, attest, lookUp, policy, revocation, audit, deployment, now, warn });
+  const { geo } = configuration;
+  const locate = geo && closing(await openGeoDatabase(geo.database, { now: host.now, warn })).locate;
+  const rooms = { issuer, signer, attest, lookUp, locate, policy, revocation, audit, deployment, now, warn };
+  const pipeline = createPipeline(rooms);
   const introspection =
     clients().length === 0
       ? null

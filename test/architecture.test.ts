@@ -107,6 +107,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'config',
     'endpoints',
     'exchange',
+    'geo',
     'introspection',
     'outbound',
     'posture-sources',
@@ -121,7 +122,9 @@ const may: Readonly<Record<string, readonly string[]>> = {
   exchange: ['attestors', 'audit', 'challenge', 'jwt', 'policy', 'revocation', 'signing', 'store'],
   revocation: ['store'],
   telemetry: ['attestors'],
-  config: ['attestors', 'plugins', 'policy', 'posture-sources', 'signing'],
+  config: ['attestors', 'geo', 'plugins', 'policy', 'posture-sources', 'signing'],
+  // When a file has changed is told in one way.
+  geo: ['config'],
   'posture-sources': ['attestors', 'exchange', 'outbound', 'policy'],
   plugins: ['attestors'],
   // For authors of attestors, and for tests: nothing of the service imports it.

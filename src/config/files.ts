@@ -1,6 +1,7 @@
 /** The files that a configuration names: those that have to be there when the service starts, and those that it writes. */
-import { open, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readPlaces } from '../geo/places.js';
 import type { Configuration } from './configuration.js';
 import type { Path } from './path.js';
 import type { Finding } from './problem.js';
@@ -21,7 +22,20 @@ export async function checkFiles(configuration: Configuration): Promise<Finding[
     }
   }
   const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));
-  return [...findings.flat(), ...checkWritten(configuration)];
+  return [...findings.flat(), ...(await checkGeo(configuration)), ...checkWritten(configuration)];
+}
+
+async function checkGeo({ geo }: Configuration): Promise<Finding[]> {
+  if (geo === undefined) return [];
+  const path = ['geo', 'database'];
+  const unopened = await checkFile(path, geo.database);
+  if (unopened.length > 0) return unopened;
+  try {
+    readPlaces(await readFile(geo.database));
+    return [];
+  } catch (error) {
+    return [{ path, message: `${geo.database} cannot be used: ${(error as Error).message}` }];
+  }
 }
 
 /** Two that write into one file destroy what the other wrote. */

@@ -13,6 +13,7 @@ import { findingsOf } from './findings.js';
 import { literalHosts } from './hosts.js';
 import { type LoadedModules, loadModules } from './modules.js';
 import { takeNotBuilt } from './not-built.js';
+import { valueAt } from './path.js';
 import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
 import { supplyOf } from './supply.js';
@@ -98,7 +99,9 @@ function compile(
   const attestors = supplyOf(values, types, findings);
   if (attestors === undefined || environment === undefined || resources === undefined) return undefined;
   if (postureSources === undefined) return undefined;
-  const known = { resources, attestors, environment, sources: suppliedBy(postureSources) };
+  // A section that is wrong is there all the same.
+  const geo = valueAt(values, ['geo']) !== undefined;
+  const known = { resources, attestors, environment, sources: suppliedBy(postureSources), geo };
   // A condition that is not built was taken out of the values, and rules may name it.
   const named = findings.some(({ path }) => path[0] === 'conditions') ? undefined : conditions;
   const policy = rules && named && compilePart(() => compilePolicy({ ...known, conditions: named, rules }), findings);
@@ -135,6 +138,7 @@ function configurationOf(
     store: store.type === 'embedded' ? absolute(store) : store,
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
     outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
+    ...(parsed.geo && { geo: { database: resolve(directory, parsed.geo.database) } }),
     postureSources: withAbsoluteHeaders(postureSources, directory),
     trustDomain: trustDomain ?? defaultTrustDomain(parsed.issuer),
   };

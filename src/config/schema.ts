@@ -149,6 +149,12 @@ const outbound = object('a map with ca and allow', {
   .prefault({})
   .describe('What may be called.');
 
+const geo = object('a map with database', {
+  database: path('the path of an MMDB file').describe(
+    'Where addresses are: an MMDB file with countries, and for subdivisions one with cities. Read again when it changes.',
+  ),
+}).describe('What conditions of kind network need to ask for countries and subdivisions.');
+
 /** What an attestor's block has become. */
 export interface ConfiguredAttestor {
   readonly type: AttestorType;
@@ -215,6 +221,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   attestors: attestors(modules),
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),
+  geo: geo.optional(),
   postureSources: postureSourcesSchema
     .default({})
     .describe('Products that know the posture of workloads, by the name under which conditions ask for it.'),

@@ -10,7 +10,7 @@ import type { Decision, Granted } from '../policy/decision.js';
 import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import { checkClient } from './client.js';
-import { gatherFacts } from './facts.js';
+import { type FactsRoom, gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
 import { readBody, readRequest } from './request.js';
@@ -21,6 +21,7 @@ import type { WireRequest, WireResponse } from './wire.js';
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
   readonly lookUp: LookUp;
+  readonly locate?: FactsRoom['locate'];
   readonly revocation: Pick<Revocation, 'note'>;
   /** The one in force. */
   readonly policy: () => Policy;
@@ -66,6 +67,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
     now: rooms.now() / 1000,
     ip: isIP(wire.address) === 0 ? null : wire.address,
     reads,
+    locate: rooms.locate,
   });
   const { asked } = request;
   const found = rooms.lookUp(trail.policy, { attestation, facts: gathered, asked, decisionId: trail.decisionId });

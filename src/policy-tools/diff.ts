@@ -124,7 +124,7 @@ function unknowable({ attestors, environment, policy }: Configuration, record: A
   }
   const reads = policy.attestors.get(workload.attestor)?.reads ?? [];
   const mapped = attestor.type.mappedKinds?.(attestor.options) ?? [];
-  const unrecorded = unrecordedOf(workload, [...reads, ...mapped]);
+  const unrecorded = unrecordedOf(inputs.facts, [...reads, ...mapped]);
   const names = decisiveNames(policy, inputs, unrecorded, record.rules ?? []);
   return names.map((name) => `it turns on ${name}, which was not recorded`);
 }

@@ -5,18 +5,19 @@
 import type { CompiledRule, Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { RuleVerdict } from '../policy/decision.js';
-import type { WorkloadFacts } from '../policy/facts.js';
+import type { Facts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
 import { candidatesOf, type Inputs } from './replay.js';
 
 /** Names of what the attestor may give now and the record has no word of: `posture.kubelet`, `oidc:environment`. */
-export function unrecordedOf(workload: WorkloadFacts, gives: readonly string[]): ReadonlySet<string> {
+export function unrecordedOf({ workload, network }: Facts, gives: readonly string[]): ReadonlySet<string> {
   const { posture, selectors, unknown, claims = {} } = workload;
   return new Set(
     gives.filter((name) => {
       if (name.startsWith('posture.')) {
         return !Object.hasOwn(posture, name.slice('posture.'.length)) && !Object.hasOwn(unknown, name);
       }
+      if (name.startsWith('network.')) return !Object.hasOwn(network, name.slice('network.'.length));
       if (name.startsWith('claims.')) return !Object.hasOwn(claims, name.slice('claims.'.length));
       return !Object.hasOwn(unknown, name) && !selectors.some((selector) => selector.startsWith(`${name}:`));
     }),
@@ -110,7 +111,8 @@ function soughtBy(clause: Clause, { facts, asked }: Inputs, unrecorded: Readonly
     unknown: watched(unknown, ''),
     claims: watched(claims, 'claims.'),
   };
-  clause.rank(candidateOf({ ...facts, workload: { ...workload, ...parts } }, asked));
+  const network = watched(facts.network, 'network.');
+  clause.rank(candidateOf({ ...facts, network, workload: { ...workload, ...parts } }, asked));
   return [...sought];
 }
 

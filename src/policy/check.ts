@@ -30,6 +30,8 @@ export interface PolicyInput {
   readonly environment: string;
   /** Of posture outside the platforms. Default: none. */
   readonly sources?: PostureSources;
+  /** Whether it is known where addresses are. Default: false. */
+  readonly geo?: boolean;
 }
 
 type Rule = Rules[string];
@@ -118,7 +120,7 @@ const namedCondition = ({ conditions }: PolicyInput, name: string) =>
 
 /** What is never supplied is never known: a grant would never apply, and a denial always. */
 function checkFacts(
-  { attestors, sources = noSources }: PolicyInput,
+  { attestors, sources = noSources, geo = false }: PolicyInput,
   attestor: string,
   condition: Exclude<RuleCondition, string>,
   path: PolicyProblem['path'],
@@ -129,10 +131,14 @@ function checkFacts(
   const { kind, checks } = checksOf(condition, sources);
   const unsupplied = checks.flatMap(({ key, reads }) =>
     reads
-      .filter((fact) => !isClaim(fact) && !isSourceFact(fact) && !supply.facts.includes(fact))
+      .filter(
+        (fact) => !isClaim(fact) && !isSourceFact(fact) && !(geo && isPlace(fact)) && !supply.facts.includes(fact),
+      )
       .map((fact) => ({
         path: isNamed ? path : [...path, kind, ...(key === kind ? [] : [key])],
-        message: `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
+        message: isPlace(fact)
+          ? noGeo
+          : `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
       })),
   );
   const unasked = checkPlaceholders(sources, condition, { name: attestor, selectorKinds: supply.selectorKinds });
@@ -141,6 +147,10 @@ function checkFacts(
     ...unasked.map((problem) => ({ ...problem, path: isNamed ? path : [...path, ...problem.path] })),
   ];
 }
+
+const isPlace = (fact: string) => fact.startsWith('network.');
+
+const noGeo = 'it is not known where addresses are: name an MMDB file in geo.database';
 
 /** Which claims evidence has is known only when it comes. */
 const isClaim = (fact: string) => fact.startsWith('claims.');

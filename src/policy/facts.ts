@@ -45,6 +45,10 @@ export interface WorkloadFacts {
 export interface NetworkFacts {
   /** Where the request came from, proxies that are trusted left out. Null: not known. */
   readonly ip: string | null;
+  /** ISO 3166-1, such as `DE`. Null: not known. Left out: the policy does not read it. */
+  readonly country?: string | null;
+  /** ISO 3166-2, such as `DE-BY`. As `country`. */
+  readonly subdivision?: string | null;
 }
 
 /** What a policy decision point said. */

@@ -468,6 +468,39 @@ const edr = (keys: string, posture: string) => ({
 const edrFacts = 'facts: { risk: { at: /risk, type: number } }';
 const byPod = 'url: "https://edr.example/{k8s:pod-uid}"';
 
+const aCountry = 'the code of a country by ISO 3166-1, such as DE, or GB for the United Kingdom';
+const noGeo = 'it is not known where addresses are: name an MMDB file in geo.database';
+
+const wrongPlaces: readonly Row[] = [
+  ...['UK', 'EU', 'de', 'DEU', 'QQ', 'DD'].map(
+    (code): Row => [
+      `a country by the code ${code}`,
+      inPlace(`[{ network: { countries: [${code}] } }]`),
+      `11:43: rules.agent.conditions[0].network.countries[0]: wrong value (expected ${aCountry}, found "${code}")`,
+    ],
+  ),
+  [
+    'a subdivision of no country',
+    inPlace('[{ network: { subdivisions: [UK-ENG] } }]'),
+    '11:46: rules.agent.conditions[0].network.subdivisions[0]: wrong value (expected the code of a subdivision by ISO 3166-2, such as DE-BY, found "UK-ENG")',
+  ],
+  [
+    'a network that asks for nothing',
+    inPlace('[{ network: {} }]'),
+    '11:29: rules.agent.conditions[0].network: wrong value (expected a network that asks for something: cidr, countries or subdivisions, found an empty map)',
+  ],
+  [
+    'a country without a database',
+    inPlace('[{ network: { countries: [DE] } }]'),
+    `11:42: rules.agent.conditions[0].network.countries: ${noGeo}`,
+  ],
+  [
+    'a country in CEL without a database',
+    inPlace(`[{ cel: 'network.country == "DE"' }]`),
+    `11:25: rules.agent.conditions[0].cel: ${noGeo}`,
+  ],
+];
+
 const wrongSources: readonly Row[] = [
   [
     'a source that there is not',
@@ -523,19 +556,9 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
   policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
-  'conditions.*.network.countries': [
-    '',
-    { more: 'conditions: { a: { network: { cidr: [10.0.0.0/8], countries: [DE] } } }' },
-    '1:51: conditions.a.network.countries',
-  ],
   'conditions.*.behaviour': ['', { more: 'conditions: { a: { behaviour: x } }' }, '1:20: conditions.a.behaviour'],
   'conditions.*.external': ['', { more: 'conditions: { a: { external: x } }' }, '1:20: conditions.a.external'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
-  'rules.*.conditions[].network.countries': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ network: { cidr: [10.0.0.0/8], countries: [DE] } }]'),
-    '11:51: rules.agent.conditions[0].network.countries',
-  ],
   'rules.*.conditions[].behaviour': [
     '',
     rule('{ attestor: prod-eu }\n    conditions: [{ behaviour: x }]'),
@@ -575,7 +598,8 @@ describe('config: what is wrong, and where', () => {
 
   describe('a condition', () => {
     for (const [what, changes, ...problems] of wrongConditions) it(what, () => check(changes, problems));
-    for (const [what, changes, ...problems] of wrongSources) it(what, () => check(changes, problems));
+    for (const [what, changes, ...problems] of [...wrongSources, ...wrongPlaces])
+      it(what, () => check(changes, problems));
 
     it('that no rule names is fine', () => check(named('{ ready: true }'), []));
 

@@ -42,7 +42,11 @@ function losing(before: Facts, { what, cause }: { what: string; cause: 'missing'
     const { [what.slice('claims.'.length)]: _, ...claims } = workload.claims ?? {};
     return { ...before, workload: { ...workload, claims } };
   }
-  if (what === 'network') return { ...before, network: { ip: null } };
+  if (what === 'network') return { ...before, network: { ...before.network, ip: null } };
+  if (what.startsWith('network.')) {
+    const network = { ...before.network, [what.slice('network.'.length)]: null };
+    return { ...before, network, workload: { ...workload, unknown: { ...workload.unknown, [what]: cause } } };
+  }
   if (what === 'evidenceIssuedAt') return { ...before, workload: { ...workload, evidenceIssuedAt: null } };
   const unknown = { ...workload.unknown, [what]: cause };
   if (what === 'environment') return { ...before, workload: { ...workload, environment: null, unknown } };
@@ -53,7 +57,12 @@ function losing(before: Facts, { what, cause }: { what: string; cause: 'missing'
 /** All that a dependency could say about one fact. */
 function answersAbout(known: Facts, what: string): Facts[] {
   const { workload } = known;
-  if (what === 'network') return ['10.1.2.3', '192.0.2.1'].map((ip) => ({ ...known, network: { ip } }));
+  if (what === 'network')
+    return ['10.1.2.3', '192.0.2.1'].map((ip) => ({ ...known, network: { ...known.network, ip } }));
+  if (what.startsWith('network.')) {
+    const name = what.slice('network.'.length);
+    return ['DE', 'FR', 'DE-BY'].map((place) => ({ ...known, network: { ...known.network, [name]: place } }));
+  }
   if (what === 'evidenceIssuedAt') {
     return [60, 600].map((age) => ({ ...known, workload: { ...workload, evidenceIssuedAt: now - age } }));
   }
@@ -385,7 +394,11 @@ describe('policy/decide properties', function () {
     );
     const anyFacts = fc.record({
       now: fc.double(),
-      network: fc.record({ ip: fc.option(anyText, { nil: null }) }),
+      network: fc.record({
+        ip: fc.option(anyText, { nil: null }),
+        country: fc.option(anyText, { nil: null }),
+        subdivision: fc.option(anyText, { nil: null }),
+      }),
       workload: fc.record({
         attestor: anyText,
         environment: fc.option(anyText, { nil: null }),

@@ -111,6 +111,7 @@ const askCel = fc
     '!(posture.kubelet == "v1.32") || network.ip == "10.1.2.3"',
     'request.resource.contains("one") && now.getHours() == 8',
     '!("admin" in request.scope)',
+    'network.country != "FR" || network.subdivision == "FR-IDF"',
   )
   .map((cel) => ({ cel }));
 
@@ -120,6 +121,8 @@ const askOther = fc.constantFrom<unknown>(
   { attestation: { assurance: 'medium' } },
   { attestation: { maxAge: '5m' } },
   { network: { cidr: ['10.0.0.0/8'] } },
+  { network: { countries: ['DE', 'AT'] } },
+  { network: { cidr: ['10.0.0.0/8'], subdivisions: ['DE-BY'] } },
   { time: { days: ['fri'], from: '08:00', to: '09:04', zone: 'Europe/Berlin' } },
   { time: { notAfter: '2027-01-15T08:03:00Z' } },
   { time: { notBefore: '2027-01-15T09:00:00Z' } },
@@ -265,11 +268,13 @@ export const facts: fc.Arbitrary<Facts> = fc
     assurance: fc.constantFrom('low', 'medium', 'high'),
     evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
     ip: inTenths(8, fc.constantFrom('10.1.2.3', '192.0.2.1'), null),
+    country: inTenths(8, fc.constantFrom('DE', 'FR'), null),
+    subdivision: inTenths(8, fc.constantFrom('DE-BY', 'FR-IDF'), null),
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
-  .map(({ vouchesFor, ip, ...workload }) => ({
+  .map(({ vouchesFor, ip, country, subdivision, ...workload }) => ({
     now,
-    network: { ip },
+    network: { ip, country, subdivision },
     workload: { ...workload, vouchesUntil: now + vouchesFor },
   }));
 
@@ -284,6 +289,8 @@ export const lostFact = fc.record({
     ...kinds,
     'environment',
     'network',
+    'network.country',
+    'network.subdivision',
     'evidenceIssuedAt',
     ...postureFacts.map((name) => `posture.${name}`),
     ...Object.keys(claimWorld).map((name) => `claims.${name}`),

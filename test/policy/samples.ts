@@ -41,6 +41,7 @@ export const compile = ({ resources, conditions = {}, rules, environment = 'prod
     attestors,
     environment,
     sources,
+    geo: true,
   });
 
 /** A policy over one resource with the scope `read write`. */

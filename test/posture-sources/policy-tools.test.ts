@@ -81,7 +81,7 @@ describe('posture-sources: tools of policies', () => {
     const decisive = (unknown: Readonly<Record<string, 'missing'>>) => {
       const facts = factsOf({ unknown });
       const inputs = { facts, asked: { resource: 'https://calendar.example/mcp', scope: null } };
-      return decisiveNames(policy, inputs, unrecordedOf(facts.workload, reads), []);
+      return decisiveNames(policy, inputs, unrecordedOf(facts, reads), []);
     };
     assert.deepEqual(decisive({}), ['posture.edr.healthy']);
     assert.deepEqual(decisive({ 'posture.edr.healthy': 'missing' }), []);

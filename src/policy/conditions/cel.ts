@@ -27,7 +27,7 @@ export const cel = Object.freeze<ConditionKind<Program>>({
   checks: (program: Program) => [
     {
       key: 'cel',
-      reads: program.reads.filter((fact) => /^(claims|posture)\./.test(fact)),
+      reads: program.reads.filter((fact) => /^(claims|posture)\.|^network\.(country|subdivision)$/.test(fact)),
       condition: (hope) => celCondition(program, hope),
     },
   ],
