@@ -23,8 +23,8 @@ export interface HostOptions {
 
 export interface Host {
   readonly now: Clock;
-  /** The way out, for what is no attestor. */
-  readonly send: Outbound['send'];
+  /** For those that are no attestors. */
+  readonly outbound: Pick<Outbound, 'send'>;
   forAttestor(name: string): AttestorHost;
   /** State of each attestor's keys, by attestor. */
   keyStatus(): Readonly<Record<string, unknown>>;
@@ -64,7 +64,7 @@ export function createHost(options: HostOptions): Host {
   const keySets = new Map<string, HostKeySet[]>();
   return Object.freeze({
     now,
-    send: outbound.send,
+    outbound,
     keyStatus: () => Object.fromEntries([...keySets].map(([name, sets]) => [name, sets.map((keys) => keys.status())])),
     async close() {
       for (const keys of [...keySets.values()].flat()) keys.close();

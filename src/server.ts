@@ -19,7 +19,9 @@ import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
+import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
+import { createPostureSources } from './posture-sources/sources.js';
 import { openRevocation } from './revocation/revocation.js';
 import { createLocalSigner } from './signing/local.js';
 import { openEmbeddedStore } from './store/embedded.js';
@@ -89,14 +91,16 @@ async function open(
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const { policy, clients, isRefused } = closing(watchPolicy(configuration, warn));
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
-  const notYet = () => Promise.reject(new Error('no condition asks for this yet'));
+  const { send } = host.outbound;
   const path = (relative: string) => resolve(configuration.directory, relative);
-  const external = createExternal({ send: host.send, path, now: host.now, warn });
-  const lookUp = createLookUp({ external, source: notYet });
+  const external = createExternal({ send, path, now: host.now, warn });
+  const source = createPostureSources(configuration.postureSources, { now: host.now, send, warn });
+  const lookUp = createLookUp({ external, source });
   const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
-  const pipeline = createPipeline({
-    ...{ issuer, signer, attest, behaviour, lookUp, policy, revocation, audit, deployment, now, warn },
-  });
+  const { geo } = configuration;
+  const locate = geo && closing(await openGeoDatabase(geo.database, { now: host.now, warn })).locate;
+  const rooms = { issuer, signer, attest, behaviour, lookUp, locate, policy, revocation, audit, deployment, now, warn };
+  const pipeline = createPipeline(rooms);
   const introspection =
     clients().length === 0
       ? null

@@ -96,7 +96,7 @@ const roomOf = (file: string) =>
 const may: Readonly<Record<string, readonly string[]>> = {
   main: ['audit', 'config', 'doctor', 'policy', 'policy-tools', 'server', 'workload'],
   // Commands about policies: nothing of the service imports it.
-  'policy-tools': ['attestors', 'audit', 'config', 'policy'],
+  'policy-tools': ['attestors', 'audit', 'config', 'policy', 'posture-sources'],
   doctor: ['attestor-host', 'attestors', 'config'],
   server: [
     'app',
@@ -108,8 +108,10 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'endpoints',
     'exchange',
     'external',
+    'geo',
     'introspection',
     'outbound',
+    'posture-sources',
     'revocation',
     'signing',
     'store',
@@ -123,7 +125,10 @@ const may: Readonly<Record<string, readonly string[]>> = {
   external: ['attestors', 'exchange', 'jwt', 'outbound', 'policy'],
   revocation: ['store'],
   telemetry: ['attestors'],
-  config: ['attestors', 'plugins', 'policy', 'signing'],
+  config: ['attestors', 'geo', 'plugins', 'policy', 'posture-sources', 'signing'],
+  // When a file has changed is told in one way.
+  geo: ['config'],
+  'posture-sources': ['attestors', 'exchange', 'outbound', 'policy'],
   plugins: ['attestors'],
   // For authors of attestors, and for tests: nothing of the service imports it.
   conformance: ['attestor-host', 'attestors', 'exchange', 'jwt', 'outbound', 'plugins'],

@@ -18,6 +18,6 @@ export interface Configuration
   readonly policy: Policy;
   /** Who may introspect; empty: nobody. */
   readonly clients: readonly CompiledClient[];
-  /** Addresses that URLs of attestors and of decision points have as hosts, as `URL` writes them, IPv6 without brackets. */
+  /** Addresses that URLs of attestors, sources of posture and decision points have as hosts, as `URL` writes them, IPv6 without brackets. */
   readonly literalHosts: ReadonlySet<string>;
 }

@@ -1,6 +1,7 @@
 /** The files that a configuration names: those that have to be there when the service starts, and those that it writes. */
-import { open, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readPlaces } from '../geo/places.js';
 import type { Configuration } from './configuration.js';
 import type { Path } from './path.js';
 import type { Finding } from './problem.js';
@@ -16,7 +17,7 @@ interface NamedFile {
  * @param ofConditions files that conditions name, relative to the configuration's folder
  */
 export async function checkFiles(configuration: Configuration, ofConditions: readonly NamedFile[]): Promise<Finding[]> {
-  const { directory, issuer, attestors, outbound } = configuration;
+  const { directory, issuer, attestors, outbound, postureSources } = configuration;
   const named = ofConditions.map(({ path, file }): NamedFile => ({ path, file: resolve(directory, file) }));
   if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
   for (const [name, { type, options }] of attestors) {
@@ -24,8 +25,26 @@ export async function checkFiles(configuration: Configuration, ofConditions: rea
       named.push({ path: ['attestors', name, ...path], file: resolve(directory, file) });
     }
   }
+  for (const [name, { headers }] of Object.entries(postureSources)) {
+    for (const [header, { file }] of Object.entries(headers)) {
+      named.push({ path: ['postureSources', name, 'headers', header, 'file'], file });
+    }
+  }
   const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));
-  return [...findings.flat(), ...checkWritten(configuration)];
+  return [...findings.flat(), ...(await checkGeo(configuration)), ...checkWritten(configuration)];
+}
+
+async function checkGeo({ geo }: Configuration): Promise<Finding[]> {
+  if (geo === undefined) return [];
+  const path = ['geo', 'database'];
+  const unopened = await checkFile(path, geo.database);
+  if (unopened.length > 0) return unopened;
+  try {
+    readPlaces(await readFile(geo.database));
+    return [];
+  } catch (error) {
+    return [{ path, message: `${geo.database} cannot be used: ${(error as Error).message}` }];
+  }
 }
 
 /** Two that write into one file destroy what the other wrote. */

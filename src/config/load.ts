@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { versionOf } from '../file-version.js';
 import { type CompiledClient, compileClients } from '../policy/clients.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
+import { suppliedBy } from '../posture-sources/schema.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
 import type { Configuration } from './configuration.js';
 import { readYaml, type YamlDocument } from './document.js';
@@ -50,9 +51,9 @@ function parse(file: string, document: YamlDocument, { types, findings: ofModule
   if (findings.length > 0 || !parsed.success || compiled === undefined) {
     throw new ConfigurationError(findings.map(document.locate));
   }
-  const { attestors } = values as { attestors: unknown };
+  const { attestors, postureSources } = values as { attestors: unknown; postureSources?: unknown };
   const called = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.authzen`));
-  const hosts = literalHosts([attestors, ...called.map((path) => valueAt(values, path))]);
+  const hosts = literalHosts([attestors, postureSources, ...called.map((path) => valueAt(values, path))]);
   const configuration = configurationOf(resolve(file), parsed.data, compiled, hosts);
   const tokens = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.token.file`));
   const files = tokens.map((path) => ({ path, file: String(valueAt(values, path)) }));
@@ -96,10 +97,13 @@ function compile(
   { values, types }: { readonly values: unknown; readonly types: ModuleTypes },
   findings: Finding[],
 ): Compiled | undefined {
-  const { environment, resources, conditions, rules, clients } = valid;
+  const { environment, resources, conditions, rules, clients, postureSources } = valid;
   const attestors = supplyOf(values, types, findings);
   if (attestors === undefined || environment === undefined || resources === undefined) return undefined;
-  const known = { resources, attestors, environment };
+  if (postureSources === undefined) return undefined;
+  // A section that is wrong is there all the same.
+  const geo = valueAt(values, ['geo']) !== undefined;
+  const known = { resources, attestors, environment, sources: suppliedBy(postureSources), geo };
   // A condition that is not built was taken out of the values, and rules may name it.
   const named = findings.some(({ path }) => path[0] === 'conditions') ? undefined : conditions;
   const policy = rules && named && compilePart(() => compilePolicy({ ...known, conditions: named, rules }), findings);
@@ -130,12 +134,14 @@ function configurationOf(
     ...value,
     path: resolve(directory, value.path),
   });
-  const { audit, outbound, store } = parsed;
+  const { audit, outbound, postureSources, store } = parsed;
   const values = {
     ...parsed,
     store: store.type === 'embedded' ? absolute(store) : store,
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
     outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
+    ...(parsed.geo && { geo: { database: resolve(directory, parsed.geo.database) } }),
+    postureSources: withAbsoluteHeaders(postureSources, directory),
     trustDomain: trustDomain ?? defaultTrustDomain(parsed.issuer),
   };
   return Object.freeze({
@@ -153,6 +159,14 @@ function configurationOf(
     clients,
     literalHosts: hosts,
   });
+}
+
+function withAbsoluteHeaders(sources: Sections['postureSources'], directory: string): Sections['postureSources'] {
+  const absolute = (headers: Sections['postureSources'][string]['headers']) =>
+    Object.fromEntries(Object.entries(headers).map(([name, { file }]) => [name, { file: resolve(directory, file) }]));
+  return Object.fromEntries(
+    Object.entries(sources).map(([name, source]) => [name, { ...source, headers: absolute(source.headers) }]),
+  );
 }
 
 /** Plain data all the way down. */

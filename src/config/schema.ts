@@ -9,6 +9,7 @@ import { attestorTypes } from '../../attestors/index.js';
 import { aBaseUrl, aTrustDomain, isBaseUrl, name, text, trustDomainForm } from '../../attestors/options.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
+import { postureSourcesSchema } from '../posture-sources/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
 import { valueAt } from './path.js';
 
@@ -139,6 +140,12 @@ const outbound = object('a map with ca and allow', {
   .prefault({})
   .describe('What may be called.');
 
+const geo = object('a map with database', {
+  database: path('the path of an MMDB file').describe(
+    'Where addresses are: an MMDB file with countries, and for subdivisions one with cities. Read again when it changes.',
+  ),
+}).describe('What conditions of kind network need to ask for countries and subdivisions.');
+
 /** What an attestor's block has become. */
 export interface ConfiguredAttestor {
   readonly type: AttestorType;
@@ -205,6 +212,10 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   attestors: attestors(modules),
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),
+  geo: geo.optional(),
+  postureSources: postureSourcesSchema
+    .default({})
+    .describe('Products that know the posture of workloads, by the name under which conditions ask for it.'),
   clients: clientsSchema.prefault({}).describe('Who may introspect tokens, by name: resource servers, as a rule.'),
   rules: rulesSchema.describe('Who gets what, by name. Nothing is granted but what stands here.'),
 });

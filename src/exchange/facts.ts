@@ -10,15 +10,22 @@ export interface FactsRoom {
   readonly ip: string | null;
   /** Names of the facts and claims that are wanted, such as `posture.kubelet` and `claims.repository`. */
   readonly reads: readonly string[];
+  /** Where an address is; null: the database cannot tell, because it is broken. Left out: there is none. */
+  readonly locate?: ((ip: string) => Place | null) | undefined;
 }
 
-export function gatherFacts(attestation: Attestation, { now, ip, reads }: FactsRoom): Facts {
+type Place = Required<Pick<Facts['network'], 'country' | 'subdivision'>>;
+
+export function gatherFacts(attestation: Attestation, { now, ip, reads, locate }: FactsRoom): Facts {
   const { attestor, environment, selectors, unknownSelectors, assurance, vouchesUntil } = attestation;
   const { issuedAt = attestation.claims.iat } = attestation;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
   const { podless } = attestation.facts;
+  const network = gatherNetwork(namesIn(reads, 'network.'), ip, locate);
   const unknown: Readonly<Record<string, UnknownCause>> =
-    environment === null ? { ...unknownSelectors, environment: 'missing' } : unknownSelectors;
+    environment === null || network.unknown !== undefined
+      ? { ...unknownSelectors, ...(environment === null && { environment: 'missing' }), ...network.unknown }
+      : unknownSelectors;
   return Object.freeze({
     now,
     workload: Object.freeze({
@@ -33,8 +40,18 @@ export function gatherFacts(attestation: Attestation, { now, ip, reads }: FactsR
       evidenceIssuedAt: typeof issuedAt === 'number' ? issuedAt : null,
       vouchesUntil,
     }),
-    network: Object.freeze({ ip }),
+    network: network.facts,
   });
+}
+
+/** @param names of what is read of the place that the address is at */
+function gatherNetwork(names: readonly string[], ip: string | null, locate: FactsRoom['locate']) {
+  if (names.length === 0) return { facts: Object.freeze({ ip }) };
+  const place = ip === null || locate === undefined ? {} : locate(ip);
+  const known: Readonly<Record<string, string | null>> = place ?? {};
+  const facts = Object.freeze({ ip, ...Object.fromEntries(names.map((name) => [name, known[name] ?? null])) });
+  if (place !== null) return { facts };
+  return { facts, unknown: Object.fromEntries(names.map((name) => [`network.${name}`, 'unavailable' as const])) };
 }
 
 const noPosture: WorkloadFacts['posture'] = Object.freeze({});

@@ -11,7 +11,7 @@ import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import type { Behaviour } from './behaviour.js';
 import { checkClient } from './client.js';
-import { gatherFacts } from './facts.js';
+import { type FactsRoom, gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
 import { readBody, readRequest } from './request.js';
@@ -23,6 +23,7 @@ export interface Rooms extends MintRoom {
   readonly attest: Attest;
   readonly behaviour: Behaviour;
   readonly lookUp: LookUp;
+  readonly locate?: FactsRoom['locate'];
   readonly revocation: Pick<Revocation, 'note'>;
   /** The one in force. */
   readonly policy: () => Policy;
@@ -69,6 +70,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
     now: rooms.now() / 1000,
     ip: isIP(wire.address) === 0 ? null : wire.address,
     reads,
+    locate: rooms.locate,
   });
   const inquiry = { attestation, facts: gathered, asked: request.asked, decisionId };
   // Awaited only when the store, or somebody else, was asked.

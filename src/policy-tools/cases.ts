@@ -39,6 +39,9 @@ const situation = {
   at: z.iso.datetime({ offset: true, error: 'a time with its offset, such as 2026-12-24T18:00:00+01:00' }).optional(),
   /** Null: not known. */
   ip: z.string().nullable().optional(),
+  /** Where that is; null: not known. */
+  country: z.string().nullable().optional(),
+  subdivision: z.string().nullable().optional(),
   workload: workloadSchema.optional(),
   /** Values by name. */
   behaviour: z.record(z.string(), z.union([z.boolean(), z.number()])).optional(),
@@ -186,14 +189,23 @@ function faultsOf(stated: Stated, { attestors }: World, path: Finding['path']): 
 
 /** What is not said is what promises least: no selectors, no address, low assurance, evidence that does not say its age. */
 export function inputsOfSituation(stated: Stated, { environment }: Pick<World, 'environment'>): Inputs {
-  const { at, ip = null, workload = {}, behaviour, external, asked } = merged(stated);
+  const {
+    at,
+    ip = null,
+    country = null,
+    subdivision = null,
+    workload = {},
+    behaviour,
+    external,
+    asked,
+  } = merged(stated);
   const { posture = {}, observedAgo = 0, madeAgo = null, vouchesFor = 3600, unknown = {} } = workload;
   const now = Date.parse(at ?? '') / 1000;
   const home = workload.environment === undefined ? environment : workload.environment;
   return {
     facts: {
       now,
-      network: { ip },
+      network: { ip, country, subdivision },
       ...(behaviour && { behaviour }),
       ...(external && { external: external as NonNullable<Facts['external']> }),
       workload: {

@@ -7,8 +7,10 @@ import { readYaml } from '../config/document.js';
 import { valueAt } from '../config/path.js';
 import type { Finding, Problem } from '../config/problem.js';
 import { checksOf } from '../policy/conditions/index.js';
+import { isSourceFact } from '../policy/conditions/posture-sources.js';
 import { type Conditions, conditionsSchema } from '../policy/conditions/schema.js';
 import { type Resources, type Rules, resourcesSchema, rulesSchema } from '../policy/schema.js';
+import { suppliedBy } from '../posture-sources/schema.js';
 
 type Rule = Rules[string];
 
@@ -101,10 +103,13 @@ function neverSupplied({ configuration, conditions }: Linted, rule: Rule): Findi
   const configured = configuration.attestors.get(attestor);
   const supplied = configured?.type.suppliedFacts?.(configured.options);
   if (supplied === undefined) return [];
+  const sources = suppliedBy(configuration.postureSources);
   return (rule.conditions ?? []).flatMap((each, index) => {
     const condition = typeof each === 'string' ? conditions[each] : each;
-    const facts = condition === undefined ? [] : checksOf(condition).checks.flatMap(({ reads }) => reads);
-    const missing = facts.filter((fact) => fact.startsWith('posture.') && !supplied.includes(fact));
+    const facts = condition === undefined ? [] : checksOf(condition, sources).checks.flatMap(({ reads }) => reads);
+    const missing = facts.filter(
+      (fact) => fact.startsWith('posture.') && !isSourceFact(fact) && !supplied.includes(fact),
+    );
     if (missing.length === 0) return [];
     const effect = rule.deny
       ? 'the denial always applies'

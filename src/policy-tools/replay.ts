@@ -23,7 +23,11 @@ const replayable = z.object({
     unknown: z.record(z.string(), cause),
     posture: z.record(z.string(), observed),
     vouchesUntil: z.number(),
-    network: z.object({ ip: z.string().nullable() }),
+    network: z.object({
+      ip: z.string().nullable(),
+      country: z.string().nullable().optional(),
+      subdivision: z.string().nullable().optional(),
+    }),
     behaviour: z.record(z.string(), z.union([z.number(), z.boolean()])).optional(),
     external: z.record(z.string(), z.object({ decision: z.boolean(), context: z.json() })).optional(),
   }),

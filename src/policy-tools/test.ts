@@ -1,6 +1,8 @@
 /** `counterseal policy test`: the cases of a policy, and which rules and clauses they have tried. */
 import type { Configuration } from '../config/configuration.js';
 import type { Supply } from '../policy/check.js';
+import { sourceFacts } from '../policy/conditions/posture-sources.js';
+import { suppliedBy } from '../posture-sources/schema.js';
 import { readCases, type World } from './cases.js';
 import { createCoverage } from './coverage.js';
 import type { Suite } from './junit.js';
@@ -35,13 +37,14 @@ export async function testPolicy(configuration: Configuration, files: readonly s
   return { suites, lines, passed: failed === 0 };
 }
 
-/** What the attestors of a configuration can give. */
-export function worldOf({ attestors, environment }: Configuration): World {
+/** What the attestors and sources of a configuration can give. */
+export function worldOf({ attestors, environment, postureSources }: Configuration): World {
+  const ofSources = sourceFacts(suppliedBy(postureSources));
   const supply = [...attestors].map(([name, { type, options }]): [string, Supply] => [
     name,
     {
       selectorKinds: [...type.selectorKinds, ...(type.mappedKinds?.(options) ?? [])],
-      facts: type.facts,
+      facts: [...type.facts, ...ofSources],
       ...(type.nodeKind && { nodeKind: type.nodeKind }),
     },
   ]);

@@ -10,17 +10,18 @@ import { type Clause, candidateOf, type Rank } from '../policy/match.js';
 import { candidatesOf, type Inputs } from './replay.js';
 
 /** Names of what there may be now and the record has no word of: `posture.kubelet`, `behaviour.firstUse`, `oidc:environment`, `external.https://pdp.example`. */
-export function unrecordedOf(
-  { workload, behaviour = {}, external = {} }: Facts,
-  gives: readonly string[],
-): ReadonlySet<string> {
+export function unrecordedOf(facts: Facts, gives: readonly string[]): ReadonlySet<string> {
+  const { workload, network, behaviour = {}, external = {} } = facts;
   const { posture, selectors, unknown, claims = {} } = workload;
   return new Set(
     gives.filter((name) => {
       if (name.startsWith('external.')) {
         return !Object.hasOwn(external, name.slice('external.'.length)) && !Object.hasOwn(unknown, name);
       }
-      if (name.startsWith('posture.')) return !Object.hasOwn(posture, name.slice('posture.'.length));
+      if (name.startsWith('posture.')) {
+        return !Object.hasOwn(posture, name.slice('posture.'.length)) && !Object.hasOwn(unknown, name);
+      }
+      if (name.startsWith('network.')) return !Object.hasOwn(network, name.slice('network.'.length));
       if (name.startsWith('claims.')) return !Object.hasOwn(claims, name.slice('claims.'.length));
       if (name.startsWith('behaviour.')) {
         return !Object.hasOwn(behaviour, name.slice('behaviour.'.length)) && !Object.hasOwn(unknown, name);
@@ -119,6 +120,7 @@ function soughtBy(clause: Clause, { facts, asked }: Inputs, unrecorded: Readonly
   };
   const watchedFacts = {
     ...facts,
+    network: watched(facts.network, 'network.'),
     behaviour: watched(behaviour, 'behaviour.'),
     external: watched(external, 'external.'),
     workload: { ...workload, ...parts },

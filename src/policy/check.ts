@@ -2,24 +2,15 @@
 
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import { nearest } from '../nearest.js';
+import { checkPlaceholders, checkSources } from './check-sources.js';
 import { behaviourKeyOf, behaviourKeys } from './conditions/behaviour.js';
 import { lookupOf } from './conditions/external.js';
 import { checksOf } from './conditions/index.js';
+import { isSourceFact, noSources, type PostureSources } from './conditions/posture-sources.js';
 import type { Conditions, RuleCondition } from './conditions/schema.js';
 import { kindOf } from './match.js';
+import { type PolicyProblem, unknownName } from './problem.js';
 import type { Resources, Rules } from './schema.js';
-
-/** One fault of a policy, at a place of the configuration. */
-export interface PolicyProblem {
-  /** From the top of the configuration, such as `['rules', 'calendar-agent', 'grant', 'scope', 0]`. */
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly expected?: string;
-  readonly found?: string;
-  /** The known name that was probably meant, when one is close. */
-  readonly nearest?: string;
-}
 
 /** What a configured attestor can give. */
 export interface Supply {
@@ -41,20 +32,30 @@ export interface PolicyInput {
   readonly attestors: ReadonlyMap<string, Supply>;
   /** Of this deployment: the default of a resource's. */
   readonly environment: string;
+  /** Of posture outside the platforms. Default: none. */
+  readonly sources?: PostureSources;
+  /** Whether it is known where addresses are. Default: false. */
+  readonly geo?: boolean;
 }
 
 type Rule = Rules[string];
 type Grant = NonNullable<Rule['grant']>;
 
-/** Every fault at once, in the order of the rules. */
+/** Every fault at once: of the named conditions, then in the order of the rules. */
 export function checkPolicy(input: PolicyInput): PolicyProblem[] {
-  const problems = Object.entries(input.rules).flatMap(([name, rule]) =>
-    [...checkWorkload(input, rule), ...checkConditions(input, rule), ...checkEffect(input, rule)].map((problem) => ({
-      ...problem,
-      path: ['rules', name, ...problem.path],
-    })),
-  );
-  return [...problems, ...checkLookups(input)];
+  const { conditions, rules, sources = noSources } = input;
+  return [
+    ...Object.entries(conditions).flatMap(([name, condition]) =>
+      checkSources(sources, condition, ['conditions', name]),
+    ),
+    ...Object.entries(rules).flatMap(([name, rule]) =>
+      [...checkWorkload(input, rule), ...checkConditions(input, rule), ...checkEffect(input, rule)].map((problem) => ({
+        ...problem,
+        path: ['rules', name, ...problem.path],
+      })),
+    ),
+    ...checkLookups(input),
+  ];
 }
 
 /** One key has one answer: two conditions that ask for it must ask in the same way. */
@@ -130,7 +131,10 @@ function checkConditions(input: PolicyInput, { workload, conditions = [], deny }
       const names = Object.keys(input.conditions);
       return [unknownName(path, 'no condition has this name', String(asked), names)];
     }
-    const problems = checkFacts(input, workload.attestor, condition, path, isNamed);
+    const problems = [
+      ...(isNamed ? [] : checkSources(input.sources ?? noSources, condition, path)),
+      ...checkFacts(input, workload.attestor, condition, path, isNamed),
+    ];
     if (deny === undefined || condition.unknown === undefined) return problems;
     const message = 'unknown: permit is for grants: it would let through what the denial is there to stop';
     return [...problems, { path: isNamed ? path : [...path, 'unknown'], message }];
@@ -142,7 +146,7 @@ const namedCondition = ({ conditions }: PolicyInput, name: string) =>
 
 /** What is never supplied is never known: a grant would never apply, and a denial always. */
 function checkFacts(
-  { attestors }: PolicyInput,
+  { attestors, sources = noSources, geo = false }: PolicyInput,
   attestor: string,
   condition: Exclude<RuleCondition, string>,
   path: PolicyProblem['path'],
@@ -150,15 +154,22 @@ function checkFacts(
 ): PolicyProblem[] {
   const supply = attestors.get(attestor);
   if (supply === undefined) return [];
-  const { kind, checks } = checksOf(condition);
-  return checks.flatMap(({ key, reads }) =>
+  const { kind, checks } = checksOf(condition, sources);
+  const unsupplied = checks.flatMap(({ key, reads }) =>
     reads
-      .filter((fact) => !isClaim(fact) && !supplies(supply, fact))
+      .filter((fact) => !isClaim(fact) && !isSourceFact(fact) && !(geo && isPlace(fact)) && !supplies(supply, fact))
       .map((fact) => ({
         path: isNamed ? path : [...path, kind, ...(key === kind ? [] : [key])],
-        message: `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
+        message: isPlace(fact)
+          ? noGeo
+          : `the attestor ${attestor} never supplies ${fact}, so it would never be known: leave it out of this rule, or name another attestor`,
       })),
   );
+  const unasked = checkPlaceholders(sources, condition, { name: attestor, selectorKinds: supply.selectorKinds });
+  return [
+    ...unsupplied,
+    ...unasked.map((problem) => ({ ...problem, path: isNamed ? path : [...path, ...problem.path] })),
+  ];
 }
 
 /** Whether a workload of the attestor may have this fact of posture or behaviour. */
@@ -169,6 +180,9 @@ export function supplies({ facts, nodeKind }: Supply, fact: string): boolean {
   const kind = behaviourKeys[key];
   return nodeKind !== undefined || !('counts' in kind && kind.counts === 'node');
 }
+const isPlace = (fact: string) => fact.startsWith('network.');
+
+const noGeo = 'it is not known where addresses are: name an MMDB file in geo.database';
 
 /** Which claims evidence has is known only when it comes. */
 const isClaim = (fact: string) => fact.startsWith('claims.');
@@ -219,21 +233,4 @@ function checkDeny({ resources }: PolicyInput, pattern: string): PolicyProblem[]
   const known = Object.keys(resources);
   if (known.some(compileGlob(pattern))) return [];
   return [unknownName(['deny', 'resource'], 'no resource matches this', pattern, known)];
-}
-
-const listed = 12;
-
-/** With the names that there are, of many the first. */
-export function unknownName(
-  path: PolicyProblem['path'],
-  message: string,
-  found: string,
-  known: Iterable<string>,
-): PolicyProblem {
-  const names = [...known];
-  const more = names.length > listed ? `, and ${names.length - listed} more` : '';
-  const expected =
-    names.length === 0 ? 'nothing: none is configured' : `one of ${names.slice(0, listed).join(', ')}${more}`;
-  const near = nearest(found, names);
-  return near === null ? { path, message, expected, found } : { path, message, expected, found, nearest: near };
 }

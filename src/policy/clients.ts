@@ -1,8 +1,9 @@
 /** Who may introspect, compiled: a client is a workload, described as in a rule, so it has no secret to store. */
-import { checkWorkload, type PolicyInput, type PolicyProblem, unknownName } from './check.js';
+import { checkWorkload, type PolicyInput } from './check.js';
 import { admissionClauses, PolicyError } from './compile.js';
 import type { Facts } from './facts.js';
 import { type Clause, candidateOf, type Rank } from './match.js';
+import { type PolicyProblem, unknownName } from './problem.js';
 import type { Clients } from './schema.js';
 
 export interface CompiledClient {

@@ -2,8 +2,9 @@
 
 import { compileGlob } from '../../attestors/glob.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
-import { checkPolicy, type PolicyInput, type PolicyProblem } from './check.js';
+import { checkPolicy, type PolicyInput } from './check.js';
 import { type ConditionCompiler, createConditionCompiler } from './conditions/clauses.js';
+import { noSources, type PostureSources } from './conditions/posture-sources.js';
 import type { RuleVerdict } from './decision.js';
 import type { Lookup } from './lookup.js';
 import {
@@ -15,10 +16,12 @@ import {
   notCondition,
   selectorCondition,
 } from './match.js';
+import type { PolicyProblem } from './problem.js';
 import { revisionOf } from './revision.js';
 import type { Rules } from './schema.js';
 
-export type { PolicyInput, PolicyProblem } from './check.js';
+export type { PolicyInput } from './check.js';
+export type { PolicyProblem } from './problem.js';
 
 /** The policy says something that cannot be meant; `problems` has every fault and its place. */
 export class PolicyError extends Error {
@@ -29,7 +32,7 @@ export class PolicyError extends Error {
 }
 
 export interface Policy {
-  /** 32 hexadecimal digits: the same for the same resources, conditions, rules and environment. */
+  /** 32 hexadecimal digits: the same for the same resources, conditions, rules, environment, and types of what sources of posture supply. */
   readonly revision: string;
   readonly ruleCount: number;
   readonly resources: ReadonlyMap<string, CompiledResource>;
@@ -95,9 +98,9 @@ type Rule = Rules[string];
 export function compilePolicy(input: PolicyInput): Policy {
   const problems = checkPolicy(input);
   if (problems.length > 0) throw new PolicyError(problems);
-  const { resources, conditions, rules, environment } = input;
+  const { resources, conditions, rules, environment, sources = noSources } = input;
   return Object.freeze({
-    revision: revisionOf({ resources, conditions, rules, environment }),
+    revision: revisionOf({ resources, conditions, rules, environment, ...typesOf(sources) }),
     ruleCount: Object.keys(rules).length,
     resources: new Map(
       Object.entries(resources).map(([uri, { scope, lifetime, algorithm }]) => [
@@ -109,6 +112,12 @@ export function compilePolicy(input: PolicyInput): Policy {
   });
 }
 
+/** What is asked of a fact means another thing with another type. */
+function typesOf(sources: PostureSources) {
+  const types = Object.entries(sources).map(([source, { facts }]) => [source, facts]);
+  return types.length === 0 ? {} : { sources: Object.fromEntries(types) };
+}
+
 interface RulesInMaking {
   all: CompiledRule[];
   covering: Map<string, CompiledRule[]>;
@@ -118,7 +127,7 @@ interface RulesInMaking {
 }
 
 function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
-  const compileConditions = createConditionCompiler(input.conditions);
+  const compileConditions = createConditionCompiler(input.conditions, input.sources ?? noSources);
   const index = new Map<string, RulesInMaking>();
   const sorted = Object.entries(input.rules).sort(([one], [other]) => (one < other ? -1 : 1));
   for (const [name, rule] of sorted) {

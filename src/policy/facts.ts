@@ -31,7 +31,7 @@ export interface WorkloadFacts {
   readonly unknown: Readonly<Record<string, UnknownCause>>;
   /** A token that is bound to no pod matches only rules that say `podless: true`. */
   readonly podless: boolean;
-  /** What the node and the pod are like, of the names that the policy reads: `kubelet`, `ready`, … Others are left out. */
+  /** What the node and the pod are like, of the names that the policy reads: `kubelet`, `ready`, … Others are left out. Of a source that was asked, all: `edr.healthy`. */
   readonly posture: Readonly<Record<string, ObservedFact>>;
   /** Of the names that the policy reads. Null: the evidence does not have it. One that is left out is not known, and so are all without this. */
   readonly claims?: Readonly<Record<string, ClaimValue>>;
@@ -45,6 +45,10 @@ export interface WorkloadFacts {
 export interface NetworkFacts {
   /** Where the request came from, proxies that are trusted left out. Null: not known. */
   readonly ip: string | null;
+  /** ISO 3166-1, such as `DE`. Null: not known. Left out: the policy does not read it. */
+  readonly country?: string | null;
+  /** ISO 3166-2, such as `DE-BY`. As `country`. */
+  readonly subdivision?: string | null;
 }
 
 /** What a policy decision point said. */

@@ -495,6 +495,91 @@ const wrongConditions: readonly Row[] = [
   ],
 ];
 
+const edr = (keys: string, posture: string) => ({
+  more: `postureSources: { edr: { type: http, ${keys} } }\nconditions: { node: { posture: { sources: ${posture} } } }`,
+});
+const edrFacts = 'facts: { risk: { at: /risk, type: number } }';
+const byPod = 'url: "https://edr.example/{k8s:pod-uid}"';
+
+const aCountry = 'the code of a country by ISO 3166-1, such as DE, or GB for the United Kingdom';
+const noGeo = 'it is not known where addresses are: name an MMDB file in geo.database';
+
+const wrongPlaces: readonly Row[] = [
+  ...['UK', 'EU', 'de', 'DEU', 'QQ', 'DD'].map(
+    (code): Row => [
+      `a country by the code ${code}`,
+      inPlace(`[{ network: { countries: [${code}] } }]`),
+      `11:43: rules.agent.conditions[0].network.countries[0]: wrong value (expected ${aCountry}, found "${code}")`,
+    ],
+  ),
+  [
+    'a subdivision of no country',
+    inPlace('[{ network: { subdivisions: [UK-ENG] } }]'),
+    '11:46: rules.agent.conditions[0].network.subdivisions[0]: wrong value (expected the code of a subdivision by ISO 3166-2, such as DE-BY, found "UK-ENG")',
+  ],
+  [
+    'a network that asks for nothing',
+    inPlace('[{ network: {} }]'),
+    '11:29: rules.agent.conditions[0].network: wrong value (expected a network that asks for something: cidr, countries or subdivisions, found an empty map)',
+  ],
+  [
+    'a country without a database',
+    inPlace('[{ network: { countries: [DE] } }]'),
+    `11:42: rules.agent.conditions[0].network.countries: ${noGeo}`,
+  ],
+  [
+    'a country in CEL without a database',
+    inPlace(`[{ cel: 'network.country == "DE"' }]`),
+    `11:25: rules.agent.conditions[0].cel: ${noGeo}`,
+  ],
+];
+
+const wrongSources: readonly Row[] = [
+  [
+    'a source that there is not',
+    edr(`${byPod}, ${edrFacts}`, '{ erd: { risk: "<3" } }'),
+    '2:50: conditions.node.posture.sources.erd: no source of posture has this name (expected one of edr, found "erd"; did you mean edr?)',
+  ],
+  [
+    'a fact that the source has not',
+    edr(`${byPod}, ${edrFacts}`, '{ edr: { risky: "<3" } }'),
+    '2:59: conditions.node.posture.sources.edr.risky: the source has no fact of this name (expected one of risk, found "risky"; did you mean risk?)',
+  ],
+  [
+    'another form than the type of the fact has',
+    edr(`${byPod}, ${edrFacts}`, '{ edr: { risk: [low] } }'),
+    '2:58: conditions.node.posture.sources.edr.risk: asked in another form than the type of this fact has (expected a comparison of numbers, such as "<=30")',
+  ],
+  [
+    'a source that is asked by selectors which the attestor does not give',
+    {
+      ...edr(`url: "https://edr.example/{aws:account}", ${edrFacts}`, '{ edr: { risk: "<3" } }'),
+      ...rule('{ attestor: prod-eu }\n    conditions: [node]'),
+    },
+    '13:18: rules.agent.conditions[0]: the source edr is asked by {aws:account}, and the attestor prod-eu gives no selectors of this kind: leave it out of this rule, or name another attestor',
+  ],
+  [
+    'a URL without a placeholder',
+    { more: `postureSources: { edr: { type: http, url: "https://edr.example/", ${edrFacts} } }` },
+    '1:43: postureSources.edr.url: wrong value (expected an https URL as URLs are normalised (http only on loopback), without user and fragment, with at least one placeholder in path or query, such as https://edr.example/hosts/{k8s:node}, found "https://edr.example/")',
+  ],
+  [
+    'a header that the client sets itself',
+    { more: `postureSources: { edr: { type: http, ${byPod}, headers: { Host: { file: x } }, ${edrFacts} } }` },
+    '1:91: postureSources.edr.headers.Host: unusable key (expected the name of a header that says who asks, such as authorization; not one of how a message is carried, found "Host")',
+  ],
+  [
+    'the value of a header in the file itself',
+    { more: `postureSources: { edr: { type: http, ${byPod}, headers: { a: Bearer x }, ${edrFacts} } }` },
+    '1:94: postureSources.edr.headers.a: wrong value (expected a map with file, found "Bearer x")',
+  ],
+  [
+    'a deadline over 5s',
+    { more: `postureSources: { edr: { type: http, ${byPod}, deadline: 6s, ${edrFacts} } }` },
+    '1:90: postureSources.edr.deadline: wrong value (expected a deadline of at most 5s, found "6s")',
+  ],
+];
+
 /** For each key of the table, a file that has it, and the place of the key or, after `=`, of the value. */
 const notBuiltYet: Readonly<Record<string, Row>> = {
   'listen.tls': ['', { more: 'listen: { tls: { cert: { file: x } } }' }, '1:11: listen.tls'],
@@ -504,17 +589,7 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
   policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
-  'conditions.*.network.countries': [
-    '',
-    { more: 'conditions: { a: { network: { cidr: [10.0.0.0/8], countries: [DE] } } }' },
-    '1:51: conditions.a.network.countries',
-  ],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
-  'rules.*.conditions[].network.countries': [
-    '',
-    rule('{ attestor: prod-eu }\n    conditions: [{ network: { cidr: [10.0.0.0/8], countries: [DE] } }]'),
-    '11:51: rules.agent.conditions[0].network.countries',
-  ],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [
     '',
@@ -544,6 +619,8 @@ describe('config: what is wrong, and where', () => {
 
   describe('a condition', () => {
     for (const [what, changes, ...problems] of wrongConditions) it(what, () => check(changes, problems));
+    for (const [what, changes, ...problems] of [...wrongSources, ...wrongPlaces])
+      it(what, () => check(changes, problems));
 
     it('that no rule names is fine', () => check(named('{ ready: true }'), []));
 

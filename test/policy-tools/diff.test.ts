@@ -30,6 +30,9 @@ attestors: ${attestors}
 resources:
   ${calendar}: { scope: [read, write], lifetime: 10m }
   ${mail}: { scope: [read] }
+geo: { database: cities.mmdb }
+postureSources:
+  edr: { type: http, url: "https://edr.example/{k8s:pod-uid}", facts: { ok: { at: /ok, type: boolean } } }
 rules:
 ${rules}`,
   );
@@ -219,6 +222,22 @@ describe('policy diff', () => {
     assert.deepEqual(await because(staging), [
       ['it was recorded in production, and the configuration is that of staging'],
     ]);
+  });
+
+  it('knows what was recorded of a place and of a source, and what was not', async () => {
+    for (const [condition, name, known] of [
+      ['{ network: { countries: [DE] } }', 'network.country', { facts: { network: { ip: null, country: 'FR' } } }],
+      [
+        '{ posture: { sources: { edr: { ok: true } } } }',
+        'posture.edr.ok',
+        { workload: { unknown: { 'posture.edr.ok': 'missing' } } },
+      ],
+    ] as const) {
+      const after = configure(rule('agents', `${agents}, conditions: [${condition}], ${read}`));
+      const { differences, changes } = await diff(after, recorded(), recorded(known));
+      assert.deepEqual(changes, [[], ['newly refused']]);
+      assert.deepEqual(differences[0]?.because, [`it turns on ${name}, which was not recorded`]);
+    }
   });
 
   it('counts a record of which somebody took a part as undecidable', async () => {

@@ -36,9 +36,13 @@ function assertNotWider(before: Decision, after: Decision): void {
   assert.ok(after.granted.lifetime <= before.granted.lifetime, 'the lifetime grew');
 }
 
-/** A fact of posture is missing when it is not there, and unavailable, for conditions with `maxAge`, when it is old. */
+/** A fact of posture is missing when it is not there, and unavailable, for conditions with `maxAge`, when it is old; of a source, when it says so. */
 function losingPosture(before: Facts, name: string, cause: 'missing' | 'unavailable'): Facts {
   const { [name]: fact, ...others } = before.workload.posture;
+  if (name.includes('.')) {
+    const unknown = { ...before.workload.unknown, [`posture.${name}`]: cause };
+    return { ...before, workload: { ...before.workload, posture: others, unknown } };
+  }
   const old = fact === undefined || cause === 'missing' ? {} : { [name]: { ...fact, observedAt: now - 1e6 } };
   return { ...before, workload: { ...before.workload, posture: { ...others, ...old } } };
 }
@@ -59,7 +63,11 @@ function losing(before: Facts, { what, cause }: { what: string; cause: 'missing'
     const { [what.slice('claims.'.length)]: _, ...claims } = workload.claims ?? {};
     return { ...before, workload: { ...workload, claims } };
   }
-  if (what === 'network') return { ...before, network: { ip: null } };
+  if (what === 'network') return { ...before, network: { ...before.network, ip: null } };
+  if (what.startsWith('network.')) {
+    const network = { ...before.network, [what.slice('network.'.length)]: null };
+    return { ...before, network, workload: { ...workload, unknown: { ...workload.unknown, [what]: cause } } };
+  }
   if (what === 'evidenceIssuedAt') return { ...before, workload: { ...workload, evidenceIssuedAt: null } };
   const unknown = { ...workload.unknown, [what]: cause };
   if (what === 'environment') return { ...before, workload: { ...workload, environment: null, unknown } };
@@ -77,7 +85,12 @@ function answersAbout(known: Facts, what: string): Facts[] {
       external: { ...known.external, [key]: { decision, context: null } },
     }));
   }
-  if (what === 'network') return ['10.1.2.3', '192.0.2.1'].map((ip) => ({ ...known, network: { ip } }));
+  if (what === 'network')
+    return ['10.1.2.3', '192.0.2.1'].map((ip) => ({ ...known, network: { ...known.network, ip } }));
+  if (what.startsWith('network.')) {
+    const name = what.slice('network.'.length);
+    return ['DE', 'FR', 'DE-BY'].map((place) => ({ ...known, network: { ...known.network, [name]: place } }));
+  }
   if (what === 'evidenceIssuedAt') {
     return [60, 600].map((age) => ({ ...known, workload: { ...workload, evidenceIssuedAt: now - age } }));
   }
@@ -429,7 +442,11 @@ describe('policy/decide properties', function () {
     );
     const anyFacts = fc.record({
       now: fc.double(),
-      network: fc.record({ ip: fc.option(anyText, { nil: null }) }),
+      network: fc.record({
+        ip: fc.option(anyText, { nil: null }),
+        country: fc.option(anyText, { nil: null }),
+        subdivision: fc.option(anyText, { nil: null }),
+      }),
       external: fc.dictionary(
         fc.oneof(anyText, fc.constantFrom(...externalKeys)),
         fc.record({ decision: fc.boolean(), context: fc.jsonValue() as fc.Arbitrary<ClaimValue> }),

@@ -38,32 +38,43 @@ const workload = fc.record({
   not: maybe(fc.array(match, { minLength: 1, maxLength: 2 }), 3),
 });
 
-/** For each fact of posture, what conditions ask of it, under which key, and values: good, bad, and not to be read. */
-export const world: Readonly<Record<string, { key: string; asks: readonly unknown[]; values: readonly FactValue[] }>> =
-  {
-    kubelet: {
-      key: 'kubelet',
-      asks: ['>=1.33.4', '<1.34', '>=1.33, <=1.34.0-rc.1'],
-      values: ['v1.33.4', 'v1.33.4-eks-7f9249a', 'v1.34.0-rc.1', 'v1.32', 'none', 5],
-    },
-    runtime: {
-      key: 'runtime',
-      asks: ['containerd >=1.7', 'containerd <2-5'],
-      values: ['containerd://2.0.0', 'containerd://2-4', 'cri-o://1.30', 'x'],
-    },
-    ready: { key: 'ready', asks: [true, false], values: [true, true, false, 'true', null] },
-    nodeBootedAt: {
-      key: 'nodeBooted',
-      asks: ['<30d', '>=5m'],
-      values: [now - 3600, now - 60, now - 9e6, now + 900, '1'],
-    },
-    restarts: { key: 'restarts', asks: ['<=3', '=0'], values: [0, 3, 4, -1, 0.5, true] },
-    images: {
-      key: 'images',
-      asks: [{ only: ['a/*'] }, { only: ['a/x', 'b/*'] }],
-      values: [['a/x'], ['a/x', 'b/y'], [], 'a/x'],
-    },
-  };
+interface PostureWorld {
+  /** Under which conditions ask for it; of a source, its name there. */
+  readonly key: string;
+  readonly source?: string;
+  readonly asks: readonly unknown[];
+  /** Good, bad, and not to be read. */
+  readonly values: readonly FactValue[];
+}
+
+/** By fact of posture. */
+export const world: Readonly<Record<string, PostureWorld>> = {
+  kubelet: {
+    key: 'kubelet',
+    asks: ['>=1.33.4', '<1.34', '>=1.33, <=1.34.0-rc.1'],
+    values: ['v1.33.4', 'v1.33.4-eks-7f9249a', 'v1.34.0-rc.1', 'v1.32', 'none', 5],
+  },
+  runtime: {
+    key: 'runtime',
+    asks: ['containerd >=1.7', 'containerd <2-5'],
+    values: ['containerd://2.0.0', 'containerd://2-4', 'cri-o://1.30', 'x'],
+  },
+  ready: { key: 'ready', asks: [true, false], values: [true, true, false, 'true', null] },
+  nodeBootedAt: {
+    key: 'nodeBooted',
+    asks: ['<30d', '>=5m'],
+    values: [now - 3600, now - 60, now - 9e6, now + 900, '1'],
+  },
+  restarts: { key: 'restarts', asks: ['<=3', '=0'], values: [0, 3, 4, -1, 0.5, true] },
+  images: {
+    key: 'images',
+    asks: [{ only: ['a/*'] }, { only: ['a/x', 'b/*'] }],
+    values: [['a/x'], ['a/x', 'b/y'], [], 'a/x'],
+  },
+  'edr.healthy': { key: 'healthy', source: 'edr', asks: [true, false], values: [true, true, false, 'true'] },
+  'edr.risk': { key: 'risk', source: 'edr', asks: ['<=30', '>-1.5, <80'], values: [12, 12.5, 31, 90, '12'] },
+  'edr.state': { key: 'state', source: 'edr', asks: [['normal', 'cont*'], ['*']], values: ['normal', 'lost', true] },
+};
 
 const postureFacts = Object.keys(world);
 
@@ -74,8 +85,16 @@ const askPosture = fc
     maxAge: maybe(fc.constantFrom('60s', '10m')),
   })
   .map(({ facts, die, maxAge }) => {
-    const asked = facts.map(({ key, asks }) => [key, asks[die % asks.length]]);
-    return { posture: { ...Object.fromEntries(asked), ...(maxAge === undefined ? {} : { maxAge }) } };
+    const askedOf = (from: string | undefined) =>
+      facts.flatMap(({ key, source, asks }) => (source === from ? [[key, asks[die % asks.length]]] : []));
+    const edr = Object.fromEntries(askedOf('edr'));
+    return {
+      posture: {
+        ...Object.fromEntries(askedOf(undefined)),
+        ...(Object.keys(edr).length === 0 ? {} : { sources: { edr } }),
+        ...(maxAge === undefined ? {} : { maxAge }),
+      },
+    };
   });
 
 /** For each fact of behaviour what conditions ask of it, and values: good, bad, and not to be read. */
@@ -119,6 +138,7 @@ const askCel = fc
     'request.resource.contains("one") && now.getHours() == 8',
     '!("admin" in request.scope)',
     'behaviour.exchangesPerHour < 4 || !behaviour.firstUse',
+    'network.country != "FR" || network.subdivision == "FR-IDF"',
   )
   .map((cel) => ({ cel }));
 
@@ -128,6 +148,8 @@ const askOther = fc.constantFrom<unknown>(
   { attestation: { assurance: 'medium' } },
   { attestation: { maxAge: '5m' } },
   { network: { cidr: ['10.0.0.0/8'] } },
+  { network: { countries: ['DE', 'AT'] } },
+  { network: { cidr: ['10.0.0.0/8'], subdivisions: ['DE-BY'] } },
   { time: { days: ['fri'], from: '08:00', to: '09:04', zone: 'Europe/Berlin' } },
   { time: { notAfter: '2027-01-15T08:03:00Z' } },
   { time: { notBefore: '2027-01-15T09:00:00Z' } },
@@ -313,11 +335,13 @@ export const facts: fc.Arbitrary<Facts> = fc
     evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
     ip: inTenths(8, fc.constantFrom('10.1.2.3', '192.0.2.1'), null),
     external,
+    country: inTenths(8, fc.constantFrom('DE', 'FR'), null),
+    subdivision: inTenths(8, fc.constantFrom('DE-BY', 'FR-IDF'), null),
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
-  .map(({ vouchesFor, ip, behaviour, external: answers, ...workload }) => ({
+  .map(({ vouchesFor, ip, country, subdivision, behaviour, external: answers, ...workload }) => ({
     now,
-    network: { ip },
+    network: { ip, country, subdivision },
     behaviour,
     external: answers,
     workload: { ...workload, vouchesUntil: now + vouchesFor },
@@ -334,6 +358,8 @@ export const lostFact = fc.record({
     ...kinds,
     'environment',
     'network',
+    'network.country',
+    'network.subdivision',
     'evidenceIssuedAt',
     ...postureFacts.map((name) => `posture.${name}`),
     ...Object.keys(claimWorld).map((name) => `claims.${name}`),

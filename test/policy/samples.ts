@@ -2,6 +2,7 @@
 
 import { kubernetes } from '../../attestors/kubernetes/index.js';
 import { compilePolicy, type Policy } from '../../src/policy/compile.js';
+import type { PostureSources } from '../../src/policy/conditions/posture-sources.js';
 import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import type { Facts, WorkloadFacts } from '../../src/policy/facts.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
@@ -15,6 +16,13 @@ export const attestors = new Map([
   ['prod-us', { selectorKinds, facts: kubernetes.facts, nodeKind: 'k8s:node' }],
   ['prod-ap', { selectorKinds, facts: [] }],
 ]);
+
+const sources: PostureSources = {
+  edr: {
+    facts: { healthy: 'boolean', version: 'version', risk: 'number', lastSeen: 'time', state: 'text' },
+    selectorKinds: ['k8s:node'],
+  },
+};
 
 /** As the configuration file has them, before the schema. */
 export interface RawPolicy {
@@ -32,6 +40,8 @@ export const compile = ({ resources, conditions = {}, rules, environment = 'prod
     rules: rulesSchema.parse(rules),
     attestors,
     environment,
+    sources,
+    geo: true,
   });
 
 /** A policy over one resource with the scope `read write`. */

@@ -99,7 +99,7 @@ describe('policy/schema rules', () => {
       maxAge: '60s',
     };
     assert.deepEqual(faultsOf(rulesSchema, rule({ workload, conditions: ['named', { posture }], grant })), []);
-    const { checks } = checksOf(conditionsSchema.parse({ all: { posture } }).all ?? {});
+    const { checks } = checksOf(conditionsSchema.parse({ all: { posture } }).all ?? {}, {});
     assert.deepEqual(
       checks.map(({ key }) => key).sort(),
       Object.keys(posture)

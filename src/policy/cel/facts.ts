@@ -91,10 +91,17 @@ export const celFacts: Readonly<Record<string, CelFact>> = Object.freeze({
   'request.resource': { type: 'string', read: ({ asked }) => known(asked.resource) },
   'request.scope': { type: 'list<string>', read: ({ asked }) => known(asked.scope) },
   'network.ip': { type: 'string', read: ({ network }) => known(network.ip) },
+  'network.country': { type: 'string', read: (candidate) => readPlace(candidate, 'country') },
+  'network.subdivision': { type: 'string', read: (candidate) => readPlace(candidate, 'subdivision') },
   now: { type: 'google.protobuf.Timestamp', read: ({ now }) => known(timestamp(now)) },
   ...postureFacts,
   ...behaviourFacts,
 } satisfies Record<string, CelFact>);
+
+function readPlace({ facts, network }: Candidate, name: 'country' | 'subdivision'): Reading {
+  const place = network[name];
+  return typeof place === 'string' ? { value: place } : unknownFor(facts.unknown, [`network.${name}`]);
+}
 
 /** An expression may look at selectors of any kind, so it knows them only when every kind is known. */
 function readSelectors({ facts }: Candidate): Reading {

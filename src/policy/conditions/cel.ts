@@ -27,7 +27,9 @@ export const cel = Object.freeze<ConditionKind<Program>>({
   checks: (program: Program) => [
     {
       key: 'cel',
-      reads: program.reads.filter((fact) => /^(behaviour|claims|posture)\./.test(fact)),
+      reads: program.reads.filter((fact) =>
+        /^(behaviour|claims|posture)\.|^network\.(country|subdivision)$/.test(fact),
+      ),
       condition: (hope) => celCondition(program, hope),
     },
   ],

@@ -7,6 +7,7 @@ import { external } from './external.js';
 import type { Check, ConditionKind } from './kind.js';
 import { network } from './network.js';
 import { posture } from './posture.js';
+import type { PostureSources } from './posture-sources.js';
 import { time } from './time.js';
 
 /** By the key of the configuration. */
@@ -22,10 +23,13 @@ export const conditionKinds = Object.freeze({
 });
 
 /** The one of them that a condition is, with all that it asks. */
-export function checksOf(condition: Readonly<Record<string, unknown>>): { kind: string; checks: readonly Check[] } {
+export function checksOf(
+  condition: Readonly<Record<string, unknown>>,
+  sources: PostureSources,
+): { kind: string; checks: readonly Check[] } {
   for (const known of Object.values(conditionKinds) as readonly ConditionKind<unknown>[]) {
     const asked = condition[known.kind];
-    if (asked !== undefined) return { kind: known.kind, checks: known.checks(asked) };
+    if (asked !== undefined) return { kind: known.kind, checks: known.checks(asked, sources) };
   }
   throw new Error('a condition of no kind');
 }

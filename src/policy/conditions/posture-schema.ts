@@ -18,8 +18,10 @@ const comparison = <Bound>(what: string, parseBound: (text: string) => Bound | n
 
 const versions = () => comparison('a comparison of versions, such as ">=1.33.4" or ">=1.33.4, <1.37"', parseVersion);
 
-const ages = () =>
-  comparison('a comparison of ages, such as "<30d" or ">=5m"', (written) => duration().safeParse(written).data ?? null);
+/** In seconds. */
+export const parseAge = (written: string): number | null => duration().safeParse(written).data ?? null;
+
+const ages = () => comparison('a comparison of ages, such as "<30d" or ">=5m"', parseAge);
 
 const counts = () =>
   comparison('a comparison of whole numbers, such as "<=3"', (written) =>
@@ -40,6 +42,30 @@ const flag = () => z.boolean({ error: 'true or false' });
 const osImage = 'the name of an operating system, in which * matches any run of characters';
 const image = 'an image, in which * matches any run of characters: registry.example/agents/*@sha256:*';
 
+/** No dot, so that the names of a source and its fact are told apart where they stand together. */
+export const sourceName = (what: string) =>
+  z.string({ error: what }).regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, { error: what });
+
+const aFormOfFact = 'true or false, a comparison or a list of at least one text, by the type of the fact';
+
+const askedOfSource = z
+  .record(
+    sourceName('the name of a fact of the source'),
+    z.union(
+      [z.boolean(), text(aFormOfFact), list(aFormOfFact, text('a text in which * matches any run of characters'))],
+      { error: aFormOfFact },
+    ),
+    { error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from fact to what is asked of it') },
+  )
+  .refine((asked) => Object.keys(asked).length > 0, { error: 'a map of at least one fact' });
+
+/** Whether what is asked is of the form that the fact's type has is checked with the sources themselves. */
+const sources = z
+  .record(sourceName('the name of a source of posture'), askedOfSource, {
+    error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from source to its facts'),
+  })
+  .refine((asked) => Object.keys(asked).length > 0, { error: 'a map of at least one source' });
+
 /** All that is written must hold; an unknown key is refused. Bounds of ages and `maxAge` are seconds. */
 export const postureSchema = object('a posture: what the node and the pod must be like', {
   kubelet: versions().optional(),
@@ -59,6 +85,7 @@ export const postureSchema = object('a posture: what the node and the pod must b
   runsAsRoot: flag().optional(),
   readOnlyRoot: flag().optional(),
   images: object('a map with only', { only: list('a list of at least one image', text(image)) }).optional(),
+  sources: sources.optional(),
   maxAge: duration().optional(),
 }).refine(({ maxAge: _, ...asked }) => Object.values(asked).some((value) => value !== undefined), {
   error: 'a posture that asks for something beside maxAge',

@@ -17,7 +17,7 @@ const refused: readonly (readonly [string, string, RegExp, column?: number])[] =
     0,
   ],
   ['a fact that is not built', 'delegator.subject == "x"', /^delegator is no fact/, 0],
-  ['a fact that is not built, of a root that is', 'true && network.country == "DE"', /^network.country is no fact/, 8],
+  ['a fact that is not built, of a root that is', 'true && network.region == "DE"', /^network.region is no fact/, 8],
   ['types that cannot be compared', 'true && workload.environment == 1', /no such overload: string == int/, 8],
   ['a value that is no bool', 'workload.environment', /of type string/, 0],
   ['half an expression', '1 +', /Unexpected token/, 3],
