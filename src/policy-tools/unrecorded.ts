@@ -7,7 +7,7 @@ import { decide } from '../policy/decide.js';
 import type { RuleVerdict } from '../policy/decision.js';
 import type { WorkloadFacts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
-import { candidatesOf, type Inputs } from './replay.js';
+import { candidatesOf, type Inputs, withCandidates } from './replay.js';
 
 /** Names of what the attestor may give now and the record has no word of: `posture.kubelet`, `oidc:environment`. */
 export function unrecordedOf(workload: WorkloadFacts, gives: readonly string[]): ReadonlySet<string> {
@@ -43,13 +43,21 @@ export function decisiveNames(
   told: readonly RuleVerdict[],
 ): readonly string[] {
   if (unrecorded.size === 0) return [];
-  const rules = candidatesOf(policy, inputs).filter(({ shadow }) => !shadow);
+  const narrowed = withPossibleRules(policy, inputs.facts.workload, unrecorded);
+  const rules = candidatesOf(narrowed, inputs).filter(({ shadow }) => !shadow);
   const open = rules.flatMap((rule) => openRule(rule, inputs, unrecorded, told));
   if (open.length === 0) return [];
   const names = [...new Set(open.flatMap(({ reads }) => reads))].sort();
   if (open.length > mostTried) return names;
-  const outcomes = new Set(combinations(open.length).map((ranks) => grantedWith(policy, inputs, open, ranks)));
+  const outcomes = new Set(combinations(open.length).map((ranks) => grantedWith(narrowed, inputs, open, ranks)));
   return outcomes.size === 1 ? [] : names;
+}
+
+/** All that may be candidates: a rule about selectors of a kind that was not recorded is one. */
+function withPossibleRules(policy: Policy, workload: WorkloadFacts, unrecorded: ReadonlySet<string>): Policy {
+  const missing = Object.fromEntries([...unrecorded].map((name) => [name, 'missing' as const]));
+  const whatever = { ...workload, unknown: { ...missing, ...workload.unknown } };
+  return withCandidates(policy, (set) => set.candidates(whatever));
 }
 
 function openRule(
@@ -125,12 +133,13 @@ function grantedWith(policy: Policy, { facts, asked }: Inputs, open: readonly Op
     open.map(({ rule, closed }, index) => [rule, { ...rule, clauses: [...closed, constant(ranks[index] ?? 0)] }]),
   );
   const replace = (rules: readonly CompiledRule[]) => rules.map((rule) => replaced.get(rule) ?? rule);
-  const { attestor } = facts.workload;
-  const rules = policy.attestors.get(attestor);
-  if (rules === undefined) return 'null';
-  const covering = new Map([...rules.covering].map(([resource, each]) => [resource, replace(each)]));
-  const attestors = new Map([[attestor, { ...rules, all: replace(rules.all), covering }]]);
-  return JSON.stringify(decide({ ...policy, attestors }, facts, asked).granted);
+  return JSON.stringify(
+    decide(
+      withCandidates(policy, ({ rules }) => replace(rules)),
+      facts,
+      asked,
+    ).granted,
+  );
 }
 
 const constant = (rank: Rank): Clause => ({ name: '', expected: '', rank: () => rank, seen: () => '' });

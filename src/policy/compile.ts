@@ -16,6 +16,7 @@ import {
   selectorCondition,
 } from './match.js';
 import { revisionOf } from './revision.js';
+import { createRuleSet, type RuleSet } from './rule-set.js';
 import type { Rules } from './schema.js';
 
 export type { PolicyInput, PolicyProblem } from './check.js';
@@ -45,10 +46,9 @@ export interface CompiledResource {
 
 /** The rules about one attestor's workloads, so that rules about other workloads and targets cost a decision nothing. */
 export interface AttestorRules {
-  /** Sorted by name. */
-  readonly all: readonly CompiledRule[];
-  /** By resource: what grants it and what denies it, sorted by name. */
-  readonly covering: ReadonlyMap<string, readonly CompiledRule[]>;
+  readonly all: RuleSet<CompiledRule>;
+  /** By resource: what grants it and what denies it. */
+  readonly covering: ReadonlyMap<string, RuleSet<CompiledRule>>;
   /** Names of the facts and claims that any of these rules reads, such as `posture.kubelet` and `claims.repository`, sorted. */
   readonly reads: readonly string[];
   /** Whether any of these rules has lookups. */
@@ -60,6 +60,8 @@ export interface CompiledRule {
   readonly effect: RuleVerdict['effect'];
   /** All must hold. */
   readonly clauses: readonly Clause[];
+  /** The selectors that it asks for and that are written out, without `*`. */
+  readonly literals: readonly string[];
   /** Those of them that end with the clock. */
   readonly bounds: readonly Clause[];
   /** What its clauses read that others are asked about. */
@@ -100,10 +102,9 @@ export function compilePolicy(input: PolicyInput): Policy {
 }
 
 interface RulesInMaking {
-  all: CompiledRule[];
-  covering: Map<string, CompiledRule[]>;
-  reads: string[];
-  looksUp: boolean;
+  readonly all: CompiledRule[];
+  readonly covering: Map<string, CompiledRule[]>;
+  readonly reads: Set<string>;
 }
 
 function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
@@ -114,22 +115,28 @@ function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
     const rules = index.get(rule.workload.attestor) ?? {
       all: [],
       covering: new Map<string, CompiledRule[]>(),
-      reads: [],
-      looksUp: false,
+      reads: new Set<string>(),
     };
     index.set(rule.workload.attestor, rules);
     const { compiled, reads } = compileRule(input, name, rule, compileConditions);
     rules.all.push(compiled);
-    rules.reads = [...new Set([...rules.reads, ...reads])].sort();
-    rules.looksUp ||= compiled.lookups.length > 0;
+    for (const name of reads) rules.reads.add(name);
     for (const resource of coveredBy(input, rule)) {
       const covering = rules.covering.get(resource);
       if (covering === undefined) rules.covering.set(resource, [compiled]);
       else covering.push(compiled);
     }
   }
-  return index;
+  return new Map([...index].map(([attestor, made]) => [attestor, finished(made)]));
 }
+
+const finished = ({ all, covering, reads }: RulesInMaking): AttestorRules =>
+  Object.freeze({
+    all: createRuleSet(all),
+    covering: new Map([...covering].map(([resource, rules]) => [resource, createRuleSet(rules)])),
+    reads: Object.freeze([...reads].sort()),
+    looksUp: all.some(({ lookups }) => lookups.length > 0),
+  });
 
 /** The resources that a rule is about. A pattern is resolved here, once, since only known resources are ever issued. */
 function coveredBy({ resources }: PolicyInput, { grant, deny }: Rule): readonly string[] {
@@ -148,6 +155,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
     name,
     effect,
     clauses: all,
+    literals: Object.freeze([...new Set(rule.workload.selectors?.filter((pattern) => !pattern.includes('*')))]),
     lookups: Object.freeze(all.flatMap(({ lookup }) => (lookup === undefined ? [] : [lookup]))),
     shadow: rule.mode === 'shadow',
     bounds: Object.freeze(all.filter(({ until }) => until !== undefined)),

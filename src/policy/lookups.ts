@@ -19,7 +19,7 @@ export function lookupsFor(policy: Policy, facts: Facts, asked: Asked): Wanted |
   if (target === null) return null;
   const candidate = candidateOf(facts, { ...asked, resource: target });
   const lookups = new Map<string, Lookup>();
-  for (const rule of rules.covering.get(target) ?? []) {
+  for (const rule of rules.covering.get(target)?.candidates(facts.workload) ?? []) {
     for (const lookup of openLookups(rule, candidate)) lookups.set(`${lookup.kind}.${lookup.key}`, lookup);
   }
   return lookups.size === 0 ? null : { target, lookups: [...lookups.values()] };
