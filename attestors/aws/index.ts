@@ -5,7 +5,7 @@ import { callerIdentityForm } from './caller-identity/form.js';
 import { googleForm } from './caller-identity/google.js';
 import type { CallerIdentityRoom } from './caller-identity/verify.js';
 import { examineAws } from './doctor.js';
-import { selectorKinds } from './identity.js';
+import { selectorKinds, singleKinds } from './identity.js';
 import { createInstanceVerifier, loadSigners } from './instance-identity/verify.js';
 import { type AwsOptions, audienceOf, issuersOf, options, plan } from './options.js';
 import { stsHostOf } from './regions.js';
@@ -83,6 +83,7 @@ function keySource({ webIdentity: { keys } }: AwsOptions, issuer: string): KeySo
 export const aws = Object.freeze<AttestorType<AwsOptions>>({
   type: 'aws',
   selectorKinds,
+  singleKinds,
   forms: Object.freeze([callerIdentityForm, googleForm]),
   facts: Object.freeze([]),
   options,

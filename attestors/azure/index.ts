@@ -33,6 +33,8 @@ const kinds = ['tenant', 'oid', 'client', 'subscription', 'resource-group', 'res
 export const azure = Object.freeze<AttestorType<AzureOptions>>({
   type: 'azure',
   selectorKinds: Object.freeze(kinds.map((kind) => `azure:${kind}`)),
+  // A document has a subscription too.
+  singleKinds: Object.freeze(kinds.filter((kind) => kind !== 'subscription').map((kind) => `azure:${kind}`)),
   selectorFault: (written) =>
     written === written.toLowerCase() || written.startsWith('azure:sku:')
       ? null

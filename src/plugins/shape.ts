@@ -27,10 +27,11 @@ export const jwtTokenTypes: ReadonlySet<string> = new Set([
 /** What is wrong with it, as parts of a sentence; none: it is an `AttestorType`. */
 export function faultsOfType(exported: unknown): readonly string[] {
   if (!isRecord(exported)) return ['it is no object'];
-  const { type, selectorKinds, facts, options, forms = [] } = exported;
+  const { type, selectorKinds, singleKinds = [], facts, options, forms = [] } = exported;
   return [
     ...faultsOfName(type),
     ...faultsOfKinds(selectorKinds, 'selectorKinds'),
+    ...faultsOfKinds(singleKinds, 'singleKinds'),
     ...(isListOf(facts, isFact)
       ? []
       : ['facts is no list of names such as machine.bootedAt in a name space of its own']),
