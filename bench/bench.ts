@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: (a) the crypto limit, (b) our service, (c) oidc-provider with the same exchange, (d) the bare job, and
- * (e) our service while it watches a cluster of 5,000 pods of which 50 change each second; in turns in one run. Fails when an answer is wrong, never because of a number of these.
+ * (e) our service while it watches a cluster of 5,000 pods of which 50 change each second; in turns in one run. Fails when an answer is wrong, never because of these numbers.
  *
  * Then what a decision of the policy costs, beside (a): fails when one among 10,000 rules costs more than twice one among 20.
  *
