@@ -272,6 +272,8 @@ export interface AttestorType<Options = unknown> {
   readonly nodeKind?: string;
   /** The kinds that a block adds to these by its options. Left out by types whose kinds are always the same. */
   mappedKinds?(options: Options): readonly string[];
+  /** Kinds of which no workload has two selectors, for `counterseal policy lint`. Left out: none is known to be so. */
+  readonly singleKinds?: readonly string[];
   /** What is wrong with a selector in a rule that no workload can have, and what to write; null: nothing. Left out: all may be had. */
   selectorFault?(selector: string): string | null;
   /** The host refuses a delegator's evidence where a workload has to ask. Left out by types that attest workloads only. */

@@ -1,6 +1,7 @@
 /** What was measured, as a table for people. */
 import { readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import type { PolicyCase, PolicyResult } from './policy.js';
 import { canPin, nodeOptions } from './processes.js';
 import type { ProfileSummary } from './profile.js';
 
@@ -49,6 +50,7 @@ interface Results {
   readonly machine: Machine;
   readonly rounds: readonly Round[];
   readonly standings: Readonly<Record<ServiceName, Standing>>;
+  readonly policy: PolicyResult;
 }
 
 const fileSystems: Readonly<Record<number, string>> = {
@@ -81,7 +83,7 @@ const median = (values: readonly number[]): number => {
 const spread = (values: readonly number[], digits = 0) =>
   `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
 
-export function renderResults({ machine, rounds, standings }: Results): string {
+export function renderResults({ machine, rounds, standings, policy }: Results): string {
   const row = (what: string, limit: string, cell: (name: ServiceName) => string) => [
     what,
     limit,
@@ -113,7 +115,39 @@ export function renderResults({ machine, rounds, standings }: Results): string {
     row('peak RSS, MiB', '', (name) => standings[name].peakMemory.toFixed(0)),
     row('start of node to first token, ms', '', (name) => spread(standings[name].firstToken)),
   ];
-  return [renderTable(rows), '', ...footnotes(machine, rounds)].join('\n');
+  const limits = rounds.map(({ limit }) => 1e6 / limit);
+  return [renderTable(rows), '', renderPolicy(policy, limits), '', ...footnotes(machine, rounds)].join('\n');
+}
+
+/** @param limits microseconds of CPU time of the cryptography, for each round */
+function renderPolicy({ cases, compile }: PolicyResult, limits: readonly number[]): string {
+  const rows = Object.entries(cases).map(([name, rounds]) => [
+    `decide, rules: ${name}`,
+    spread(
+      rounds.map(({ p50 }) => p50),
+      1,
+    ),
+    spread(
+      rounds.map(({ p99 }) => p99),
+      1,
+    ),
+  ]);
+  const { milliseconds, megabytes } = compile;
+  return [
+    renderTable([
+      ['', 'p50 µs', 'p99 µs'],
+      ...rows,
+      ['10,000 of 20, round by round', spread(manyOverFew(cases), 2), ''],
+      ['verify RS256 and sign ES256 beside it: (a)', spread(limits, 1), ''],
+    ]),
+    `Compiling the 10,000 rules took ${milliseconds.toFixed(0)} ms, and they keep ${megabytes.toFixed(0)} MiB.`,
+  ].join('\n');
+}
+
+/** How many times what 1 of 20 rules costs 1 of 10,000 does, for each round. */
+export function manyOverFew(cases: PolicyResult['cases']): readonly number[] {
+  const few: PolicyCase = '1 of 20 matches';
+  return cases['1 of 10,000 matches'].map(({ p50 }, round) => p50 / (cases[few][round]?.p50 ?? 0));
 }
 
 function renderTable(rows: readonly (readonly string[])[]): string {

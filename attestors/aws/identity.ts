@@ -17,6 +17,9 @@ export const selectorKinds = Object.freeze([
   'aws:role-id',
 ]);
 
+/** No workload has two of one. */
+export const singleKinds = Object.freeze(selectorKinds.filter((kind) => kind !== 'aws:principal-tag'));
+
 /** Not reused, unlike the name of a role: partition and account are part of whatever names one. */
 export const pathOf = ({ partition, account, name }: Role): string => `${partition}:${account}:${name}`;
 

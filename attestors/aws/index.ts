@@ -5,7 +5,7 @@ import { callerIdentityForm } from './caller-identity/form.js';
 import { googleForm } from './caller-identity/google.js';
 import type { CallerIdentityRoom } from './caller-identity/verify.js';
 import { examineAws } from './doctor.js';
-import { selectorKinds } from './identity.js';
+import { selectorKinds, singleKinds } from './identity.js';
 import { createInstanceVerifier, loadSigners } from './instance-identity/verify.js';
 import { type AwsOptions, audienceOf, issuersOf, options, plan } from './options.js';
 import { stsHostOf } from './regions.js';
@@ -84,6 +84,7 @@ export const aws = Object.freeze<AttestorType<AwsOptions>>({
   type: 'aws',
   selectorKinds,
   nodeKind: 'aws:instance',
+  singleKinds,
   forms: Object.freeze([callerIdentityForm, googleForm]),
   facts: Object.freeze([]),
   options,

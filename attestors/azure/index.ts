@@ -34,6 +34,8 @@ export const azure = Object.freeze<AttestorType<AzureOptions>>({
   type: 'azure',
   selectorKinds: Object.freeze(kinds.map((kind) => `azure:${kind}`)),
   nodeKind: 'azure:vm-id',
+  // A document has a subscription too.
+  singleKinds: Object.freeze(kinds.filter((kind) => kind !== 'subscription').map((kind) => `azure:${kind}`)),
   selectorFault: (written) =>
     written === written.toLowerCase() || written.startsWith('azure:sku:')
       ? null

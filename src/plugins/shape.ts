@@ -27,10 +27,11 @@ export const jwtTokenTypes: ReadonlySet<string> = new Set([
 /** What is wrong with it, as parts of a sentence; none: it is an `AttestorType`. */
 export function faultsOfType(exported: unknown): readonly string[] {
   if (!isRecord(exported)) return ['it is no object'];
-  const { type, selectorKinds, nodeKind, facts, options, forms = [] } = exported;
+  const { type, selectorKinds, nodeKind, singleKinds = [], facts, options, forms = [] } = exported;
   return [
     ...faultsOfName(type),
     ...faultsOfKinds(selectorKinds, 'selectorKinds'),
+    ...faultsOfKinds(singleKinds, 'singleKinds'),
     ...(nodeKind === undefined || (Array.isArray(selectorKinds) && selectorKinds.includes(nodeKind))
       ? []
       : ['nodeKind is none of selectorKinds: leave it out, or name one']),

@@ -25,7 +25,7 @@ export interface Coverage {
 export function createCoverage(policy: Policy): Coverage {
   const rules = new Map(
     [...policy.attestors.values()]
-      .flatMap(({ all }) => all)
+      .flatMap(({ all }) => all.rules)
       .sort((one, other) => (one.name < other.name ? -1 : 1))
       .map((rule): [string, TriedRule] => [
         rule.name,
@@ -38,10 +38,11 @@ export function createCoverage(policy: Policy): Coverage {
   );
   return {
     note(inputs) {
+      const candidate = candidateOf(inputs.facts, inputs.asked);
       for (const { name, clauses } of candidatesOf(policy, inputs)) {
         const tried = rules.get(name);
         if (tried === undefined) continue;
-        const ranks = clauses.map((clause) => clause.rank(candidateOf(inputs.facts, inputs.asked)));
+        const ranks = clauses.map((clause) => clause.rank(candidate));
         mark(tried, Math.min(3, ...ranks));
         for (const [index, clause] of clauses.entries()) {
           const triedClause = tried.clauses.get(label(clause));

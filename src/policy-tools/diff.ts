@@ -122,8 +122,7 @@ function unknowable({ attestors, environment, policy }: Configuration, record: A
   if (record.environment !== environment) {
     return [`it was recorded in ${record.environment}, and the configuration is that of ${environment}`];
   }
-  const { reads = [], all = [] } = policy.attestors.get(workload.attestor) ?? {};
-  const lookedUp = all.flatMap(({ lookups }) => lookups.map(({ kind, key }) => `${kind}.${key}`));
+  const { reads = [], lookedUp = [] } = policy.attestors.get(workload.attestor) ?? {};
   const mapped = attestor.type.mappedKinds?.(attestor.options) ?? [];
   const unrecorded = unrecordedOf(inputs.facts, [...reads, ...lookedUp, ...mapped]);
   const names = decisiveNames(policy, inputs, unrecorded, record.rules ?? []);

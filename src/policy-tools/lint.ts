@@ -9,6 +9,7 @@ import type { Finding, Problem } from '../config/problem.js';
 import { checksOf } from '../policy/conditions/index.js';
 import { isSourceFact } from '../policy/conditions/posture-sources.js';
 import { type Conditions, conditionsSchema } from '../policy/conditions/schema.js';
+import { kindOf } from '../policy/match.js';
 import { type Resources, type Rules, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { suppliedBy } from '../posture-sources/schema.js';
 
@@ -63,7 +64,7 @@ function unused({ conditions, rules }: Linted): Finding[] {
 
 /** What keeps a rule from matching any workload, or from ever being known to. */
 function contradictions(linted: Linted, rule: Rule): Finding[] {
-  return [...environments(linted, rule), ...excluded(rule), ...neverSupplied(linted, rule)];
+  return [...environments(linted, rule), ...excluded(rule), ...exclusive(linted, rule), ...neverSupplied(linted, rule)];
 }
 
 /** A grant is for the resource's environment and those that cross; what else the rule asks may leave none of them. */
@@ -95,6 +96,37 @@ function excluded({ workload }: Rule): Finding[] {
     const message = 'the rule can never apply: every workload that it is about has this';
     return [{ path: ['workload', 'not', index], message }];
   });
+}
+
+/** Selectors of a kind that a workload has one of: no workload has both of two that exclude each other. */
+function exclusive({ configuration }: Linted, { workload }: Rule): Finding[] {
+  const { attestor, selectors = [], not = [] } = workload;
+  const single = configuration.attestors.get(attestor)?.type.singleKinds ?? [];
+  const rival = (selector: string, others: readonly string[]) =>
+    single.includes(kindOf(selector) ?? '') ? others.find((other) => excludes(selector, other)) : undefined;
+  const told = (effect: string, selector: string, other: string) =>
+    `${effect}: a workload has one ${kindOf(selector)}, and ${other} stands here too`;
+  const ofRule = selectors.flatMap((selector, index) => {
+    const other = rival(selector, selectors.slice(0, index));
+    const path = ['workload', 'selectors', index];
+    return other === undefined ? [] : [{ path, message: told('the rule can never apply', selector, other) }];
+  });
+  const ofNot = not.flatMap((match, index) => {
+    const asked = match.selectors ?? [];
+    const [pair] = asked.flatMap((selector, at) => {
+      const other = rival(selector, [...selectors, ...asked.slice(0, at)]);
+      return other === undefined ? [] : [{ selector, other }];
+    });
+    const path = ['workload', 'not', index];
+    return pair === undefined ? [] : [{ path, message: told('it leaves nobody out', pair.selector, pair.other) }];
+  });
+  return [...ofRule, ...ofNot];
+}
+
+/** Of two selectors of one kind: whether no value is both. Of two patterns it is not told. */
+function excludes(one: string, other: string): boolean {
+  if (kindOf(one) !== kindOf(other) || (one.includes('*') && other.includes('*'))) return false;
+  return !compileGlob(one)(other) && !compileGlob(other)(one);
 }
 
 /** Facts that the options of the attestor leave out are unknown for every workload. */

@@ -44,7 +44,7 @@ export function matrixOf({ attestors, resources }: Policy): readonly MatrixResou
 }
 
 function grantsOf(attestor: string, { covering }: AttestorRules, resource: string, longest: number): MatrixGrant[] {
-  const rules = covering.get(resource) ?? [];
+  const rules = covering.get(resource)?.rules ?? [];
   const denies = rules.filter(({ effect }) => effect === 'deny').map((rule) => rowOf(attestor, rule));
   return rules.flatMap((rule) =>
     rule.grant === null

@@ -4,6 +4,7 @@ import type { AuditRecord } from '../audit/record.js';
 import type { CompiledRule, Policy } from '../policy/compile.js';
 import { refusalReasons } from '../policy/decision.js';
 import type { Asked, Facts } from '../policy/facts.js';
+import { everyRule, type RuleSet } from '../policy/rule-set.js';
 
 export interface Inputs {
   readonly facts: Facts;
@@ -66,5 +67,18 @@ export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Out
 /** The rules that a decision looks at. */
 export function candidatesOf({ attestors }: Policy, { facts, asked }: Inputs): readonly CompiledRule[] {
   const rules = attestors.get(facts.workload.attestor);
-  return (asked.resource === null ? rules?.all : rules?.covering.get(asked.resource)) ?? [];
+  const set = asked.resource === null ? rules?.all : rules?.covering.get(asked.resource);
+  return set?.candidates(facts.workload) ?? [];
+}
+
+/** The same policy with other candidates, the same ones for every workload. */
+export function withCandidates(
+  policy: Policy,
+  candidates: (set: RuleSet<CompiledRule>) => readonly CompiledRule[],
+): Policy {
+  const attestors = [...policy.attestors].map(([name, { all, covering, ...rest }]) => {
+    const sets = [...covering].map(([resource, set]) => [resource, everyRule(candidates(set))] as const);
+    return [name, { ...rest, all: everyRule(candidates(all)), covering: new Map(sets) }] as const;
+  });
+  return Object.freeze({ ...policy, attestors: new Map(attestors) });
 }

@@ -6,6 +6,7 @@ import { suppliedBy } from '../posture-sources/schema.js';
 import { readCases, type World } from './cases.js';
 import { createCoverage } from './coverage.js';
 import type { Suite } from './junit.js';
+import { withCandidates } from './replay.js';
 import { type CaseResult, runCase } from './run.js';
 
 export interface TestReport {
@@ -17,7 +18,8 @@ export interface TestReport {
 
 /** @throws ConfigurationError with every problem of the first file that has one */
 export async function testPolicy(configuration: Configuration, files: readonly string[]): Promise<TestReport> {
-  const { policy } = configuration;
+  // With verdicts on every rule, so that a case may name any of them, however many there are.
+  const policy = withCandidates(configuration.policy, ({ rules }) => rules);
   const world = worldOf(configuration);
   const coverage = createCoverage(policy);
   const suites: Suite[] = [];

@@ -5,9 +5,9 @@
 import type { CompiledRule, Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { RuleVerdict } from '../policy/decision.js';
-import type { Facts } from '../policy/facts.js';
+import type { Facts, WorkloadFacts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
-import { candidatesOf, type Inputs } from './replay.js';
+import { candidatesOf, type Inputs, withCandidates } from './replay.js';
 
 /** Names of what there may be now and the record has no word of: `posture.kubelet`, `behaviour.firstUse`, `oidc:environment`, `external.https://pdp.example`. */
 export function unrecordedOf(facts: Facts, gives: readonly string[]): ReadonlySet<string> {
@@ -53,13 +53,21 @@ export function decisiveNames(
   told: readonly RuleVerdict[],
 ): readonly string[] {
   if (unrecorded.size === 0) return [];
-  const rules = candidatesOf(policy, inputs).filter(({ shadow }) => !shadow);
+  const narrowed = withPossibleRules(policy, inputs.facts.workload, unrecorded);
+  const rules = candidatesOf(narrowed, inputs).filter(({ shadow }) => !shadow);
   const open = rules.flatMap((rule) => openRule(rule, inputs, unrecorded, told));
   if (open.length === 0) return [];
   const names = [...new Set(open.flatMap(({ reads }) => reads))].sort();
   if (open.length > mostTried) return names;
-  const outcomes = new Set(combinations(open.length).map((ranks) => grantedWith(policy, inputs, open, ranks)));
+  const outcomes = new Set(combinations(open.length).map((ranks) => grantedWith(narrowed, inputs, open, ranks)));
   return outcomes.size === 1 ? [] : names;
+}
+
+/** All that may be candidates: a rule about selectors of a kind that was not recorded is one. */
+function withPossibleRules(policy: Policy, workload: WorkloadFacts, unrecorded: ReadonlySet<string>): Policy {
+  const missing = Object.fromEntries([...unrecorded].map((name) => [name, 'missing' as const]));
+  const whatever = { ...workload, unknown: { ...missing, ...workload.unknown } };
+  return withCandidates(policy, (set) => set.candidates(whatever));
 }
 
 function openRule(
@@ -142,12 +150,13 @@ function grantedWith(policy: Policy, { facts, asked }: Inputs, open: readonly Op
     open.map(({ rule, closed }, index) => [rule, { ...rule, clauses: [...closed, constant(ranks[index] ?? 0)] }]),
   );
   const replace = (rules: readonly CompiledRule[]) => rules.map((rule) => replaced.get(rule) ?? rule);
-  const { attestor } = facts.workload;
-  const rules = policy.attestors.get(attestor);
-  if (rules === undefined) return 'null';
-  const covering = new Map([...rules.covering].map(([resource, each]) => [resource, replace(each)]));
-  const attestors = new Map([[attestor, { ...rules, all: replace(rules.all), covering }]]);
-  return JSON.stringify(decide({ ...policy, attestors }, facts, asked).granted);
+  return JSON.stringify(
+    decide(
+      withCandidates(policy, ({ rules }) => replace(rules)),
+      facts,
+      asked,
+    ).granted,
+  );
 }
 
 const constant = (rank: Rank): Clause => ({ name: '', expected: '', rank: () => rank, seen: () => '' });

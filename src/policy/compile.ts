@@ -18,6 +18,7 @@ import {
 } from './match.js';
 import type { PolicyProblem } from './problem.js';
 import { revisionOf } from './revision.js';
+import { createRuleSet, type RuleSet } from './rule-set.js';
 import type { Rules } from './schema.js';
 
 export type { PolicyInput } from './check.js';
@@ -49,14 +50,13 @@ export interface CompiledResource {
 
 /** The rules about one attestor's workloads, so that rules about other workloads and targets cost a decision nothing. */
 export interface AttestorRules {
-  /** Sorted by name. */
-  readonly all: readonly CompiledRule[];
-  /** By resource: what grants it and what denies it, sorted by name. */
-  readonly covering: ReadonlyMap<string, readonly CompiledRule[]>;
+  readonly all: RuleSet<CompiledRule>;
+  /** By resource: what grants it and what denies it. */
+  readonly covering: ReadonlyMap<string, RuleSet<CompiledRule>>;
   /** Names of the facts and claims that any of these rules reads, such as `posture.kubelet` and `claims.repository`, sorted. */
   readonly reads: readonly string[];
-  /** Whether any of these rules has lookups. */
-  readonly looksUp: boolean;
+  /** What any of these rules looks up, such as `external.https://pdp.example`. */
+  readonly lookedUp: readonly string[];
   readonly behaviour: BehaviourReads;
 }
 
@@ -73,6 +73,8 @@ export interface CompiledRule {
   readonly effect: RuleVerdict['effect'];
   /** All must hold. */
   readonly clauses: readonly Clause[];
+  /** The selectors that it asks for and that are written out, without `*`. */
+  readonly literals: readonly string[];
   /** Those of them that end with the clock. */
   readonly bounds: readonly Clause[];
   /** What its clauses read that others are asked about. */
@@ -119,11 +121,10 @@ function typesOf(sources: PostureSources) {
 }
 
 interface RulesInMaking {
-  all: CompiledRule[];
-  covering: Map<string, CompiledRule[]>;
-  reads: string[];
-  looksUp: boolean;
-  behaviour: { names: string[]; inForce: Set<string> };
+  readonly all: CompiledRule[];
+  readonly covering: Map<string, CompiledRule[]>;
+  readonly reads: Set<string>;
+  readonly readsInForce: Set<string>;
 }
 
 function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
@@ -134,31 +135,39 @@ function indexRules(input: PolicyInput): ReadonlyMap<string, AttestorRules> {
     const rules = index.get(rule.workload.attestor) ?? {
       all: [],
       covering: new Map<string, CompiledRule[]>(),
-      reads: [],
-      looksUp: false,
-      behaviour: { names: [], inForce: new Set<string>() },
+      reads: new Set<string>(),
+      readsInForce: new Set<string>(),
     };
     index.set(rule.workload.attestor, rules);
     const { compiled, reads } = compileRule(input, name, rule, compileConditions);
     rules.all.push(compiled);
-    rules.reads = [...new Set([...rules.reads, ...reads])].sort();
-    rules.looksUp ||= compiled.lookups.length > 0;
-    noteBehaviour(rules, compiled, reads);
+    for (const name of reads) {
+      rules.reads.add(name);
+      if (!compiled.shadow) rules.readsInForce.add(name);
+    }
     for (const resource of coveredBy(input, rule)) {
       const covering = rules.covering.get(resource);
       if (covering === undefined) rules.covering.set(resource, [compiled]);
       else covering.push(compiled);
     }
   }
-  return index;
+  return new Map([...index].map(([attestor, made]) => [attestor, finished(made)]));
 }
 
-function noteBehaviour({ reads: all, behaviour }: RulesInMaking, { shadow }: CompiledRule, reads: readonly string[]) {
-  behaviour.names = behaviourIn(all);
-  if (!shadow) for (const name of behaviourIn(reads)) behaviour.inForce.add(name);
+function finished({ all, covering, reads, readsInForce }: RulesInMaking): AttestorRules {
+  const sorted = [...reads].sort();
+  return Object.freeze({
+    all: createRuleSet(all),
+    covering: new Map([...covering].map(([resource, rules]) => [resource, createRuleSet(rules)])),
+    reads: Object.freeze(sorted),
+    lookedUp: Object.freeze([
+      ...new Set(all.flatMap(({ lookups }) => lookups.map(({ kind, key }) => `${kind}.${key}`))),
+    ]),
+    behaviour: Object.freeze({ names: behaviourIn(sorted), inForce: new Set(behaviourIn([...readsInForce])) }),
+  });
 }
 
-const behaviourIn = (reads: readonly string[]): string[] =>
+const behaviourIn = (reads: readonly string[]): readonly string[] =>
   reads.flatMap((name) => (name.startsWith('behaviour.') ? [name.slice('behaviour.'.length)] : []));
 
 /** The resources that a rule is about. A pattern is resolved here, once, since only known resources are ever issued. */
@@ -178,6 +187,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
     name,
     effect,
     clauses: all,
+    literals: Object.freeze([...new Set(rule.workload.selectors?.filter((pattern) => !pattern.includes('*')))]),
     lookups: Object.freeze(all.flatMap(({ lookup }) => (lookup === undefined ? [] : [lookup]))),
     shadow: rule.mode === 'shadow',
     bounds: Object.freeze(all.filter(({ until }) => until !== undefined)),

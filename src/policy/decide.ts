@@ -3,6 +3,7 @@ import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './co
 import type { Decision, Granted, RefusalReason, RuleVerdict } from './decision.js';
 import type { Asked, Facts } from './facts.js';
 import { type Candidate, type Clause, candidateOf, type Rank } from './match.js';
+import { everyRule } from './rule-set.js';
 
 /** Nothing is granted by default, a deny that holds or is unknown ends it, and grants add up within what was asked. */
 export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
@@ -33,8 +34,9 @@ function decideWith(room: Room, asked: Asked): Decision {
   }
   const detail = `No target was named, and ${targets.size === 0 ? 'no rule grants one' : `${targets.size} could be granted: name one`}.`;
   const told = mostTelling(judged);
-  const left = judged.length - told.length;
-  const more = left === 0 ? '' : ` ${left} of ${judged.length} rules are left out here.`;
+  const rules = room.policy.attestors.get(facts.workload.attestor)?.all.rules.length ?? 0;
+  const left = rules - told.length;
+  const more = left === 0 ? '' : ` ${left} of ${rules} rules are left out here.`;
   return refusal('target_refused', 'no_target', detail + more, verdictsOf(told));
 }
 
@@ -46,9 +48,11 @@ export function soleTarget(policy: Policy, facts: Facts, asked: Asked): string |
 }
 
 const judgeAll = ({ policy, facts, candidate }: Omit<Room, 'withShadow'>): readonly Judged[] =>
-  (policy.attestors.get(facts.workload.attestor)?.all ?? []).map((rule) => judge(rule, candidate));
+  (policy.attestors.get(facts.workload.attestor)?.all.candidates(facts.workload) ?? []).map((rule) =>
+    judge(rule, candidate),
+  );
 
-/** Without a target every rule of the attestor is a candidate: so many are told, those that fail only in what room is left. */
+/** Without a target every rule of the attestor may be a candidate: so many are told, those that fail only in what room is left. */
 const mostTold = 50;
 
 function mostTelling(judged: readonly Judged[]): readonly Judged[] {
@@ -73,16 +77,19 @@ function decideTarget(room: Room, target: string, scope: Asked['scope']): Decisi
   const { policy, facts, candidate } = room;
   const resource = policy.resources.get(target);
   if (resource === undefined) return refusal('target_refused', 'unknown_resource', 'No resource has this URI.', []);
-  const candidates = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? [];
-  const judged = candidates.map((rule) => judge(rule, candidate));
+  const rules = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? everyRule([]);
+  const judged = rules.candidates(facts.workload).map((rule) => judge(rule, candidate));
   const sum = addUp(judged, resource, scope, room);
   const lifetime = Math.min(sum.lifetime, Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now));
-  return conclude(judged, sum, {
-    resource: target,
-    scope: sum.scope,
-    lifetime,
-    algorithm: resource.algorithm,
-  });
+  const granted = { resource: target, scope: sum.scope, lifetime, algorithm: resource.algorithm };
+  return countingLeftOut(rules.rules.length - judged.length, conclude(judged, sum, granted));
+}
+
+/** Of a refusal: how many rules there are beside those that are told. */
+function countingLeftOut(left: number, decision: Decision): Decision {
+  if (left === 0 || decision.granted !== null) return decision;
+  const more = `${left} ${left === 1 ? 'rule about other workloads is' : 'rules about other workloads are'} left out here.`;
+  return Object.freeze({ ...decision, detail: `${decision.detail} ${more}` });
 }
 
 interface Judged {

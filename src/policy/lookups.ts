@@ -14,12 +14,12 @@ export interface Wanted {
 /** Null: nothing has to be looked up. */
 export function lookupsFor(policy: Policy, facts: Facts, asked: Asked): Wanted | null {
   const rules = policy.attestors.get(facts.workload.attestor);
-  if (rules === undefined || !rules.looksUp) return null;
+  if (rules === undefined || rules.lookedUp.length === 0) return null;
   const target = asked.resource ?? soleTarget(policy, facts, asked);
   if (target === null) return null;
   const candidate = candidateOf(facts, { ...asked, resource: target });
   const lookups = new Map<string, Lookup>();
-  for (const rule of rules.covering.get(target) ?? []) {
+  for (const rule of rules.covering.get(target)?.candidates(facts.workload) ?? []) {
     for (const lookup of openLookups(rule, candidate)) lookups.set(`${lookup.kind}.${lookup.key}`, lookup);
   }
   return lookups.size === 0 ? null : { target, lookups: [...lookups.values()] };

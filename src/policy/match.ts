@@ -32,6 +32,8 @@ export interface Candidate {
   readonly byKind: Map<string, readonly string[]>;
   /** What `shared` conditions have come to. */
   readonly ranks: Map<Condition, Rank>;
+  /** Until when they hold. */
+  readonly ends: Map<Condition, number>;
 }
 
 const nothing: Asked = Object.freeze({ resource: null, scope: null });
@@ -50,6 +52,7 @@ export const candidateOf = (
   asked,
   byKind: new Map(),
   ranks: new Map(),
+  ends: new Map(),
 });
 
 /** A workload has many selectors, and rules ask for few kinds: each is looked for once. */
@@ -144,16 +147,20 @@ export function permittingUnknown(condition: Condition): Condition {
 
 /** Of a condition that many rules have: it is looked at once in a decision. */
 export function sharedCondition(condition: Condition): Condition {
+  const { until } = condition;
   return {
     ...condition,
-    rank(candidate) {
-      const known = candidate.ranks.get(condition);
-      if (known !== undefined) return known;
-      const rank = condition.rank(candidate);
-      candidate.ranks.set(condition, rank);
-      return rank;
-    },
+    rank: (candidate) => once(candidate.ranks, condition, () => condition.rank(candidate)),
+    ...(until && { until: (candidate) => once(candidate.ends, condition, () => until(candidate)) }),
   };
+}
+
+function once<Value>(known: Map<Condition, Value>, condition: Condition, find: () => Value): Value {
+  const before = known.get(condition);
+  if (before !== undefined) return before;
+  const value = find();
+  known.set(condition, value);
+  return value;
 }
 
 /** Holds for tokens that are bound to a pod, and for those of platforms without pods. */

@@ -153,6 +153,7 @@ describe('config: module', () => {
     ],
     ['kinds of a type to come', { selectorKinds: "['aws:account']" }, /selectorKinds is no list/],
     ['kinds without a name space', { selectorKinds: "['badge']" }, /selectorKinds is no list/],
+    ['single kinds that are ours', { singleKinds: "['k8s:ns']" }, /singleKinds is no list/],
     ['a kind twice', { selectorKinds: "['badge:id', 'badge:id']" }, /selectorKinds is no list/],
     ['a nodeKind that is none of its kinds', { nodeKind: "'k8s:node'" }, /nodeKind is none of selectorKinds/],
     ['facts of ours', { facts: "['posture.kubelet']" }, /facts is no list of names/],

@@ -9,6 +9,7 @@ import { parseConfiguration } from '../../src/config/load.js';
 import { decide } from '../../src/policy/decide.js';
 import type { Facts, WorkloadFacts } from '../../src/policy/facts.js';
 import { type Difference, diffPolicy, renderDifference, renderSummary } from '../../src/policy-tools/diff.js';
+import { decisiveNames } from '../../src/policy-tools/unrecorded.js';
 import { record } from '../audit/fixtures.js';
 import { calendar, factsOf } from '../policy/samples.js';
 
@@ -209,6 +210,20 @@ describe('policy diff', () => {
     assert.deepEqual((await diff(ci('"oidc:repo:acme/other"'), recorded({ by, workload }))).changes, [
       ['newly refused'],
     ]);
+  });
+
+  it('does not leave out a rule of many whose kind of selector was not recorded', async () => {
+    const workload = { attestor: 'ci', selectors: ['oidc:repo:acme/x', 'oidc:sub:x'], claims: {} };
+    const many = Array.from({ length: 99 }, (_, index) =>
+      rule(`r${index}`, `workload: { attestor: ci, selectors: ["oidc:repo:acme/${index}"] }, ${read}`),
+    ).join('');
+    const ofTag = rule('tag', `workload: { attestor: ci, selectors: ["oidc:environment:x"] }, ${read}`);
+    const inputs = { facts: factsOf(workload), asked: { resource: calendar, scope: null } };
+    const unrecorded = new Set(['oidc:environment']);
+    const { policy } = configure(many + ofTag);
+    assert.equal(decide(policy, inputs.facts, inputs.asked).rules.length, 0);
+    assert.deepEqual(decisiveNames(policy, inputs, unrecorded, []), ['oidc:environment']);
+    assert.deepEqual(decisiveNames(configure(many).policy, inputs, unrecorded, []), []);
   });
 
   it('does not decide for an attestor or an environment that the configuration is not of', async () => {

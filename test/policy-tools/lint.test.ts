@@ -85,6 +85,36 @@ describe('policy lint', () => {
     ]);
   });
 
+  it('selectors of a kind that a workload has one of, which exclude each other', async () => {
+    const rule = (name: string, selectors: string, not = '') =>
+      `${name}: { workload: { attestor: us, selectors: [${selectors}]${not} }, deny: { resource: "*" } }`;
+    const start = head.replace(
+      'resources:',
+      '  me: { type: aws, accounts: { "111122223333": {} }, callerIdentity: { regions: [eu-central-1] } }\nresources:',
+    );
+    const found = await lint(
+      [
+        `ok: { workload: { attestor: us, selectors: ["k8s:ns:a", "k8s:ns:a*", "k8s:pod-label:x:a", "k8s:pod-label:y:b"] }, ${grant} }`,
+        rule('a', '"k8s:ns:a", "k8s:ns:b"'),
+        rule('b', '"k8s:sa:x-*", "k8s:sa:y"'),
+        rule('c', '"k8s:ns:a"', ', not: [{ selectors: ["k8s:sa:z", "k8s:ns:b"] }]'),
+        rule('d', '"k8s:ns:*"', ', not: [{ selectors: ["k8s:node:n", "k8s:node:m"] }]'),
+        'e: { workload: { attestor: me, selectors: ["aws:role:a", "aws:role:b"] }, deny: { resource: "*" } }',
+      ],
+      { start },
+    );
+    assert.deepEqual(
+      found.map((line) => line.replace(/^\d+:\d+: /, '')),
+      [
+        'rules.a.workload.selectors[1]: the rule can never apply: a workload has one k8s:ns, and k8s:ns:a stands here too',
+        'rules.b.workload.selectors[1]: the rule can never apply: a workload has one k8s:sa, and k8s:sa:x-* stands here too',
+        'rules.c.workload.not[0]: it leaves nobody out: a workload has one k8s:ns, and k8s:ns:a stands here too',
+        'rules.d.workload.not[0]: it leaves nobody out: a workload has one k8s:node, and k8s:node:n stands here too',
+        'rules.e.workload.selectors[1]: the rule can never apply: a workload has one aws:role, and aws:role:a stands here too',
+      ],
+    );
+  });
+
   it('a condition on posture of an attestor without live facts: the grant never applies, the denial always', async () => {
     const ask = 'workload: { attestor: eu }, conditions: [{ posture: { kubelet: ">=1.30" } }]';
     const found = await lint([`a: { ${ask}, ${grant} }`, `b: { ${ask}, deny: { resource: "*" } }`]);

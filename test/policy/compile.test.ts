@@ -176,7 +176,7 @@ describe('policy/compile', () => {
     it(`knows nothing by the name ${name} that every object inherits`, () => {
       const [problem] = problemsOf({ one: { workload: { attestor: name }, grant } });
       assert.equal(problem?.found, name);
-      assert.equal(compileRules({ [name]: { workload, grant } }).attestors.get('prod-eu')?.all[0]?.name, name);
+      assert.equal(compileRules({ [name]: { workload, grant } }).attestors.get('prod-eu')?.all.rules[0]?.name, name);
       assert.equal(compileRules({}).attestors.get(name), undefined);
     });
   }
@@ -197,11 +197,11 @@ describe('policy/compile', () => {
       policy.attestors
         .get('prod-eu')
         ?.covering.get(resource)
-        ?.map(({ name }) => name);
+        ?.rules.map(({ name }) => name);
     assert.deepEqual(names(calendar), ['all', 'z']);
     assert.deepEqual(names(other), ['all', 'exact', 'mail']);
     assert.deepEqual(
-      policy.attestors.get('prod-eu')?.all.map(({ name }) => name),
+      policy.attestors.get('prod-eu')?.all.rules.map(({ name }) => name),
       ['all', 'exact', 'mail', 'z'],
     );
     assert.equal(policy.ruleCount, 5);

@@ -211,7 +211,7 @@ describe('policy/decide without a target, of an attestor with many rules', () =>
   const rulesOf = (count: number, holding: number): Record<string, unknown> =>
     Object.fromEntries(
       Array.from({ length: count }, (_, index) => {
-        const selectors = [index % (count / holding) === 0 ? 'k8s:ns:agents' : 'k8s:ns:other'];
+        const selectors = [index % (count / holding) === 0 ? 'k8s:ns:agents*' : 'k8s:ns:other*'];
         const grant = { resource: `https://r${index}.example/`, scope: ['read'] };
         return [`rule-${index}`, { workload: { attestor: 'prod-eu', selectors }, grant }];
       }),

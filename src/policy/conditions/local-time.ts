@@ -40,15 +40,31 @@ export function clockIn(zone: string): LocalClock | null {
   } catch {
     return null;
   }
+  const offsetAt = remembering((second: number) => wallOf(format, second) - second);
+  /** Of a quarter of an hour; null: the clocks are changed in it. No zone has changed them twice within one. */
+  const offsetOf = remembering((quarter: number) => {
+    const offset = offsetAt(quarter * 900);
+    return offsetAt(quarter * 900 + 899) === offset ? offset : null;
+  });
   return (now) => {
     const whole = Math.floor(now);
-    const wall = wallOf(format, whole);
-    return {
-      day: dayAt(wall),
-      before: dayAt(wall - 86_400),
-      minutes: (wall - Math.floor(wall / 86_400) * 86_400 + (now - whole)) / 60,
-      offset: wall - whole,
-    };
+    const offset = offsetOf(Math.floor(whole / 900)) ?? offsetAt(whole);
+    const wall = whole + offset;
+    const day = Math.floor(wall / 86_400);
+    return { day: dayOf(day), before: dayOf(day - 1), minutes: (wall - day * 86_400 + (now - whole)) / 60, offset };
+  };
+}
+
+/** A function of a number that always gives the same for it: most decisions are about the same few hours. */
+function remembering<Value>(compute: (key: number) => Value, most = 64): (key: number) => Value {
+  const known = new Map<number, Value>();
+  return (key) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const value = compute(key);
+    if (known.size >= most) known.clear();
+    known.set(key, value);
+    return value;
   };
 }
 
@@ -63,11 +79,15 @@ function wallOf(format: Intl.DateTimeFormat, now: number): number {
   return wall.getTime() / 1000 + part('hour') * 3600 + part('minute') * 60 + part('second');
 }
 
-function dayAt(wall: number): Day {
-  const date = new Date(wall * 1000);
+/** By the number of days since the epoch. */
+const dayOf = remembering((days: number): Day => {
+  const date = new Date(days * 86_400_000);
   // The week of Date begins on Sunday.
-  return { weekday: weekdays[(date.getUTCDay() + 6) % 7] ?? 'mon', date: date.toISOString().slice(0, -14) };
-}
+  return Object.freeze({
+    weekday: weekdays[(date.getUTCDay() + 6) % 7] ?? 'mon',
+    date: date.toISOString().slice(0, -14),
+  });
+});
 
 /**
  * When the clocks will have gone so many minutes on. Where they change meanwhile: the earlier of the two times that may be
@@ -96,6 +116,6 @@ export function parseDate(written: string): boolean {
   return (
     /^\d{4}-\d\d-\d\d$/.test(written) &&
     Number.isFinite(Date.parse(written)) &&
-    dayAt(Date.parse(written) / 1000).date === written
+    dayOf(Math.floor(Date.parse(written) / 86_400_000)).date === written
   );
 }

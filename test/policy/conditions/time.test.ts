@@ -104,6 +104,34 @@ describe('policy/conditions/time', () => {
     assert.equal(instantOf(clock, autumn, 180), at('2026-10-25T04:00:00+01:00') - 3600);
   });
 
+  it('shows what the calendar of the zone shows, to the second around each change of the clocks', () => {
+    const starts = ['2026-03-29T00:55:00Z', '2026-10-25T00:55:00Z', '2026-04-04T14:55:00Z', '2026-02-15T02:55:00Z'];
+    const zones = ['Europe/Berlin', 'Australia/Lord_Howe', 'Africa/Casablanca', 'Asia/Kathmandu', 'America/St_Johns'];
+    for (const zone of zones) {
+      const clock = clockIn(zone) ?? assert.fail();
+      const shown = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
+      // Old ones too, where zones changed at odd seconds.
+      const odd = [-2422054408, -1577926364, 0.5, 2 ** 31];
+      for (const start of [...starts.map((each) => Date.parse(each) / 1000), ...odd]) {
+        for (let second = start; second < start + 700; second += 7) {
+          const { day, minutes, offset } = clock(second);
+          const wall = new Date(Math.floor(second + offset) * 1000).toISOString();
+          const whole = Math.floor(minutes * 60 + 1e-6);
+          assert.equal(
+            wall.slice(0, 19).replace('T', ' '),
+            shown.format(Math.floor(second) * 1000),
+            `${zone} ${second}`,
+          );
+          assert.equal(day.date, wall.slice(0, 10));
+          assert.equal(
+            whole,
+            Number(wall.slice(11, 13)) * 3600 + Number(wall.slice(14, 16)) * 60 + Number(wall.slice(17, 19)),
+          );
+        }
+      }
+    }
+  });
+
   const bad: readonly (readonly [string, unknown])[] = [
     ['nothing', {}],
     ['from alone', { from: '08:00', ...berlin }],
