@@ -17,6 +17,7 @@ import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline } from './exchange/pipeline.js';
 import { createIntrospection } from './introspection/introspection.js';
+import { loadTested } from './policy-cases/tested.js';
 import { openRevocation } from './revocation/revocation.js';
 import { createLocalSigner } from './signing/local.js';
 import { openEmbeddedStore } from './store/embedded.js';
@@ -84,7 +85,7 @@ async function open(
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  const { policy, clients, isRefused } = closing(watchPolicy(configuration, warn));
+  const { policy, clients, isRefused } = closing(watchPolicy(configuration, { load: loadTested, warn }));
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const notYet = () => Promise.reject(new Error('no condition asks for this yet'));
   const lookUp = createLookUp({ external: notYet, source: notYet });

@@ -94,9 +94,11 @@ const roomOf = (file: string) =>
 
 /** Each room, and the rooms that it may import from. */
 const may: Readonly<Record<string, readonly string[]>> = {
-  main: ['audit', 'config', 'doctor', 'policy', 'policy-tools', 'server', 'workload'],
+  main: ['audit', 'config', 'doctor', 'policy', 'policy-cases', 'policy-tools', 'server', 'workload'],
   // Commands about policies: nothing of the service imports it.
-  'policy-tools': ['attestors', 'audit', 'config', 'policy'],
+  'policy-tools': ['attestors', 'audit', 'config', 'policy', 'policy-cases'],
+  // Cases are a command, and what a policy has to pass before the service takes it.
+  'policy-cases': ['config', 'policy'],
   doctor: ['attestor-host', 'attestors', 'config'],
   server: [
     'app',
@@ -109,6 +111,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'exchange',
     'introspection',
     'outbound',
+    'policy-cases',
     'revocation',
     'signing',
     'store',

@@ -15,7 +15,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'signing.rotateEvery' },
   { key: 'signing.masterKey' },
   { key: 'signing.type', block: true },
-  { key: 'policy' },
   { key: 'conditions.*.network.countries' },
   ...conditionKinds.map((kind) => ({ key: `conditions.*.${kind}`, block: true as const })),
   { key: 'attestors.*.pin' },

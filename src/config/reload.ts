@@ -1,15 +1,16 @@
 /**
- * The policy in force. When the file changes, its resources, conditions, rules and clients are compiled, and then replace the old ones at
- * once; a file that cannot be taken changes nothing, loudly.
+ * The policy in force. When the file changes, or any that its `policy` names, its resources, conditions, rules and clients are compiled and tested,
+ * and then replace the old ones at once; a file that cannot be taken changes nothing, loudly.
  */
 import type { CompiledClient } from '../policy/clients.js';
 import type { Policy } from '../policy/compile.js';
 import type { Configuration } from './configuration.js';
-import { versionOf } from './file-version.js';
-import { loadConfiguration } from './load.js';
+import { versionOf, versionOfAll } from './file-version.js';
 import { ConfigurationError, renderProblems } from './problem.js';
+import { readDocument } from './read.js';
+import { namedPaths } from './sources.js';
 
-/** Milliseconds between two looks at the file. What has changed is read when it looks the same twice: an editor may still be writing. */
+/** Milliseconds between two looks at the files. What has changed is read when it looks the same twice: an editor may still be writing. */
 const lookEvery = 1_000;
 
 export interface PolicyInForce {
@@ -20,9 +21,16 @@ export interface PolicyInForce {
   close(): Promise<void>;
 }
 
-/** @param warn is told of each change of policy, and of each file that is not taken, with file, line and column */
-export function watchPolicy(first: Configuration, warn: (message: string) => void): PolicyInForce {
+interface Watching {
+  /** Loads a changed file. @throws Error when it must not be taken */
+  readonly load: (file: string) => Promise<Configuration>;
+  /** Is told of each change of policy, and of each file that is not taken, with file, line and column. */
+  readonly warn: (message: string) => void;
+}
+
+export function watchPolicy(first: Configuration, { load, warn }: Watching): PolicyInForce {
   const { file } = first;
+  const version = createVersion(file);
   let inForce = first;
   let taken = first.fileVersion;
   let seen = taken;
@@ -30,13 +38,13 @@ export function watchPolicy(first: Configuration, warn: (message: string) => voi
   let looking: Promise<void> = Promise.resolve();
 
   async function look(): Promise<void> {
-    const now = await versionOf(file);
+    const now = await version();
     const isSettled = now === seen;
     seen = now;
     if (!isSettled || now === taken) return;
     taken = now;
     try {
-      const next = await loadConfiguration(file);
+      const next = await load(file);
       checkRest(inForce, next);
       refused = false;
       if (next.policy.revision !== inForce.policy.revision) warn(`policy ${next.policy.revision} is in force now`);
@@ -62,6 +70,22 @@ export function watchPolicy(first: Configuration, warn: (message: string) => voi
   });
 }
 
+/** Of all the files: which they are is read again when the first of them has changed. */
+function createVersion(file: string): () => Promise<string> {
+  let known = '';
+  let named: readonly string[] = [];
+  return async () => {
+    const own = await versionOf(file);
+    if (own !== known) {
+      // What is wrong with it is said when it is loaded.
+      const document = await readDocument(file).catch(() => undefined);
+      named = namedPaths(file, document?.values);
+      known = own;
+    }
+    return versionOfAll(own, named);
+  };
+}
+
 const reasonOf = (error: unknown): string =>
   error instanceof ConfigurationError ? renderProblems(error.problems) : (error as Error).message;
 
@@ -77,7 +101,8 @@ function checkRest(before: Configuration, after: Configuration): void {
 function restOf({
   attestors,
   policy: _,
-  fileVersion: __,
+  caseFiles: __,
+  fileVersion: ___,
   clients,
   literalHosts,
   ...rest

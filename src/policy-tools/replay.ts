@@ -3,12 +3,7 @@ import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
 import type { CompiledRule, Policy } from '../policy/compile.js';
 import { refusalReasons } from '../policy/decision.js';
-import type { Asked, Facts } from '../policy/facts.js';
-
-export interface Inputs {
-  readonly facts: Facts;
-  readonly asked: Asked;
-}
+import type { Inputs } from '../policy/facts.js';
 
 const cause = z.enum(['missing', 'unavailable']);
 const observed = z.object({ value: z.any(), observedAt: z.number() });

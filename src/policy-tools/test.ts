@@ -1,10 +1,9 @@
 /** `counterseal policy test`: the cases of a policy, and which rules and clauses they have tried. */
 import type { Configuration } from '../config/configuration.js';
-import type { Supply } from '../policy/check.js';
-import { readCases, type World } from './cases.js';
+import { readCases, worldOf } from '../policy-cases/cases.js';
+import { type CaseResult, runCase } from '../policy-cases/run.js';
 import { createCoverage } from './coverage.js';
 import type { Suite } from './junit.js';
-import { type CaseResult, runCase } from './run.js';
 
 export interface TestReport {
   readonly suites: readonly Suite[];
@@ -33,15 +32,6 @@ export async function testPolicy(configuration: Configuration, files: readonly s
     ...coverage.report(),
   ];
   return { suites, lines, passed: failed === 0 };
-}
-
-/** What the attestors of a configuration can give. */
-export function worldOf({ attestors, environment }: Configuration): World {
-  const supply = [...attestors].map(([name, { type, options }]): [string, Supply] => [
-    name,
-    { selectorKinds: [...type.selectorKinds, ...(type.mappedKinds?.(options) ?? [])], facts: type.facts },
-  ]);
-  return { environment, attestors: new Map(supply) };
 }
 
 const suiteLines = ({ file, results }: Suite): string[] => [file, ...results.flatMap(resultLines)];

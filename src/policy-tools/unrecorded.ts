@@ -5,9 +5,9 @@
 import type { CompiledRule, Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { RuleVerdict } from '../policy/decision.js';
-import type { WorkloadFacts } from '../policy/facts.js';
+import type { Inputs, WorkloadFacts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
-import { candidatesOf, type Inputs } from './replay.js';
+import { candidatesOf } from './replay.js';
 
 /** Names of what the attestor may give now and the record has no word of: `posture.kubelet`, `oidc:environment`. */
 export function unrecordedOf(workload: WorkloadFacts, gives: readonly string[]): ReadonlySet<string> {

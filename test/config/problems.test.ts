@@ -470,7 +470,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'signing.rotateEvery': ['', { more: 'signing: { rotateEvery: 30d }' }, '1:12: signing.rotateEvery'],
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
-  policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
   'conditions.*.network.countries': [
     '',
     { more: 'conditions: { a: { network: { cidr: [10.0.0.0/8], countries: [DE] } } }' },

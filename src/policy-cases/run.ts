@@ -6,12 +6,15 @@ import type { Expectation, ReadyCase } from './cases.js';
 
 export interface CaseResult {
   readonly name: string;
+  /** Such as `cases.yaml:12`. */
   readonly place: string;
   /** What came out otherwise, a line each; empty: it passed. */
   readonly faults: readonly string[];
 }
 
-export function runCase(policy: Policy, { name, place, facts, asked, expect }: ReadyCase): CaseResult {
+export function runCase(policy: Policy, { name, tell, facts, asked, expect }: ReadyCase): CaseResult {
+  const { file, line } = tell('');
+  const place = `${file}:${line}`;
   return Object.freeze({ name, place, faults: differences(expect, decide(policy, facts, asked)) });
 }
 
