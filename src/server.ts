@@ -46,7 +46,10 @@ export interface Surroundings {
   readonly warn: (message: string) => void;
 }
 
-/** @throws Error when something that is needed at start cannot be had; what was opened is closed again */
+/**
+ * @param configuration of `loadTested`, so that its policy has passed its tests
+ * @throws Error when something that is needed at start cannot be had; what was opened is closed again
+ */
 export async function serve(configuration: Configuration, around: Surroundings): Promise<Service> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {

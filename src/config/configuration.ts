@@ -8,8 +8,10 @@ export interface Configuration
   extends Omit<Sections, 'attestors' | 'clients' | 'conditions' | 'policy' | 'resources' | 'rules' | 'trustDomain'> {
   /** Absolute. */
   readonly file: string;
-  /** Of the file and of all that its `policy` names, as they were when they were read; empty when there was no file. */
+  /** Of the file and of `alsoRead`, as they were when they were read; empty when there was no file. */
   readonly fileVersion: string;
+  /** The files and folders that its `policy` names, absolute. */
+  readonly alsoRead: readonly string[];
   /** Of the file, absolute: what relative paths are relative to. */
   readonly directory: string;
   readonly trustDomain: string;

@@ -27,7 +27,7 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
   const { caseFiles, findings } = await listCases(file, sources.values);
   findings.push(...(await checkFiles(configuration)));
   if (findings.length > 0) throw new ConfigurationError(findings.map(sources.locate));
-  return Object.freeze({ ...configuration, caseFiles, fileVersion: sources.version });
+  return Object.freeze({ ...configuration, caseFiles, fileVersion: sources.version, alsoRead: sources.alsoRead });
 }
 
 /**
@@ -144,6 +144,7 @@ function configurationOf(
   return Object.freeze({
     file,
     fileVersion: '',
+    alsoRead: Object.freeze([]),
     directory,
     ...freezeAll(values),
     attestors: new Map(

@@ -2,13 +2,13 @@
  * The policy in force. When the file changes, or any that its `policy` names, its resources, conditions, rules and clients are compiled and tested,
  * and then replace the old ones at once; a file that cannot be taken changes nothing, loudly.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { CompiledClient } from '../policy/clients.js';
 import type { Policy } from '../policy/compile.js';
 import type { Configuration } from './configuration.js';
 import { versionOf, versionOfAll } from './file-version.js';
 import { ConfigurationError, renderProblems } from './problem.js';
-import { readDocument } from './read.js';
-import { namedPaths } from './sources.js';
+import { pathsNamedIn } from './sources.js';
 
 /** Milliseconds between two looks at the files. What has changed is read when it looks the same twice: an editor may still be writing. */
 const lookEvery = 1_000;
@@ -30,28 +30,31 @@ interface Watching {
 
 export function watchPolicy(first: Configuration, { load, warn }: Watching): PolicyInForce {
   const { file } = first;
-  const version = createVersion(file);
   let inForce = first;
-  let taken = first.fileVersion;
+  let { alsoRead, fileVersion: taken } = first;
   let seen = taken;
   let refused = false;
   let looking: Promise<void> = Promise.resolve();
 
   async function look(): Promise<void> {
-    const now = await version();
+    const now = await versionOfAll(await versionOf(file), alsoRead);
     const isSettled = now === seen;
     seen = now;
     if (!isSettled || now === taken) return;
-    taken = now;
     try {
       const next = await load(file);
       checkRest(inForce, next);
       refused = false;
       if (next.policy.revision !== inForce.policy.revision) warn(`policy ${next.policy.revision} is in force now`);
       inForce = next;
+      ({ alsoRead, fileVersion: taken } = next);
     } catch (error) {
       refused = true;
       warn(`${file} is not taken; policy ${inForce.policy.revision} stays in force:\n${reasonOf(error)}`);
+      const named = await pathsNamedIn(file);
+      // Of what was not watched it is not known what was read, so it is read again.
+      taken = isDeepStrictEqual(named, alsoRead) ? now : '';
+      alsoRead = named;
     }
   }
 
@@ -70,22 +73,6 @@ export function watchPolicy(first: Configuration, { load, warn }: Watching): Pol
   });
 }
 
-/** Of all the files: which they are is read again when the first of them has changed. */
-function createVersion(file: string): () => Promise<string> {
-  let known = '';
-  let named: readonly string[] = [];
-  return async () => {
-    const own = await versionOf(file);
-    if (own !== known) {
-      // What is wrong with it is said when it is loaded.
-      const document = await readDocument(file).catch(() => undefined);
-      named = namedPaths(file, document?.values);
-      known = own;
-    }
-    return versionOfAll(own, named);
-  };
-}
-
 const reasonOf = (error: unknown): string =>
   error instanceof ConfigurationError ? renderProblems(error.problems) : (error as Error).message;
 
@@ -101,8 +88,9 @@ function checkRest(before: Configuration, after: Configuration): void {
 function restOf({
   attestors,
   policy: _,
-  caseFiles: __,
-  fileVersion: ___,
+  alsoRead: __,
+  caseFiles: ___,
+  fileVersion: ____,
   clients,
   literalHosts,
   ...rest

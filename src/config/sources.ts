@@ -2,7 +2,7 @@
  * Where the parts of a configuration stand: all in its file, or the policy in the files that `policy.include` names. Each entry of
  * `include` is a layer, and what a later one says of a name replaces what an earlier one says.
  */
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { nearest } from '../nearest.js';
 import type { YamlDocument } from './document.js';
 import { versionOf, versionOfAll } from './file-version.js';
@@ -51,27 +51,37 @@ export async function readSources(file: string): Promise<Sources> {
   return sourcesOf(file, await readDocument(file));
 }
 
-/**
- * @returns also the version of all files, as it was when they were read
- * @throws ConfigurationError too when they change meanwhile: half of one state and half of another is neither
- */
-export async function readSettledSources(file: string): Promise<Sources & { readonly version: string }> {
+export interface SettledSources extends Sources {
+  /** Of all that was read, as it was then. */
+  readonly version: string;
+  /** The files and folders that were read beside the file. */
+  readonly alsoRead: readonly string[];
+}
+
+/** @throws ConfigurationError too when a file changes meanwhile: half of one state and half of another is neither */
+export async function readSettledSources(file: string): Promise<SettledSources> {
   // Before it is read: what is written meanwhile is another version.
   const own = await versionOf(file);
   const document = await readDocument(file);
-  const named = namedPaths(file, document.values);
-  const version = await versionOfAll(own, named);
+  const alsoRead = namedPaths(file, document);
+  const version = await versionOfAll(own, alsoRead);
   const sources = await sourcesOf(file, document);
-  const isSettled = sources.layers.length === 0 || version === (await versionOfAll(await versionOf(file), named));
-  if (isSettled) return { ...sources, version };
+  const isSettled = sources.layers.length === 0 || version === (await versionOfAll(await versionOf(file), alsoRead));
+  if (isSettled) return { ...sources, version, alsoRead };
   const message = 'the files changed while they were read: try again';
   throw new ConfigurationError([document.locate({ path: ['policy', 'include'], message })]);
 }
 
-/** Files and folders that the configuration reads beside itself, as far as they can be made out. */
-export function namedPaths(file: string, values: unknown): readonly string[] {
+/** The files and folders that a file would read beside itself, absolute, although it cannot be taken; none: it is no YAML. */
+export async function pathsNamedIn(file: string): Promise<readonly string[]> {
+  const document = await readDocument(file).catch(() => null);
+  return document === null ? [] : namedPaths(file, document);
+}
+
+function namedPaths(file: string, { values }: YamlDocument): readonly string[] {
   const tests = valueAt(values, ['policy', 'tests']);
-  return [...includeOf(values), ...(typeof tests === 'string' ? [tests] : [])].map((path) => beside(file, path));
+  const named = [...includeOf(values), ...(typeof tests === 'string' ? [tests] : [])];
+  return Object.freeze(named.map((path) => beside(resolve(file), path)));
 }
 
 /** A path that a file names, from where that file's own path leads. */
@@ -91,12 +101,15 @@ async function sourcesOf(file: string, document: YamlDocument): Promise<Sources>
   for (const [index, name] of include.entries()) {
     const { files, fault } = await yamlFilesOf(beside(file, name));
     if (fault !== null) problems.push(document.locate({ path: ['policy', 'include', index], message: fault }));
-    const read = await Promise.all(files.map(readPolicyFile));
+    // One after the other: however many there are, one is open.
+    const read: PolicyFile[] = [];
+    for (const each of files) read.push(await readPolicyFile(each));
     problems.push(...read.flatMap((each) => each.problems));
     layers.push(layerOf(name, read, problems));
   }
-  const entries = merged(layers, problems);
+  // What is missing because its file is wrong would be missed again.
   if (problems.length > 0) throw new ConfigurationError(problems);
+  const entries = merged(layers);
   return { values: valuesOf(document, layers, entries), locate: locateIn(document, entries), entries, layers };
 }
 
@@ -170,13 +183,15 @@ export function placeOf({ path, locate }: Entry): string {
   return `${file}:${line}:${column}`;
 }
 
-/** @param problems gets what takes out nothing */
-function merged(layers: readonly Layer[], problems: Problem[]): Entries {
+/** @throws ConfigurationError for what takes out nothing */
+function merged(layers: readonly Layer[]): Entries {
+  const problems: Problem[] = [];
   const all = new Map<string, Entry>();
   for (const [key, entry] of layers.flatMap(({ entries }) => [...entries])) {
     if (entry.value !== null) all.set(key, entry);
     else if (!all.delete(key)) problems.push(takesNothingOut(entry, all));
   }
+  if (problems.length > 0) throw new ConfigurationError(problems);
   return all;
 }
 

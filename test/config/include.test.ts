@@ -151,6 +151,11 @@ describe('config: policy.include', () => {
     );
   });
 
+  it('says nothing of what only seems to be missing because its file is wrong', async () => {
+    const files = { 'a.yaml': base.replace('read] }', 'read], lifetime: x }'), 'b.yaml': 'rules: { agent: null }' };
+    assert.equal((await problems(load(files, '[a.yaml, b.yaml]'))).length, 1);
+  });
+
   it('a section stands in the file or in what it includes, not in both', async () => {
     await folder.write({ 'a.yaml': base, 'c.yaml': yaml({ resources: '', more: 'policy: { include: [a.yaml] }' }) });
     assert.deepEqual(await problems(loadConfiguration(join(folder.path, 'c.yaml'))), [
@@ -167,7 +172,7 @@ describe('config: policy.include', () => {
 
   const absent = 'it cannot be read: there is no such file (ENOENT): check its path';
   for (const [what, files, include, ...told] of [
-    ['that is not there', {}, '[none]', `c.yaml:1:21: policy.include[0]: ${absent}`],
+    ['a path that is not there', {}, '[none]', `c.yaml:1:21: policy.include[0]: ${absent}`],
     [
       'an empty folder',
       { 'base/README.md': '' },
