@@ -1,6 +1,11 @@
-/** Writes `schema/counterseal.schema.json`. A test fails when the committed file is not what this writes. */
+/** Writes the files of `schema/`. A test fails when a committed one is not what this writes. */
 import { writeFileSync } from 'node:fs';
-import { configurationJsonSchema } from '../src/config/json-schema.js';
+import { configurationJsonSchema, policyFileJsonSchema } from '../src/config/json-schema.js';
 
-const file = new URL('../schema/counterseal.schema.json', import.meta.url);
-writeFileSync(file, `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
+for (const [name, schema] of [
+  ['counterseal', configurationJsonSchema()],
+  ['counterseal-policy', policyFileJsonSchema()],
+] as const) {
+  const file = new URL(`../schema/${name}.schema.json`, import.meta.url);
+  writeFileSync(file, `${JSON.stringify(schema, null, 2)}\n`);
+}

@@ -46,8 +46,14 @@ async function load(file: string) {
   return orProblems(loadConfiguration(file));
 }
 
+/** For what takes it into service: the cases of its policy are run. */
+async function loadForService(file: string) {
+  const { loadTested } = await import('./policy-cases/tested.js');
+  return orProblems(loadTested(file));
+}
+
 async function serveCommand({ config }: { config: string }): Promise<void> {
-  const configuration = await load(config);
+  const configuration = await loadForService(config);
   const { serve } = await import('./server.js');
   const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn });
   warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
@@ -67,7 +73,7 @@ async function serveCommand({ config }: { config: string }): Promise<void> {
 }
 
 async function checkCommand({ config }: { config: string }): Promise<void> {
-  const { attestors, policy } = await load(config);
+  const { attestors, policy } = await loadForService(config);
   const rules = policy.ruleCount;
   process.stdout.write(`${config}: valid; ${attestors.size} attestors, ${rules} rules, policy ${policy.revision}\n`);
 }
@@ -145,8 +151,24 @@ async function lintCommand({ config }: { config: string }): Promise<void> {
   process.exitCode = 1;
 }
 
-async function testCommand(files: readonly string[], options: { config: string; junit?: string }): Promise<void> {
+interface OverlayCommand {
+  readonly config: string;
+  readonly with?: string;
+  readonly json?: true;
+}
+
+async function overlayCommand({ config, with: other, json }: OverlayCommand): Promise<void> {
+  const { differenceOf, layersOf, renderOverlay } = await import('./policy-tools/overlay.js');
+  const overlays = await orProblems(other === undefined ? layersOf(config) : differenceOf(config, other));
+  if (json) return print(JSON.stringify(overlays, null, 2).split('\n'));
+  const none = `${config}: nothing overlays anything: policy.include has no second entry`;
+  print(overlays.length === 0 ? [none] : overlays.flatMap(renderOverlay));
+}
+
+async function testCommand(named: readonly string[], options: { config: string; junit?: string }): Promise<void> {
   const configuration = await load(options.config);
+  const files = named.length > 0 ? named : configuration.caseFiles;
+  if (files.length === 0) return fail(`error: name files with cases: ${options.config} has no policy.tests`);
   const { testPolicy } = await import('./policy-tools/test.js');
   const { lines, suites, passed } = await orProblems(testPolicy(configuration, files));
   print(lines);
@@ -214,7 +236,7 @@ policy
 policy
   .command('test')
   .description('run cases: facts, and the decision that is expected; exit 1 when one comes out otherwise')
-  .argument('<cases...>', 'YAML files')
+  .argument('[cases...]', 'YAML files; default: those of policy.tests')
   .requiredOption('--config <file>', 'the configuration')
   .option('--junit <file>', 'also writes the results as JUnit XML')
   .action(testCommand);
@@ -224,6 +246,15 @@ policy
   .requiredOption('--config <file>', 'the configuration')
   .option('--json', 'as JSON')
   .action(matrixCommand);
+policy
+  .command('overlay')
+  .description(
+    'print what each entry of policy.include changes of those before it, or what another policy has otherwise',
+  )
+  .requiredOption('--config <file>', 'the configuration')
+  .option('--with <file>', 'another configuration, such as that of another environment')
+  .option('--json', 'as JSON')
+  .action(overlayCommand);
 policy
   .command('lint')
   .description('find what a valid policy says in vain: exit 1 when something is found')

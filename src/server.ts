@@ -21,6 +21,7 @@ import { createPipeline } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
+import { loadTested } from './policy-cases/tested.js';
 import { createPostureSources } from './posture-sources/sources.js';
 import { openRevocation } from './revocation/revocation.js';
 import { createLocalSigner } from './signing/local.js';
@@ -48,9 +49,14 @@ export interface Surroundings {
   readonly stdout: NodeJS.WritableStream;
   /** A line for operators. */
   readonly warn: (message: string) => void;
+  /** As `watchPolicy` has it. */
+  readonly lookEvery?: number;
 }
 
-/** @throws Error when something that is needed at start cannot be had; what was opened is closed again */
+/**
+ * @param configuration of `loadTested`, so that its policy has passed its tests
+ * @throws Error when something that is needed at start cannot be had; what was opened is closed again
+ */
 export async function serve(configuration: Configuration, around: Surroundings): Promise<Service> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -89,7 +95,9 @@ async function open(
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  const { policy, clients, isRefused } = closing(watchPolicy(configuration, warn));
+  const { policy, clients, isRefused } = closing(
+    watchPolicy(configuration, { load: loadTested, warn, lookEvery: around.lookEvery }),
+  );
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const { send } = host.outbound;
   const path = (relative: string) => resolve(configuration.directory, relative);

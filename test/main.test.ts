@@ -115,6 +115,46 @@ rules:
     assert.match(invalid.stderr, /cases\.yaml:1:8: cases: wrong value \(expected a list of at least one case/);
   });
 
+  it('check and serve: exit 1 when a case of policy.tests comes out otherwise; policy test runs those cases', async () => {
+    const tested = join(folder, 'tested.yaml');
+    await writeFile(tested, `${await readFile(config, 'utf8')}policy: { tests: tests.yaml }\n`);
+    const cases = (reason: string) =>
+      `cases:\n  - { name: one, at: "2026-11-18T10:00:00Z", workload: { attestor: prod-eu }, expect: { reason: ${reason} } }\n`;
+    await writeFile(join(folder, 'tests.yaml'), cases('denied_by_rule'));
+    for (const command of ['check', 'serve']) {
+      const failed = await finish(command, '--config', tested);
+      assert.deepEqual([failed.code, failed.stdout], [1, ''], command);
+      assert.match(
+        failed.stderr,
+        /tests\.yaml:2:5: cases\[0\]: "one" comes out otherwise: reason: expected "denied_by_rule", got/,
+      );
+    }
+    await writeFile(join(folder, 'tests.yaml'), cases('no_target'));
+    assert.equal((await finish('check', '--config', tested)).code, 0);
+    const run = await finish('policy', 'test', '--config', tested);
+    assert.deepEqual([run.code, run.stderr], [0, '']);
+    assert.match(run.stdout, /tests\.yaml\n {2}✓ one\n\n1 passed, 0 failed\n/);
+    const none = await finish('policy', 'test', '--config', config);
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+    assert.match(none.stderr, /^error: name files with cases: \S+counterseal\.yaml has no policy\.tests\n$/);
+  });
+
+  it('policy overlay prints what layers change, and what another configuration has otherwise', async () => {
+    const [production, staging] = ['production', 'staging'].map(
+      (name) => `examples/policies/environments/${name}.yaml`,
+    );
+    const layers = await finish('policy', 'overlay', '--config', production ?? '');
+    assert.deepEqual([layers.code, layers.stderr], [0, '']);
+    assert.match(layers.stdout, /^policy\/production: 0 added, 2 replaced, 1 removed\n/);
+    const json = await finish('policy', 'overlay', '--config', production ?? '', '--with', staging ?? '', '--json');
+    assert.deepEqual([json.code, JSON.parse(json.stdout)[0].by], [0, staging]);
+    const alone = await finish('policy', 'overlay', '--config', config);
+    assert.match(alone.stdout, /nothing overlays anything: policy\.include has no second entry\n$/);
+    const wrong = await finish('policy', 'overlay', '--config', join(folder, 'none.yaml'));
+    assert.deepEqual([wrong.code, wrong.stdout], [1, '']);
+    assert.match(wrong.stderr, /none\.yaml:1:1: cannot be read/);
+  });
+
   it('policy matrix prints who can reach what, as JSON too', async () => {
     const told = await finish('policy', 'matrix', '--config', config);
     assert.deepEqual([told.code, told.stderr], [0, '']);

@@ -5,17 +5,21 @@ import type { ConfiguredAttestor, Sections } from './schema.js';
 
 /** Validated, compiled and frozen. Durations are seconds; paths are absolute, except those in an attestor's options. */
 export interface Configuration
-  extends Omit<Sections, 'attestors' | 'clients' | 'conditions' | 'resources' | 'rules' | 'trustDomain'> {
+  extends Omit<Sections, 'attestors' | 'clients' | 'conditions' | 'policy' | 'resources' | 'rules' | 'trustDomain'> {
   /** Absolute. */
   readonly file: string;
-  /** Of the file, as it was when it was read; empty when there was no file. */
+  /** Of the file and of `alsoRead`, as they were when they were read; empty when there was no file. */
   readonly fileVersion: string;
+  /** The files and folders that its `policy` names, absolute. */
+  readonly alsoRead: readonly string[];
   /** Of the file, absolute: what relative paths are relative to. */
   readonly directory: string;
   readonly trustDomain: string;
   /** By name. Options as the type validated them; paths in them go through `host.path`. */
   readonly attestors: ReadonlyMap<string, ConfiguredAttestor>;
   readonly policy: Policy;
+  /** Of `policy.tests`; none: it names none. */
+  readonly caseFiles: readonly string[];
   /** Who may introspect; empty: nobody. */
   readonly clients: readonly CompiledClient[];
   /** Addresses that URLs of attestors, sources of posture and decision points have as hosts, as `URL` writes them, IPv6 without brackets. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { attestorTypes } from '../../attestors/index.js';
 import { type Path, valueAt } from './path.js';
-import { attestorBlock, configurationSchema } from './schema.js';
+import { attestorBlock, configurationSchema, policyFileSchema, policySections } from './schema.js';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
@@ -18,7 +18,22 @@ export function configurationJsonSchema(): JsonSchema {
       ];
     },
   });
-  return { ...schema, title: 'Configuration of Counterseal' };
+  const { required = [], ...rest } = schema;
+  const ofPolicy = required.filter((key) => policySections.some((section) => section === key));
+  return {
+    ...rest,
+    required: required.filter((key) => !ofPolicy.includes(key)),
+    if: { properties: { policy: { required: ['include'] } }, required: ['policy'] },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: { properties: Object.fromEntries(policySections.map((section) => [section, false])) },
+    else: { required: ofPolicy },
+    title: 'Configuration of Counterseal',
+  };
+}
+
+/** Of a file that `policy.include` names. */
+export function policyFileJsonSchema(): JsonSchema {
+  return { ...z.toJSONSchema(policyFileSchema, { io: 'input' }), title: 'Included policy of Counterseal' };
 }
 
 function withType(type: string, options: z.ZodType): JsonSchema {

@@ -1,55 +1,60 @@
 /** Reads the configuration file, and gives a service all of it or nothing. */
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { versionOf } from '../file-version.js';
 import { type CompiledClient, compileClients } from '../policy/clients.js';
 import { compilePolicy, type Policy, PolicyError } from '../policy/compile.js';
 import { suppliedBy } from '../posture-sources/schema.js';
 import { checkAcross, defaultTrustDomain } from './across.js';
 import type { Configuration } from './configuration.js';
-import { readYaml, type YamlDocument } from './document.js';
-import { checkFiles, unreadable } from './files.js';
+import { readYaml } from './document.js';
+import { checkFiles } from './files.js';
 import { findingsOf } from './findings.js';
+import { yamlFilesOf } from './folder.js';
 import { literalHosts } from './hosts.js';
 import { type LoadedModules, loadModules } from './modules.js';
 import { takeNotBuilt } from './not-built.js';
 import { pathsOf, valueAt } from './path.js';
-import { ConfigurationError, type Finding, type Problem, renderFound } from './problem.js';
+import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
+import { beside, readSettledSources, type Sources } from './sources.js';
 import { supplyOf } from './supply.js';
 
 export { ConfigurationError, renderProblems } from './problem.js';
 
-/** @throws ConfigurationError with every problem of the file */
+/** @throws ConfigurationError with every problem of the file, and of those that it includes */
 export async function loadConfiguration(file: string): Promise<Configuration> {
-  // Before it is read: what is written meanwhile is another version.
-  const fileVersion = await versionOf(file);
-  const document = readYaml(file, await read(file));
-  const loaded = await loadModules(document.values, dirname(resolve(file)));
-  const { configuration, files, locate } = parse(file, document, loaded);
-  const findings = await checkFiles(configuration, files);
-  if (findings.length > 0) throw new ConfigurationError(findings.map(locate));
-  return Object.freeze({ ...configuration, fileVersion });
+  const sources = await readSettledSources(file);
+  const loaded = await loadModules(sources.values, dirname(resolve(file)));
+  const { configuration, files } = parse(file, sources, loaded);
+  const { caseFiles, findings } = await listCases(file, sources.values);
+  findings.push(...(await checkFiles(configuration, files)));
+  if (findings.length > 0) throw new ConfigurationError(findings.map(sources.locate));
+  return Object.freeze({ ...configuration, caseFiles, fileVersion: sources.version, alsoRead: sources.alsoRead });
 }
 
 /**
  * @param file is not read: it gives messages a name, and relative paths a folder
- * @throws ConfigurationError with every problem of the text; modules are not loaded, so a block that names one is a problem
+ * @throws ConfigurationError with every problem of the text; nothing else is read, so that included files, and a block that names a
+ * module, are problems
  */
 export function parseConfiguration(file: string, source: string): Configuration {
-  return parse(file, readYaml(file, source), { types: new Map(), findings: [] }).configuration;
+  const document = readYaml(file, source);
+  const include = ['policy', 'include'];
+  const message = 'files cannot be included where only a text is read';
+  const findings = valueAt(document.values, include) === undefined ? [] : [{ path: include, message }];
+  return parse(file, document, { types: new Map(), findings }).configuration;
 }
 
-function parse(file: string, document: YamlDocument, { types, findings: ofModules }: LoadedModules) {
-  const { values } = document;
-  const findings = [...ofModules, ...takeNotBuilt(values)];
+type Located = Pick<Sources, 'values' | 'locate'>;
+
+function parse(file: string, { values, locate }: Located, { types, findings: earlier }: LoadedModules) {
+  const findings = [...earlier, ...takeNotBuilt(values)];
   const parsed = configurationSchema(types).safeParse(values, { error: expectation });
   if (!parsed.success) findings.push(...findingsOf(parsed.error.issues, values));
   const valid = validSections(values, types);
   findings.push(...checkAcross(valid, values));
   const compiled = compile(valid, { values, types }, findings);
   if (findings.length > 0 || !parsed.success || compiled === undefined) {
-    throw new ConfigurationError(findings.map(document.locate));
+    throw new ConfigurationError(findings.map(locate));
   }
   const { attestors, postureSources } = values as { attestors: unknown; postureSources?: unknown };
   const called = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.authzen`));
@@ -57,23 +62,20 @@ function parse(file: string, document: YamlDocument, { types, findings: ofModule
   const configuration = configurationOf(resolve(file), parsed.data, compiled, hosts);
   const tokens = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.token.file`));
   const files = tokens.map((path) => ({ path, file: String(valueAt(values, path)) }));
-  return { configuration, files, locate: document.locate };
+  return { configuration, files };
 }
 
 /** Where conditions are that ask somebody else. */
 const decisionPoints = ['conditions.*.external', 'rules.*.conditions[].external'];
 
-async function read(file: string): Promise<string> {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
-  } catch (cause) {
-    const why = cause instanceof TypeError ? 'it is not UTF-8: save it as UTF-8' : unreadable(cause);
-    throw new ConfigurationError([wholeFile(file, `cannot be read: ${why}`)]);
-  }
-}
-
-function wholeFile(file: string, message: string): Problem {
-  return Object.freeze({ file, line: 1, column: 1, path: '', message, expected: null, found: null, nearest: null });
+async function listCases(file: string, values: unknown) {
+  const findings: Finding[] = [];
+  const path = ['policy', 'tests'];
+  const tests = valueAt(values, path);
+  if (typeof tests !== 'string') return { caseFiles: Object.freeze([]), findings };
+  const { files, fault } = await yamlFilesOf(beside(file, tests));
+  if (fault !== null) findings.push({ path, message: fault });
+  return { caseFiles: Object.freeze(files), findings };
 }
 
 /** What can be judged although other parts of the file are wrong. */
@@ -104,9 +106,7 @@ function compile(
   // A section that is wrong is there all the same.
   const geo = valueAt(values, ['geo']) !== undefined;
   const known = { resources, attestors, environment, sources: suppliedBy(postureSources), geo };
-  // A condition that is not built was taken out of the values, and rules may name it.
-  const named = findings.some(({ path }) => path[0] === 'conditions') ? undefined : conditions;
-  const policy = rules && named && compilePart(() => compilePolicy({ ...known, conditions: named, rules }), findings);
+  const policy = rules && conditions && compilePart(() => compilePolicy({ ...known, conditions, rules }), findings);
   const compiledClients = clients && compilePart(() => compileClients({ ...known, clients }), findings);
   return policy && compiledClients && { policy, clients: compiledClients };
 }
@@ -125,7 +125,16 @@ function compilePart<Part>(compile: () => Part, findings: Finding[]): Part | und
 
 function configurationOf(
   file: string,
-  { attestors, clients: _, conditions: __, resources: ___, rules: ____, trustDomain, ...parsed }: Sections,
+  {
+    attestors,
+    clients: _,
+    conditions: __,
+    policy: ___,
+    resources: ____,
+    rules: _____,
+    trustDomain,
+    ...parsed
+  }: Sections,
   { policy, clients }: Compiled,
   hosts: ReadonlySet<string>,
 ): Configuration {
@@ -147,6 +156,7 @@ function configurationOf(
   return Object.freeze({
     file,
     fileVersion: '',
+    alsoRead: Object.freeze([]),
     directory,
     ...freezeAll(values),
     attestors: new Map(
@@ -156,6 +166,7 @@ function configurationOf(
       ]),
     ),
     policy,
+    caseFiles: Object.freeze([]),
     clients,
     literalHosts: hosts,
   });

@@ -1,12 +1,10 @@
 /** Keys of the design whose enforcement is not built yet: refused, so that nobody relies on what is not there. */
-import { isRecord, type Path, pathsOf, valueAt } from './path.js';
+import { isRecord, pathsOf, valueAt } from './path.js';
 import type { Finding } from './problem.js';
-
-const conditionKinds: readonly string[] = [];
 
 /**
  * Keys by path, as `pathsOf` has them. After `=` stands the value that is meant; then, and with `block`, the key makes the block around it
- * another kind of block, of which nothing else is judged; of an entry of a list, the list.
+ * another kind of block, of which nothing else is judged.
  */
 export const notBuilt: readonly { readonly key: string; readonly block?: true }[] = [
   { key: 'listen.tls' },
@@ -15,10 +13,7 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'signing.rotateEvery' },
   { key: 'signing.masterKey' },
   { key: 'signing.type', block: true },
-  { key: 'policy' },
-  ...conditionKinds.map((kind) => ({ key: `conditions.*.${kind}`, block: true as const })),
   { key: 'attestors.*.pin' },
-  ...conditionKinds.map((kind) => ({ key: `rules.*.conditions[].${kind}`, block: true as const })),
   { key: 'rules.*.delegator' },
   { key: 'rules.*.grant.binding' },
 ];
@@ -28,7 +23,7 @@ export function takeNotBuilt(values: unknown): Finding[] {
   const hits = notBuilt.flatMap(({ key, block }) => {
     const [pattern = '', value] = key.split('=');
     const found = pathsOf(values, pattern).filter((path) => value === undefined || valueAt(values, path) === value);
-    return found.map((path) => ({ path, value, remove: block ? blockAround(path) : path }));
+    return found.map((path) => ({ path, value, remove: block ? path.slice(0, -1) : path }));
   });
   for (const { remove } of hits) {
     const parent = valueAt(values, remove.slice(0, -1));
@@ -42,9 +37,3 @@ export function takeNotBuilt(values: unknown): Finding[] {
 }
 
 const advice = 'is not built yet in this version: remove it';
-
-/** Entries of a list cannot go: those behind them would be taken for others. */
-function blockAround(path: Path): Path {
-  const around = path.slice(0, -1);
-  return typeof around.at(-1) === 'number' ? around.slice(0, -1) : around;
-}

@@ -34,7 +34,7 @@ export interface Problem {
   readonly excerpt?: readonly string[];
 }
 
-/** Everything that is wrong with a file, in the order of the text. */
+/** Everything that is wrong with a configuration, by file and in the order of its text. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly problems: readonly Problem[];
@@ -82,11 +82,15 @@ function renderProblem(problem: Problem): string {
   return `${place}: ${path}${problem.message}${notes === '' ? '' : ` (${notes})`}`;
 }
 
-/** In the order of the text, each once. */
-function sortProblems(problems: readonly Problem[]): readonly Problem[] {
+/** By file and in the order of its text, each once. */
+export function sortProblems(problems: readonly Problem[]): readonly Problem[] {
   const byText = new Map(problems.map((problem) => [renderProblem(problem), problem]));
   const byPlace = ([textOfA, a]: [string, Problem], [textOfB, b]: [string, Problem]) =>
-    a.line - b.line || a.column - b.column || compareText(a.path, b.path) || compareText(textOfA, textOfB);
+    compareText(a.file, b.file) ||
+    a.line - b.line ||
+    a.column - b.column ||
+    compareText(a.path, b.path) ||
+    compareText(textOfA, textOfB);
   return Object.freeze([...byText].sort(byPlace).map(([, problem]) => problem));
 }
 

@@ -1,17 +1,14 @@
 /**
- * The policy in force. When the file changes, its resources, conditions, rules and clients are compiled, and then replace the old ones at
- * once; a file that cannot be taken changes nothing, loudly.
+ * The policy in force. When the file changes, or any that its `policy` names, its resources, conditions, rules and clients are compiled and tested,
+ * and then replace the old ones at once; a file that cannot be taken changes nothing, loudly.
  */
-
-import { versionOf } from '../file-version.js';
+import { isDeepStrictEqual } from 'node:util';
+import { versionOf, versionOfAll } from '../file-version.js';
 import type { CompiledClient } from '../policy/clients.js';
 import type { Policy } from '../policy/compile.js';
 import type { Configuration } from './configuration.js';
-import { loadConfiguration } from './load.js';
 import { ConfigurationError, renderProblems } from './problem.js';
-
-/** Milliseconds between two looks at the file. What has changed is read when it looks the same twice: an editor may still be writing. */
-const lookEvery = 1_000;
+import { pathsNamedIn } from './sources.js';
 
 export interface PolicyInForce {
   policy(): Policy;
@@ -21,30 +18,42 @@ export interface PolicyInForce {
   close(): Promise<void>;
 }
 
-/** @param warn is told of each change of policy, and of each file that is not taken, with file, line and column */
-export function watchPolicy(first: Configuration, warn: (message: string) => void): PolicyInForce {
+interface Watching {
+  /** Loads a changed file. @throws Error when it must not be taken */
+  readonly load: (file: string) => Promise<Configuration>;
+  /** Is told of each change of policy, and of each file that is not taken, with file, line and column. */
+  readonly warn: (message: string) => void;
+  /** Milliseconds between two looks at the files, default 1,000. What has changed is read when it looks the same twice: an editor may still be writing. */
+  readonly lookEvery?: number | undefined;
+}
+
+export function watchPolicy(first: Configuration, { load, warn, lookEvery = 1_000 }: Watching): PolicyInForce {
   const { file } = first;
   let inForce = first;
-  let taken = first.fileVersion;
+  let { alsoRead, fileVersion: taken } = first;
   let seen = taken;
   let refused = false;
   let looking: Promise<void> = Promise.resolve();
 
   async function look(): Promise<void> {
-    const now = await versionOf(file);
+    const now = await versionOfAll(await versionOf(file), alsoRead);
     const isSettled = now === seen;
     seen = now;
     if (!isSettled || now === taken) return;
-    taken = now;
     try {
-      const next = await loadConfiguration(file);
+      const next = await load(file);
       checkRest(inForce, next);
       refused = false;
       if (next.policy.revision !== inForce.policy.revision) warn(`policy ${next.policy.revision} is in force now`);
       inForce = next;
+      ({ alsoRead, fileVersion: taken } = next);
     } catch (error) {
       refused = true;
       warn(`${file} is not taken; policy ${inForce.policy.revision} stays in force:\n${reasonOf(error)}`);
+      const named = await pathsNamedIn(file);
+      // Of what was not watched it is not known what was read, so it is read again.
+      taken = isDeepStrictEqual(named, alsoRead) ? now : '';
+      alsoRead = named;
     }
   }
 
@@ -78,7 +87,9 @@ function checkRest(before: Configuration, after: Configuration): void {
 function restOf({
   attestors,
   policy: _,
-  fileVersion: __,
+  alsoRead: __,
+  caseFiles: ___,
+  fileVersion: ____,
   clients,
   literalHosts,
   ...rest

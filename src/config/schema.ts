@@ -9,13 +9,10 @@ import { attestorTypes } from '../../attestors/index.js';
 import { aBaseUrl, aTrustDomain, isBaseUrl, name, text, trustDomainForm } from '../../attestors/options.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
+import { list, object } from '../policy/strict.js';
 import { postureSourcesSchema } from '../posture-sources/schema.js';
 import { signingAlgorithms } from '../signing/signer.js';
 import { valueAt } from './path.js';
-
-/** A strict map that says what was expected; an unknown key keeps its own message. */
-const object = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>
-  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : what) });
 
 const path = (what: string) => text(what).describe('Relative to the folder of this file.');
 
@@ -197,6 +194,39 @@ const attestors = (modules: ModuleTypes) =>
     })
     .describe('Who verifies evidence. Its name is a segment of the subjects of its workloads.');
 
+const policy = object('a map with include and tests', {
+  include: list('a list of at least one path', path('the path of a file or folder'))
+    .optional()
+    .describe(
+      'Where resources, conditions, rules and clients stand, instead of here. What a later one says of a name replaces an earlier one.',
+    ),
+  tests: path('the path of a file or folder')
+    .optional()
+    .describe('Cases that have to come out as they say before the policy is taken.'),
+})
+  .optional()
+  .describe('Files and tests of the policy.');
+
+/** What makes up the policy: in the configuration file, or in those that it includes. */
+export const policySections = ['resources', 'conditions', 'rules', 'clients'] as const;
+
+const layered = <Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(
+  what: string,
+  { keyType, valueType }: z.ZodRecord<Key, Value>,
+) =>
+  z
+    .record(keyType, z.nullable(valueType), { error: (issue) => (issue.code === 'invalid_key' ? undefined : what) })
+    .optional()
+    .describe('By name; null takes out what an earlier layer has.');
+
+/** A file that `policy.include` names. */
+export const policyFileSchema = object(`a map with ${policySections.join(', ')}`, {
+  resources: layered('a map from resource URI to resource', resourcesSchema),
+  conditions: layered('a map from name to condition', conditionsSchema),
+  rules: layered('a map from name to rule', rulesSchema),
+  clients: layered('a map from name to client', clientsSchema),
+});
+
 /** By section, so that what is wrong in one does not hide what is wrong in another. */
 export const sectionsWith = (modules: ModuleTypes) => ({
   issuer,
@@ -210,6 +240,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   audit,
   outbound,
   attestors: attestors(modules),
+  policy,
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),
   geo: geo.optional(),

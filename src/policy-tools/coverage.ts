@@ -1,7 +1,9 @@
 /** Which rules and clauses the cases of a policy have tried. */
+
+import { candidatesOf } from '../policy/candidates.js';
 import type { Policy } from '../policy/compile.js';
+import type { Inputs } from '../policy/facts.js';
 import { type Clause, candidateOf } from '../policy/match.js';
-import { candidatesOf, type Inputs } from './replay.js';
 
 /** What every grant asks for without writing it. */
 const unwritten = new Set(['environment', 'workload.podless']);

@@ -4,7 +4,8 @@ import type { AuditRecord } from '../audit/record.js';
 import type { Configuration } from '../config/configuration.js';
 import { decide } from '../policy/decide.js';
 import type { Decision, RuleVerdict } from '../policy/decision.js';
-import { type Inputs, inputsOf, type Outcome, outcomeOf } from './replay.js';
+import type { Inputs } from '../policy/facts.js';
+import { inputsOf, type Outcome, outcomeOf } from './replay.js';
 import { decisiveNames, unrecordedOf } from './unrecorded.js';
 
 export const changes = Object.freeze([

@@ -1,5 +1,5 @@
 /** The results of cases as JUnit XML, which CI systems show. */
-import type { CaseResult } from './run.js';
+import type { CaseResult } from '../policy-cases/run.js';
 
 export interface Suite {
   /** The file of the cases. */

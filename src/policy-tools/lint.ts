@@ -1,11 +1,10 @@
 /** `counterseal policy lint`: what a valid policy says in vain. Only what is certain is told. */
-import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { compileGlob } from '../../attestors/glob.js';
 import type { Configuration } from '../config/configuration.js';
-import { readYaml } from '../config/document.js';
 import { valueAt } from '../config/path.js';
-import type { Finding, Problem } from '../config/problem.js';
+import { type Finding, type Problem, sortProblems } from '../config/problem.js';
+import { readSources } from '../config/sources.js';
 import { checksOf } from '../policy/conditions/index.js';
 import { isSourceFact } from '../policy/conditions/posture-sources.js';
 import { type Conditions, conditionsSchema } from '../policy/conditions/schema.js';
@@ -22,9 +21,9 @@ interface Linted {
   readonly rules: readonly (readonly [name: string, rule: Rule])[];
 }
 
-/** In the order of the file; empty: nothing was found. @param configuration as it was loaded from its file */
+/** By file and in the order of its text; empty: nothing was found. @param configuration as it was loaded from its file */
 export async function lintPolicy(configuration: Configuration, file: string): Promise<readonly Problem[]> {
-  const { values, locate } = readYaml(file, await readFile(file, 'utf8'));
+  const { values, locate } = await readSources(file);
   const rules = rulesSchema.parse(valueAt(values, ['rules']));
   const linted: Linted = {
     configuration,
@@ -41,7 +40,7 @@ export async function lintPolicy(configuration: Configuration, file: string): Pr
       ),
     ),
   ];
-  return findings.map(locate).sort((one, other) => one.line - other.line || one.column - other.column);
+  return sortProblems(findings.map(locate));
 }
 
 function unreachable({ resources, rules }: Linted): Finding[] {

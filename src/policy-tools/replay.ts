@@ -1,15 +1,8 @@
 /** A recorded decision, made again: what the policy read is all in the record. */
 import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
-import type { CompiledRule, Policy } from '../policy/compile.js';
 import { refusalReasons } from '../policy/decision.js';
-import type { Asked, Facts } from '../policy/facts.js';
-import { everyRule, type RuleSet } from '../policy/rule-set.js';
-
-export interface Inputs {
-  readonly facts: Facts;
-  readonly asked: Asked;
-}
+import type { Inputs } from '../policy/facts.js';
 
 const cause = z.enum(['missing', 'unavailable']);
 const observed = z.object({ value: z.any(), observedAt: z.number() });
@@ -62,23 +55,4 @@ export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Out
   if (granted === null) return undefined;
   const { resource, scope, lifetime } = granted;
   return { resource, scope, lifetime };
-}
-
-/** The rules that a decision looks at. */
-export function candidatesOf({ attestors }: Policy, { facts, asked }: Inputs): readonly CompiledRule[] {
-  const rules = attestors.get(facts.workload.attestor);
-  const set = asked.resource === null ? rules?.all : rules?.covering.get(asked.resource);
-  return set?.candidates(facts.workload) ?? [];
-}
-
-/** The same policy with other candidates, the same ones for every workload. */
-export function withCandidates(
-  policy: Policy,
-  candidates: (set: RuleSet<CompiledRule>) => readonly CompiledRule[],
-): Policy {
-  const attestors = [...policy.attestors].map(([name, { all, covering, ...rest }]) => {
-    const sets = [...covering].map(([resource, set]) => [resource, everyRule(candidates(set))] as const);
-    return [name, { ...rest, all: everyRule(candidates(all)), covering: new Map(sets) }] as const;
-  });
-  return Object.freeze({ ...policy, attestors: new Map(attestors) });
 }

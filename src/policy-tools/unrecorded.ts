@@ -2,12 +2,13 @@
  * What a policy reads and a record does not hold. A fact that was not recorded may have been anything, so a decision
  * that it could change is not made again: it is undecidable.
  */
+
+import { candidatesOf, withCandidates } from '../policy/candidates.js';
 import type { CompiledRule, Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { RuleVerdict } from '../policy/decision.js';
-import type { Facts, WorkloadFacts } from '../policy/facts.js';
+import type { Facts, Inputs, WorkloadFacts } from '../policy/facts.js';
 import { type Clause, candidateOf, type Rank } from '../policy/match.js';
-import { candidatesOf, type Inputs, withCandidates } from './replay.js';
 
 /** Names of what there may be now and the record has no word of: `posture.kubelet`, `behaviour.firstUse`, `oidc:environment`, `external.https://pdp.example`. */
 export function unrecordedOf(facts: Facts, gives: readonly string[]): ReadonlySet<string> {

@@ -2,8 +2,7 @@
 import type { Configuration } from '../config/configuration.js';
 import { decide } from '../policy/decide.js';
 import { explainDecision } from '../policy/explain.js';
-import { readSituation } from './cases.js';
-import { worldOf } from './test.js';
+import { readSituation, worldOf } from '../policy-cases/cases.js';
 
 /** @throws ConfigurationError with every problem of the file */
 export async function whatIf(configuration: Configuration, file: string): Promise<string> {

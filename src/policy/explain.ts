@@ -3,7 +3,7 @@ import type { AuditRecord, RecordedGrant, RecordedRequest, RecordedShadow } from
 import { faults } from '../errors.js';
 import { printable } from '../text.js';
 import type { Decision, RuleVerdict, Verdict } from './decision.js';
-import type { Asked, Facts } from './facts.js';
+import type { Inputs } from './facts.js';
 
 const marks: Readonly<Record<Verdict, string>> = { holds: '✓', fails: '✗', unknown: '?' };
 const labelWidth = 12;
@@ -57,11 +57,6 @@ export function explainDecision(decision: Decision, { facts, asked }: Inputs, po
     labelled('To do', [whatToDo({ outcome, error, rules })]),
   ];
   return `${lines.flat().map(printable).join('\n')}\n`;
-}
-
-interface Inputs {
-  readonly facts: Facts;
-  readonly asked: Asked;
 }
 
 function labelled(label: string, values: readonly string[]): string[] {

@@ -76,3 +76,9 @@ export interface Asked {
   /** Null: no scope was named, so all that is granted is meant. */
   readonly scope: readonly string[] | null;
 }
+
+/** All that a decision is made on beside the policy. */
+export interface Inputs {
+  readonly facts: Facts;
+  readonly asked: Asked;
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { configurationJsonSchema } from '../../src/config/json-schema.js';
+import { configurationJsonSchema, policyFileJsonSchema } from '../../src/config/json-schema.js';
 import { parseConfiguration } from '../../src/config/load.js';
 import { notBuilt } from '../../src/config/not-built.js';
 import { schemaKeys } from './keys.js';
@@ -15,12 +15,32 @@ const rowsOf = (text: string) =>
 const sorted = (keys: Iterable<string>) => [...keys].sort();
 
 describe('config: the JSON Schema', () => {
-  it('is committed as it is generated (npm run schema)', () => {
-    assert.equal(
-      read('schema/counterseal.schema.json'),
-      `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`,
-      'schema/counterseal.schema.json is stale: run npm run schema',
-    );
+  for (const [file, schema] of [
+    ['schema/counterseal.schema.json', configurationJsonSchema()],
+    ['schema/counterseal-policy.schema.json', policyFileJsonSchema()],
+  ] as const) {
+    it(`is committed as it is generated (npm run schema): ${file}`, () =>
+      assert.equal(read(file), `${JSON.stringify(schema, null, 2)}\n`, `${file} is stale: run npm run schema`));
+  }
+
+  it('wants the policy in the file without policy.include, and not in it with that', () => {
+    const { required, if: condition, then: included, else: inFile } = configurationJsonSchema();
+    assert.ok(!required?.includes('rules') && !required?.includes('resources'));
+    assert.deepEqual(condition, { properties: { policy: { required: ['include'] } }, required: ['policy'] });
+    assert.deepEqual(included, { properties: { resources: false, conditions: false, rules: false, clients: false } });
+    assert.deepEqual(inFile, { required: ['resources', 'rules'] });
+  });
+
+  it('of included files has the sections of the policy with the same keys, each entry or null', () => {
+    const own = policyFileJsonSchema();
+    const whole = configurationJsonSchema().properties ?? {};
+    assert.deepEqual([own.additionalProperties, own.required], [false, undefined]);
+    for (const [section, schema] of Object.entries(own.properties ?? {})) {
+      const [entry, inFile] = [schema, whole[section]].map(
+        (each) => typeof each === 'object' && each.additionalProperties,
+      );
+      assert.deepEqual(entry, { anyOf: [inFile, { type: 'null' }] }, section);
+    }
   });
 
   it('describes an attestor as the union of the types that there are, each strict, and of whatever a module has', () => {

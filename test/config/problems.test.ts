@@ -588,7 +588,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'signing.rotateEvery': ['', { more: 'signing: { rotateEvery: 30d }' }, '1:12: signing.rotateEvery'],
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
   'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
-  policy: ['', { more: 'policy: { include: [x] }' }, '1:1: policy'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [
@@ -628,16 +627,6 @@ describe('config: what is wrong, and where', () => {
       check({ ...named('{ ready: 1 }'), ...inPlace('[node]'), ...resource('lifetime: 1') }, [
         '1:41: conditions.node.posture.ready: wrong value (expected true or false, found 1)',
         `8:69: resources["${calendar}"].lifetime: wrong value (expected a duration such as 90s, 10m, 25h or 30d, found 1)`,
-      ]));
-
-    it('that is not built hides rules that name it', () =>
-      check({ more: 'conditions: { hours: { external: {} } }', ...inPlace('[hours]') }, [
-        '1:24: conditions.hours.external: is not built yet in this version: remove it',
-      ]));
-
-    it('that is not built stands at its own place, behind one that is built', () =>
-      check(inPlace('[{ posture: { ready: true } }, { network: { cidr: [10.0.0.0/8], countries: [DE] } }]'), [
-        '11:74: rules.agent.conditions[1].network.countries: is not built yet in this version: remove it',
       ]));
   });
 

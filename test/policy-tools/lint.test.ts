@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseConfiguration } from '../../src/config/load.js';
+import { loadConfiguration, parseConfiguration } from '../../src/config/load.js';
 import { renderProblems } from '../../src/config/problem.js';
 import { lintPolicy } from '../../src/policy-tools/lint.js';
 import { calendar } from '../policy/samples.js';
@@ -75,6 +75,22 @@ describe('policy lint', () => {
       '14:3: rules.b: it can never apply: no environment is in all of [production] and [staging]',
       '15:3: rules.c: it can never apply: no environment is in all of [x] and [y]',
     ]);
+  });
+
+  it('of an included policy has the places of its files', async () => {
+    const included = head.replace(/^resources.*\n/m, '');
+    const file = join(folder, 'including.yaml');
+    await writeFile(file, `${included}policy: { include: [first.yaml, second.yaml] }\n`);
+    await writeFile(
+      join(folder, 'first.yaml'),
+      `resources:\n  ${calendar}: { scope: [read] }\nrules: { a: { ${agents}, ${grant} } }\n`,
+    );
+    await writeFile(join(folder, 'second.yaml'), 'rules: { a: null }\n');
+    const problems = await lintPolicy(await loadConfiguration(file), file);
+    assert.equal(
+      renderProblems(problems),
+      `${join(folder, 'first.yaml')}:2:3: resources["${calendar}"]: nobody can reach it: no rule grants it`,
+    );
   });
 
   it('a match of not that the rule itself implies', async () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { withCandidates } from '../../src/policy/candidates.js';
 import type { AttestorRules, CompiledRule, Policy } from '../../src/policy/compile.js';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import { lookupsFor } from '../../src/policy/lookups.js';
 import { candidateOf, sharedCondition } from '../../src/policy/match.js';
 import { createRuleSet } from '../../src/policy/rule-set.js';
-import { withCandidates } from '../../src/policy-tools/replay.js';
 import { asked, facts, rawPolicy } from './generated.js';
 import { calendar, compile, compileRules, factsOf } from './samples.js';
 

@@ -4,9 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigurationError, loadConfiguration } from '../../src/config/load.js';
-import { readSituation } from '../../src/policy-tools/cases.js';
+import { readSituation, worldOf } from '../../src/policy-cases/cases.js';
 import { lintPolicy } from '../../src/policy-tools/lint.js';
-import { worldOf } from '../../src/policy-tools/test.js';
 import { decisiveNames, unrecordedOf } from '../../src/policy-tools/unrecorded.js';
 import { compileRules, factsOf, now } from '../policy/samples.js';
 

@@ -72,6 +72,8 @@ export interface TestService {
   auditText(): Promise<string>;
   /** Writes the configuration anew, with changes; what a text says instead of them is taken as it is. */
   rewrite(changes: ServiceOptions | string): Promise<void>;
+  /** For the records: what its files say now may decide from here on. */
+  noteFiles(): Promise<void>;
   /** @param keepFolder for a start on the same data */
   close(keepFolder?: boolean): Promise<void>;
 }
@@ -94,10 +96,15 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const policies = new Map([[configuration.policy.revision, configuration.policy]]);
   const warnings: string[] = [];
   const service: Service = await serve(configuration, {
+    lookEvery: 100,
     now: options.now ?? Date.now,
     stdout: new PassThrough(),
     warn: (message) => warnings.push(message),
   });
+  const noteFiles = async () => {
+    const next = await loadConfiguration(join(folder, 'counterseal.yaml')).catch(() => undefined);
+    if (next !== undefined) policies.set(next.policy.revision, next.policy);
+  };
   const auditText = () => readFile(join(folder, 'audit.jsonl'), 'utf8');
   const records = async () => {
     const lines = (await auditText()).split('\n').filter((line) => line !== '');
@@ -145,9 +152,9 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     async rewrite(changes) {
       const text = typeof changes === 'string' ? changes : configurationText({ ...options, ...changes });
       await writeFile(join(folder, 'counterseal.yaml'), text);
-      const next = await loadConfiguration(join(folder, 'counterseal.yaml')).catch(() => undefined);
-      if (next !== undefined) policies.set(next.policy.revision, next.policy);
+      await noteFiles();
     },
+    noteFiles,
     async close(keepFolder = false) {
       await service.close();
       const lines = (await auditText()).split('\n').filter((line) => line !== '');

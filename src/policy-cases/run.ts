@@ -1,4 +1,5 @@
 /** Runs the cases of a policy: each is a decision that has to come out as it says. */
+import { withCandidates } from '../policy/candidates.js';
 import type { Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { Decision, RuleVerdict, ShadowOutcome } from '../policy/decision.js';
@@ -6,12 +7,18 @@ import type { Expectation, ReadyCase } from './cases.js';
 
 export interface CaseResult {
   readonly name: string;
+  /** Such as `cases.yaml:12`. */
   readonly place: string;
   /** What came out otherwise, a line each; empty: it passed. */
   readonly faults: readonly string[];
 }
 
-export function runCase(policy: Policy, { name, place, facts, asked, expect }: ReadyCase): CaseResult {
+/** The same policy with a verdict on every rule, so that a case may name any of them, however many there are. */
+export const tellingOfAll = (policy: Policy): Policy => withCandidates(policy, ({ rules }) => rules);
+
+export function runCase(policy: Policy, { name, tell, facts, asked, expect }: ReadyCase): CaseResult {
+  const { file, line } = tell('');
+  const place = `${file}:${line}`;
   return Object.freeze({ name, place, faults: differences(expect, decide(policy, facts, asked)) });
 }
 

@@ -1,15 +1,17 @@
 /** Cases of a policy as YAML: facts, what is asked for, and the decision that is expected. The format is in docs/policy-as-code.md. */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { readYaml, type YamlDocument } from '../config/document.js';
+import type { Configuration } from '../config/configuration.js';
+import type { YamlDocument } from '../config/document.js';
 import { findingsOf } from '../config/findings.js';
-import { ConfigurationError, type Finding } from '../config/problem.js';
+import { ConfigurationError, type Finding, type Problem } from '../config/problem.js';
+import { readDocument } from '../config/read.js';
 import { expectation as inOurWords } from '../config/schema.js';
 import { type Supply, supplies } from '../policy/check.js';
+import { sourceFacts } from '../policy/conditions/posture-sources.js';
 import { refusalReasons } from '../policy/decision.js';
-import type { Facts, WorkloadFacts } from '../policy/facts.js';
+import type { Facts, Inputs, WorkloadFacts } from '../policy/facts.js';
 import { isSelectorKind, kindOf } from '../policy/match.js';
-import type { Inputs } from './replay.js';
+import { suppliedBy } from '../posture-sources/schema.js';
 
 const factValue = z.union([z.boolean(), z.number(), z.string(), z.array(z.string()), z.null()], {
   error: 'true, false, a number, text, a list of texts or null',
@@ -102,11 +104,25 @@ export interface World {
   readonly attestors: ReadonlyMap<string, Supply>;
 }
 
+/** What the attestors and sources of a configuration can give. */
+export function worldOf({ attestors, environment, postureSources }: Configuration): World {
+  const ofSources = sourceFacts(suppliedBy(postureSources));
+  const supply = [...attestors].map(([name, { type, options }]): [string, Supply] => [
+    name,
+    {
+      selectorKinds: [...type.selectorKinds, ...(type.mappedKinds?.(options) ?? [])],
+      facts: [...type.facts, ...ofSources],
+      ...(type.nodeKind && { nodeKind: type.nodeKind }),
+    },
+  ]);
+  return { environment, attestors: new Map(supply) };
+}
+
 /** A case with all that `decide` reads. */
 export interface ReadyCase extends Inputs {
   readonly name: string;
-  /** Such as `cases.yaml:12`. */
-  readonly place: string;
+  /** What is said of it, with its place. */
+  readonly tell: (message: string) => Problem;
   readonly expect: Expectation;
 }
 
@@ -116,15 +132,14 @@ export async function readCases(file: string, world: World): Promise<readonly Re
   const { base, cases } = parse(document, casesSchema);
   const findings = cases.flatMap((each, index) => faultsOf({ base, each }, world, ['cases', index]));
   if (findings.length > 0) throw new ConfigurationError(findings.map(document.locate));
-  return cases.map((each, index) => {
-    const { file: name, line } = document.locate({ path: ['cases', index], message: '' });
-    return Object.freeze({
+  return cases.map((each, index) =>
+    Object.freeze({
       name: each.name,
-      place: `${name}:${line}`,
+      tell: (message: string) => document.locate({ path: ['cases', index], message }),
       expect: each.expect,
       ...inputsOfSituation({ base, each }, world),
-    });
-  });
+    }),
+  );
 }
 
 /** One situation, for a decision that nobody has asked for yet. @throws ConfigurationError with every problem of the file */
@@ -134,16 +149,6 @@ export async function readSituation(file: string, world: World): Promise<Inputs>
   const findings = faultsOf({ each }, world, []);
   if (findings.length > 0) throw new ConfigurationError(findings.map(document.locate));
   return inputsOfSituation({ each }, world);
-}
-
-async function readDocument(file: string): Promise<YamlDocument> {
-  try {
-    return readYaml(file, new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file)));
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw error;
-    const why = error instanceof TypeError ? 'it is not UTF-8' : error instanceof Error ? error.message : String(error);
-    throw new Error(`cannot read ${file}: ${why}`, { cause: error });
-  }
 }
 
 function parse<Schema extends z.ZodType>({ values, locate }: YamlDocument, schema: Schema): z.output<Schema> {
