@@ -80,9 +80,10 @@ function decideTarget(room: Room, target: string, scope: Asked['scope']): Decisi
   const rules = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? everyRule([]);
   const judged = rules.candidates(facts.workload).map((rule) => judge(rule, candidate));
   const sum = addUp(judged, resource, scope, room);
-  const lifetime = Math.min(sum.lifetime, Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now));
-  const granted = { resource: target, scope: sum.scope, lifetime, algorithm: resource.algorithm };
-  return countingLeftOut(rules.rules.length - judged.length, conclude(judged, sum, granted));
+  const vouched = { seconds: Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now), by: 'the evidence' };
+  const lifetime = shorter(sum.lifetime, vouched);
+  const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm: resource.algorithm };
+  return countingLeftOut(rules.rules.length - judged.length, conclude(judged, { ...sum, lifetime }, granted));
 }
 
 /** Of a refusal: how many rules there are beside those that are told. */
@@ -120,6 +121,17 @@ function judge(rule: CompiledRule, candidate: Candidate): Judged {
   return { rule, rank, verdict: Object.freeze(verdict) };
 }
 
+/** How long a token may live, and what it is that ends it. */
+interface Lifetime {
+  readonly seconds: number;
+  /** Null: nothing but what resource and rules say. */
+  readonly by: string | null;
+}
+
+/** NaN is shorter than everything: facts that make no sense grant nothing. */
+const shorter = (one: Lifetime, other: Lifetime): Lifetime =>
+  other.seconds < one.seconds || Number.isNaN(other.seconds) ? other : one;
+
 interface Sum {
   /** The deny that weighs most: one that holds, else one that is unknown. */
   readonly deny: Judged | null;
@@ -127,8 +139,7 @@ interface Sum {
   readonly contributing: readonly string[];
   /** Sorted. */
   readonly scope: readonly string[];
-  /** Seconds. */
-  readonly lifetime: number;
+  readonly lifetime: Lifetime;
   /** A grant that would add something of what was asked, if only a dependency answered. */
   readonly awaited: Judged | null;
   readonly unknown: Judged | null;
@@ -142,7 +153,7 @@ function addUp(
 ): Sum {
   const wanted = asked === null ? null : new Set(asked);
   const scope = new Set<string>();
-  let { lifetime } = resource;
+  let lifetime: Lifetime = { seconds: resource.lifetime, by: null };
   const contributing: string[] = [];
   let deny: Judged | null = null;
   let awaited: Judged | null = null;
@@ -155,7 +166,7 @@ function addUp(
       continue;
     }
     // Unknown grants shorten too: else a token would live longer because a fact got lost.
-    lifetime = Math.min(lifetime, grant.lifetime, openFor(each.rule, candidate));
+    lifetime = shorter(shorter(lifetime, { seconds: grant.lifetime, by: null }), openFor(each.rule, candidate));
     if (each.rank === 3) {
       contributing.push(each.rule.name);
       for (const token of grant.scope) if (wanted === null || wanted.has(token)) scope.add(token);
@@ -168,16 +179,19 @@ function addUp(
 }
 
 /** Whole seconds until the first of a rule's conditions ends with the clock; infinite when none does. */
-function openFor({ bounds }: CompiledRule, candidate: Candidate): number {
-  let seconds = Number.POSITIVE_INFINITY;
+function openFor({ name, bounds }: CompiledRule, candidate: Candidate): Lifetime {
+  let open: Lifetime = forever;
   for (const clause of bounds) {
     // Of one that is not known to hold nothing can be said.
     if (clause.rank(candidate) !== 3) continue;
     const until = clause.until?.(candidate) ?? Number.POSITIVE_INFINITY;
-    seconds = Math.min(seconds, Math.floor(until) - Math.floor(candidate.now));
+    const seconds = Math.floor(until) - Math.floor(candidate.now);
+    open = shorter(open, { seconds, by: `${clause.name} of "${name}"` });
   }
-  return seconds;
+  return open;
 }
+
+const forever: Lifetime = Object.freeze({ seconds: Number.POSITIVE_INFINITY, by: null });
 
 const offers = (grant: CompiledGrant, wanted: ReadonlySet<string> | null): boolean =>
   wanted === null || grant.scope.some((token) => wanted.has(token));
@@ -203,7 +217,9 @@ function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decisi
     const detail = 'The evidence, or a condition that ends with the clock, holds for less than another second.';
     return refusal('target_refused', 'no_time_left', detail, rules);
   }
-  const detail = `Granted by ${sum.contributing.map((name) => `"${name}"`).join(', ')}.`;
+  const { by } = sum.lifetime;
+  const ends = by === null ? '' : ` After ${granted.lifetime} s it is ended by ${by}.`;
+  const detail = `Granted by ${sum.contributing.map((name) => `"${name}"`).join(', ')}.${ends}`;
   return Object.freeze({
     fault: null,
     reason: 'granted',

@@ -87,7 +87,7 @@ describe('pipeline', () => {
       outcome: 'permitted',
       error: null,
       reason: 'granted',
-      detail: null,
+      detail: 'Granted by "one".',
       grant_type: grantType,
       attestor: 'one',
       subject: attestation.subject,

@@ -165,6 +165,15 @@ describe('policy/decide', () => {
   it('names in the detail what a person needs to know', () => {
     const detail = (facts: Facts, request: Asked = all) => decide(compileRules({ one, two }), facts, request).detail;
     assert.equal(detail(factsOf()), 'Granted by "one".');
+    assert.equal(
+      detail(factsOf({ vouchesUntil: now + 90 })),
+      'Granted by "one". After 90 s it is ended by the evidence.',
+    );
+    const until = { ...one, conditions: [{ time: { notAfter: new Date((now + 40) * 1000).toISOString() } }] };
+    assert.equal(
+      decide(compileRules({ until }), factsOf({ vouchesUntil: now + 90 }), all).detail,
+      'Granted by "until". After 40 s it is ended by conditions[0].time.notAfter of "until".',
+    );
     assert.equal(detail(factsOf({ selectors: ['k8s:ns:a'] })), 'The rule "two" denies this target.');
     assert.equal(
       detail(factsOf({ selectors: [], unknown: { 'k8s:ns': 'missing' } })),
