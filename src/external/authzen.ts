@@ -4,12 +4,12 @@ import { type Breaker, createBreaker } from '../../attestors/breaker.js';
 import { withDeadline } from '../deadline.js';
 import { Unavailable } from '../errors.js';
 import type { Answer, TargetInquiry } from '../exchange/look-up.js';
+import { createOutages } from '../outages.js';
 import type { Outbound } from '../outbound.js';
 import type { ExternalAnswer } from '../policy/facts.js';
 import type { ExternalAsk, ExternalLookup } from '../policy/lookup.js';
 import { createBearers } from './bearer.js';
 import { answerOf, pathOf, requestOf } from './messages.js';
-import { createReports } from './reports.js';
 
 /** Bytes of a request, and of an answer. */
 const maxBytes = 64 * 1024;
@@ -29,7 +29,7 @@ export type AskExternal = (lookup: ExternalLookup, inquiry: TargetInquiry) => Pr
 export function createExternal(room: ExternalRoom): AskExternal {
   const { now, path } = room;
   const bearerOf = createBearers();
-  const reports = createReports(room);
+  const outages = createOutages(room);
   /** By URL, for as long as the process runs: as many as the configuration ever named. */
   const breakers = new Map<string, Breaker>();
 
@@ -71,10 +71,10 @@ export function createExternal(room: ExternalRoom): AskExternal {
     try {
       const { signal } = new AbortController();
       const answer = await withDeadline(ask.deadline, signal, late, (ended) => evaluate(ask, inquiry, ended));
-      reports.answered(ask.url);
+      outages.answered(`external: ${ask.url}`);
       return { external: { [key]: answer } };
     } catch (error) {
-      reports.failed(ask.url, error, inquiry.decisionId);
+      outages.failed(`external: ${ask.url}`, error, inquiry.decisionId);
       return unknown('unavailable');
     }
   };

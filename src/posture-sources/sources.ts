@@ -1,7 +1,7 @@
 /** The sources of posture of a deployment: each is asked about a workload by what is known of it. */
 import type { UnknownCause } from '../../attestors/attestor.js';
-import { Unavailable } from '../errors.js';
 import type { Answer, Answerers, Inquiry } from '../exchange/look-up.js';
+import { createOutages, type Outages } from '../outages.js';
 import { causeOf } from '../policy/match.js';
 import { noFacts, type SourceFacts } from './answer.js';
 import { createHttpSource, type SourceRoom } from './http.js';
@@ -12,36 +12,37 @@ export interface SourcesRoom extends SourceRoom {
   readonly warn: (message: string) => void;
 }
 
-/** Seconds between two warnings about one source: its failures come with every request. */
-const warnEvery = 60;
-
 /** @param options by the name of the source, with absolute paths */
 export function createPostureSources(
   options: Readonly<Record<string, PostureSourceOptions>>,
   room: SourcesRoom,
 ): Answerers['source'] {
-  const sources = new Map(Object.entries(options).map(([name, each]) => [name, createSource(name, each, room)]));
+  const outages = createOutages(room);
+  const sources = new Map(
+    Object.entries(options).map(([name, each]) => [name, createSource(name, each, { ...room, outages })]),
+  );
   return async ({ key }, inquiry) => (await sources.get(key)?.(inquiry)) ?? {};
 }
 
-function createSource(name: string, options: PostureSourceOptions, { warn, ...room }: SourcesRoom) {
+function createSource(
+  name: string,
+  options: PostureSourceOptions,
+  { outages, ...room }: SourceRoom & { readonly outages: Outages },
+) {
   const { ask } = createHttpSource(name, options, room);
   const names = placeholdersOf(options.url);
   const answer = answerOf(name, Object.keys(options.facts));
-  let warnedAt = Number.NEGATIVE_INFINITY;
   return async (inquiry: Inquiry): Promise<Answer> => {
     const known = valuesOf(names, inquiry);
     if ('unknown' in known) return answer(noFacts, known.unknown);
     const url = fillTemplate(options.url, known.values);
     if (url === null) return answer(noFacts, 'missing');
     try {
-      return answer(await ask(url), 'missing');
+      const facts = await ask(url);
+      outages.answered(`source ${name}`);
+      return answer(facts, 'missing');
     } catch (error) {
-      if (Math.abs(room.now() - warnedAt) >= warnEvery) {
-        warnedAt = room.now();
-        // Only our own messages: others may quote what was sent.
-        warn(`source ${name}: ${error instanceof Unavailable ? error.detail : 'it cannot be asked'}`);
-      }
+      outages.failed(`source ${name}`, error, inquiry.decisionId);
       return answer(noFacts, 'unavailable');
     }
   };

@@ -61,12 +61,12 @@ describe('external/authzen', () => {
     await ask(lookupOf(), inquiry());
     await ask(lookupOf({ url: 'https://other.example' }), inquiry());
     assert.deepEqual(warnings, [
-      `external: no decision of ${url}, in decision d-1 and maybe in others: It failed.`,
-      'external: no decision of https://other.example, in decision d-1 and maybe in others: It failed.',
+      `external: ${url} gave no usable answer in decision d-1, and maybe in others: It failed.`,
+      'external: https://other.example gave no usable answer in decision d-1, and maybe in others: It failed.',
     ]);
     fails = false;
     for (let times = 0; times < 3; times++) await ask(lookupOf(), inquiry());
-    assert.deepEqual(warnings.slice(2), [`external: ${url} decides again`]);
+    assert.deepEqual(warnings.slice(2), [`external: ${url} answers again`]);
     fails = true;
     await ask(lookupOf(), inquiry());
     clock.now += 60;
