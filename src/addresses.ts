@@ -1,12 +1,19 @@
 /** Which IP addresses are public, and which are in a network. */
 import { BlockList, isIP } from 'node:net';
 
+export interface Networks {
+  readonly all: BlockList;
+  /** Of IPv4 once more, as numbers: an address that is in one is found without what BlockList makes for each look. */
+  readonly ipv4: readonly { readonly base: number; readonly size: number }[];
+}
+
 /**
  * @param cidrs such as `10.0.0.0/8` or `fd00::/8`
  * @throws Error which says what is malformed
  */
-export function networks(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
+export function networks(cidrs: readonly string[]): Networks {
+  const all = new BlockList();
+  const ipv4: Networks['ipv4'][number][] = [];
   for (const cidr of cidrs) {
     const [address = '', prefix = '', ...rest] = cidr.split('/');
     const family = isIP(address);
@@ -14,17 +21,29 @@ export function networks(cidrs: readonly string[]): BlockList {
     if (family === 0 || !isPrefix || rest.length > 0) {
       throw new Error(`${JSON.stringify(cidr)} is not a network: write it as 10.0.0.0/8 or fd00::/8`);
     }
-    list.addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6');
+    all.addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6');
+    const size = 2 ** (32 - Number(prefix));
+    if (family === 4) ipv4.push({ base: Math.floor(numberOf(address) / size) * size, size });
   }
-  return list;
+  return Object.freeze({ all, ipv4: Object.freeze(ipv4) });
+}
+
+/** @param address of IPv4 */
+function numberOf(address: string): number {
+  let number = 0;
+  for (const part of address.split('.')) number = number * 256 + Number(part);
+  return number;
 }
 
 export const loopback = networks(['127.0.0.0/8', '::1/128']);
 
 /** An IPv4-mapped IPv6 address counts as the IPv4 address that it maps. */
-export function contains(list: BlockList, address: string): boolean {
+export function contains({ all, ipv4 }: Networks, address: string): boolean {
   const family = isIP(address);
-  return family !== 0 && list.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  if (family === 0) return false;
+  if (family === 6) return all.check(address, 'ipv6');
+  const number = numberOf(address);
+  return ipv4.some(({ base, size }) => number >= base && number - base < size) || all.check(address, 'ipv4');
 }
 
 /** IPv4: all but the special-purpose blocks. IPv6: global unicast, less what leads to IPv4 or to nobody. Others are not public. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { BlockList } from 'node:net';
+import fc from 'fast-check';
 import { contains, isPublic, loopback, networkAround, networks } from '../src/addresses.js';
 
 describe('addresses', () => {
@@ -59,6 +61,24 @@ describe('addresses', () => {
     assert.equal(contains(loopback, '::ffff:7f00:1'), true);
     assert.equal(contains(loopback, '::ffff:8.8.8.8'), false);
     assert.equal(contains(networks(['10.0.0.0/8']), '::ffff:10.1.2.3'), true);
+  });
+
+  it('says of every IPv4 address what BlockList says', () => {
+    const octet = fc.constantFrom(0, 1, 9, 10, 11, 127, 128, 255);
+    const address = fc.tuple(octet, octet, octet, octet).map((octets) => octets.join('.'));
+    let inside = 0;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(address, fc.nat(32)), { minLength: 1, maxLength: 3 }), address, (nets, one) => {
+        const list = new BlockList();
+        for (const [base, prefix] of nets) list.addSubnet(base, prefix, 'ipv4');
+        const expected = list.check(one, 'ipv4');
+        if (expected) inside += 1;
+        const found = contains(networks(nets.map(([base, prefix]) => `${base}/${prefix}`)), one);
+        assert.equal(found, expected);
+      }),
+      { numRuns: 2000 },
+    );
+    assert.ok(inside > 200 && inside < 1800, `${inside} of 2000 were inside`);
   });
 
   it('an address has one network around it, however it is written', () => {

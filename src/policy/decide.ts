@@ -80,8 +80,9 @@ function decideTarget(room: Room, target: string, scope: Asked['scope']): Decisi
   const rules = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? everyRule([]);
   const judged = rules.candidates(facts.workload).map((rule) => judge(rule, candidate));
   const sum = addUp(judged, resource, scope, room);
-  const vouched = { seconds: Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now), by: 'the evidence' };
-  const lifetime = shorter(sum.lifetime, vouched);
+  const vouched = Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now);
+  const isEvidences = isShorter(vouched, sum.lifetime.seconds);
+  const lifetime: Lifetime = isEvidences ? { seconds: vouched, ending: 'evidence' } : sum.lifetime;
   const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm: resource.algorithm };
   return countingLeftOut(rules.rules.length - judged.length, conclude(judged, { ...sum, lifetime }, granted));
 }
@@ -121,16 +122,15 @@ function judge(rule: CompiledRule, candidate: Candidate): Judged {
   return { rule, rank, verdict: Object.freeze(verdict) };
 }
 
-/** How long a token may live, and what it is that ends it. */
+/** How long a token may live. */
 interface Lifetime {
   readonly seconds: number;
-  /** Null: nothing but what resource and rules say. */
-  readonly by: string | null;
+  /** What ends it before the time that resource and rules say; null: nothing does. */
+  readonly ending: { readonly clause: Clause; readonly rule: string } | 'evidence' | null;
 }
 
 /** NaN is shorter than everything: facts that make no sense grant nothing. */
-const shorter = (one: Lifetime, other: Lifetime): Lifetime =>
-  other.seconds < one.seconds || Number.isNaN(other.seconds) ? other : one;
+const isShorter = (one: number, other: number): boolean => one < other || Number.isNaN(one);
 
 interface Sum {
   /** The deny that weighs most: one that holds, else one that is unknown. */
@@ -153,7 +153,8 @@ function addUp(
 ): Sum {
   const wanted = asked === null ? null : new Set(asked);
   const scope = new Set<string>();
-  let lifetime: Lifetime = { seconds: resource.lifetime, by: null };
+  let seconds = resource.lifetime;
+  let ending: Lifetime['ending'] = null;
   const contributing: string[] = [];
   let deny: Judged | null = null;
   let awaited: Judged | null = null;
@@ -166,7 +167,11 @@ function addUp(
       continue;
     }
     // Unknown grants shorten too: else a token would live longer because a fact got lost.
-    lifetime = shorter(shorter(lifetime, { seconds: grant.lifetime, by: null }), openFor(each.rule, candidate));
+    if (isShorter(grant.lifetime, seconds)) [seconds, ending] = [grant.lifetime, null];
+    for (const clause of each.rule.bounds) {
+      const open = openFor(clause, candidate);
+      if (isShorter(open, seconds)) [seconds, ending] = [open, { clause, rule: each.rule.name }];
+    }
     if (each.rank === 3) {
       contributing.push(each.rule.name);
       for (const token of grant.scope) if (wanted === null || wanted.has(token)) scope.add(token);
@@ -175,23 +180,21 @@ function addUp(
       if (each.rank === 2 && offers(grant, wanted)) awaited ??= each;
     }
   }
+  const lifetime = { seconds, ending };
   return { deny, contributing, scope: Object.freeze([...scope].sort()), lifetime, awaited, unknown };
 }
 
-/** Whole seconds until the first of a rule's conditions ends with the clock; infinite when none does. */
-function openFor({ name, bounds }: CompiledRule, candidate: Candidate): Lifetime {
-  let open: Lifetime = forever;
-  for (const clause of bounds) {
-    // Of one that is not known to hold nothing can be said.
-    if (clause.rank(candidate) !== 3) continue;
-    const until = clause.until?.(candidate) ?? Number.POSITIVE_INFINITY;
-    const seconds = Math.floor(until) - Math.floor(candidate.now);
-    open = shorter(open, { seconds, by: `${clause.name} of "${name}"` });
-  }
-  return open;
+/** Whole seconds until the clause ends with the clock. Of one that is not known to hold nothing can be said: infinite. */
+function openFor(clause: Clause, candidate: Candidate): number {
+  if (clause.rank(candidate) !== 3) return Number.POSITIVE_INFINITY;
+  return Math.floor(clause.until?.(candidate) ?? Number.POSITIVE_INFINITY) - Math.floor(candidate.now);
 }
 
-const forever: Lifetime = Object.freeze({ seconds: Number.POSITIVE_INFINITY, by: null });
+function toldEnd({ seconds, ending }: Lifetime): string {
+  if (ending === null) return '';
+  const what = ending === 'evidence' ? 'the evidence' : `${ending.clause.name} of "${ending.rule}"`;
+  return ` After ${seconds} s it is ended by ${what}.`;
+}
 
 const offers = (grant: CompiledGrant, wanted: ReadonlySet<string> | null): boolean =>
   wanted === null || grant.scope.some((token) => wanted.has(token));
@@ -217,9 +220,7 @@ function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decisi
     const detail = 'The evidence, or a condition that ends with the clock, holds for less than another second.';
     return refusal('target_refused', 'no_time_left', detail, rules);
   }
-  const { by } = sum.lifetime;
-  const ends = by === null ? '' : ` After ${granted.lifetime} s it is ended by ${by}.`;
-  const detail = `Granted by ${sum.contributing.map((name) => `"${name}"`).join(', ')}.${ends}`;
+  const detail = `Granted by ${sum.contributing.map((name) => `"${name}"`).join(', ')}.${toldEnd(sum.lifetime)}`;
   return Object.freeze({
     fault: null,
     reason: 'granted',

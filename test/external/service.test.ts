@@ -194,7 +194,10 @@ describe('external: a policy decision point of a running service', function () {
       });
       assert.equal(received.length, 1);
       const [warning = '', ...others] = service.warnings.filter((line) => line.startsWith('external:'));
-      assert.match(warning, /^external: http:\/\/127\.0\.0\.1:\d+\/tenant gave no usable answer in decision [0-9a-f-]{36}, /);
+      assert.match(
+        warning,
+        /^external: http:\/\/127\.0\.0\.1:\d+\/tenant gave no usable answer in decision [0-9a-f-]{36}, /,
+      );
       await service.exchange();
       assert.deepEqual(others, [], 'told once, not for each request');
       respond = permits;

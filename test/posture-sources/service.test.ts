@@ -77,7 +77,10 @@ postureSources:
     answering({}, 500);
     assert.equal((await exchangeOf('two')).status, 503);
     assert.equal((await service.lastRecord()).facts?.unknown['posture.edr.healthy'], 'unavailable');
-    assert.match(service.warnings.join('\n'), /source edr gave no usable answer in decision \S+, and maybe in others: the status is 500/);
+    assert.match(
+      service.warnings.join('\n'),
+      /source edr gave no usable answer in decision \S+, and maybe in others: the status is 500/,
+    );
     assert.doesNotMatch(service.warnings.join('\n'), /canary/);
   });
 
