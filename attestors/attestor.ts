@@ -276,6 +276,11 @@ export interface AttestorType<Options = unknown> {
   readonly singleKinds?: readonly string[];
   /** What is wrong with a selector in a rule that no workload can have, and what to write; null: nothing. Left out: all may be had. */
   selectorFault?(selector: string): string | null;
+  /**
+   * What would pin a grant to workloads with these selectors, in words that go before "would pin it", where all that names them may
+   * become somebody else's, as names do. Null: there is nothing to tell. For `counterseal policy lint`; left out: nothing is told.
+   */
+  pinFor?(selectors: readonly string[], options: Options): string | null;
   /** The host refuses a delegator's evidence where a workload has to ask. Left out by types that attest workloads only. */
   role?(options: Options): Role;
   /** Of the evidence that it takes beside JWTs. */

@@ -141,14 +141,14 @@ async function matrixCommand({ config, json }: { config: string; json?: true }):
   print(json ? JSON.stringify(matrix, null, 2).split('\n') : renderMatrix(matrix));
 }
 
-async function lintCommand({ config }: { config: string }): Promise<void> {
+async function lintCommand({ config, strict }: { config: string; strict?: true }): Promise<void> {
   const configuration = await load(config);
   const { lintPolicy } = await import('./policy-tools/lint.js');
   const problems = await lintPolicy(configuration, config);
   if (problems.length === 0) return print([`${config}: nothing found`]);
   const { renderProblems } = await import('./config/problem.js');
   print(renderProblems(problems).split('\n'));
-  process.exitCode = 1;
+  process.exitCode = strict || problems.some(({ level }) => level === undefined) ? 1 : 0;
 }
 
 interface OverlayCommand {
@@ -259,6 +259,7 @@ policy
   .command('lint')
   .description('find what a valid policy says in vain: exit 1 when something is found')
   .requiredOption('--config <file>', 'the configuration')
+  .option('--strict', 'exit 1 when there is a note, too')
   .action(lintCommand);
 
 program

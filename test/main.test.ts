@@ -180,6 +180,18 @@ rules:
     assert.match(found.stdout, /unused\.yaml:16:15: conditions\.strong: no rule uses this condition\n$/);
   });
 
+  it('policy lint: a note alone is exit 0, and with --strict 1', async () => {
+    const named = join(folder, 'named.yaml');
+    await writeFile(named, (await readFile(config, 'utf8')).replace('"k8s:ns:agents"', '"k8s:ns:a", "k8s:sa:b"'));
+    const note = /named\.yaml:13:3: note: rules\.calendar-agent: it names .*: k8s:sa-uid would pin it\n$/;
+    const advised = await finish('policy', 'lint', '--config', named);
+    assert.deepEqual([advised.code, advised.stderr], [0, '']);
+    assert.match(advised.stdout, note);
+    const strict = await finish('policy', 'lint', '--strict', '--config', named);
+    assert.deepEqual([strict.code, strict.stderr], [1, '']);
+    assert.match(strict.stdout, note);
+  });
+
   it('policy explain --facts tells what would be decided; with half of the options: exit 1', async () => {
     const facts = join(folder, 'facts.yaml');
     await writeFile(

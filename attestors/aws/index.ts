@@ -1,6 +1,7 @@
 /** Workloads of AWS: roles, on whatever they run. The trust model is in README.md. */
 import type { Attestor, AttestorHost, AttestorType, KeySource } from '../attestor.js';
 import { createBreaker } from '../breaker.js';
+import { pinOf } from '../selectors.js';
 import { callerIdentityForm } from './caller-identity/form.js';
 import { googleForm } from './caller-identity/google.js';
 import type { CallerIdentityRoom } from './caller-identity/verify.js';
@@ -80,11 +81,16 @@ function keySource({ webIdentity: { keys } }: AwsOptions, issuer: string): KeySo
   return { issuer };
 }
 
+/** With web identity a grant by the role's id would grant nothing, as its tokens do not tell it: there no pin is told. */
+const pinFor = (selectors: readonly string[], block: AwsOptions): string | null =>
+  issuersOf(block).length > 0 ? null : pinOf(selectors, { 'aws:role': ['aws:role-id', 'aws:instance'] });
+
 export const aws = Object.freeze<AttestorType<AwsOptions>>({
   type: 'aws',
   selectorKinds,
   nodeKind: 'aws:instance',
   singleKinds,
+  pinFor,
   forms: Object.freeze([callerIdentityForm, googleForm]),
   facts: Object.freeze([]),
   options,

@@ -1,5 +1,6 @@
 /** Azure's managed identities and virtual machines. The trust model is in README.md. */
 import type { AttestorHost, AttestorType } from '../attestor.js';
+import { pinOf } from '../selectors.js';
 import { examineAzure } from './doctor.js';
 import { documentForm } from './document/form.js';
 import { createDocumentVerifier } from './document/index.js';
@@ -36,6 +37,8 @@ export const azure = Object.freeze<AttestorType<AzureOptions>>({
   nodeKind: 'azure:vm-id',
   // A document has a subscription too.
   singleKinds: Object.freeze(kinds.filter((kind) => kind !== 'subscription').map((kind) => `azure:${kind}`)),
+  // A resource that is made again under its name has other ids; one that was given an identity has that one's.
+  pinFor: (selectors) => pinOf(selectors, { 'azure:resource': ['azure:oid', 'azure:client', 'azure:vm-id'] }),
   selectorFault: (written) =>
     written === written.toLowerCase() || written.startsWith('azure:sku:')
       ? null

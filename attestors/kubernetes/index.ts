@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AttestorHost, AttestorPlan, AttestorType, KeySource } from '../attestor.js';
 import { duration, keysOptions, otherAudiences, printable, text } from '../options.js';
+import { type Pins, pinOf } from '../selectors.js';
 import { jwtType } from '../token-types.js';
 import { type ApiServer, connectApiServer } from './api.js';
 import { examine } from './doctor.js';
@@ -179,6 +180,13 @@ const facts = Object.freeze([
   'posture.images',
 ]);
 
+/** A pod of a service account that is made again is the same workload: its name is pinned by that too. */
+const pins: Pins = {
+  'k8s:sa': ['k8s:sa-uid', 'k8s:pod-uid'],
+  'k8s:pod': ['k8s:sa-uid', 'k8s:pod-uid'],
+  'k8s:node': ['k8s:node-uid', 'k8s:sa-uid', 'k8s:pod-uid'],
+};
+
 export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
   type: 'kubernetes',
   selectorKinds: Object.freeze([
@@ -202,6 +210,7 @@ export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
     'k8s:node-uid',
     'k8s:runtime-class',
   ]),
+  pinFor: (selectors) => pinOf(selectors, pins),
   facts,
   suppliedFacts: ({ live }) => (live === undefined ? [] : facts),
   options,

@@ -3,6 +3,7 @@ import type { AttestorHost, AttestorType, Finding, KeySource, KeyUse } from '../
 import { attempt, tryKeys } from '../step.js';
 import { compileRequirements } from './claims.js';
 import { audienceOf, mappingOf, type OidcOptions, options, plan } from './options.js';
+import { pinFor } from './pin.js';
 import { createOidcAttestor } from './verify.js';
 
 async function create(attestorName: string, block: OidcOptions, host: AttestorHost) {
@@ -66,6 +67,7 @@ export const oidc = Object.freeze<AttestorType<OidcOptions>>({
   type: 'oidc',
   selectorKinds: Object.freeze(['oidc:sub']),
   mappedKinds: (block) => Object.keys(mappingOf(block)).map((each) => `oidc:${each}`),
+  pinFor,
   role: ({ role }) => role,
   facts: Object.freeze([]),
   options,

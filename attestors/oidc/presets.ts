@@ -14,6 +14,8 @@ export interface Preset {
   readonly subject?: string;
   /** Claims that say whose tokens they are: `require` has to pin at least one. Left out: the issuer is one customer's. */
   readonly pins?: readonly string[];
+  /** By a claim whose value may become somebody else's: the claims that never do, of which one pins it, the best first. */
+  readonly pinnedBy?: Readonly<Record<string, readonly string[]>>;
 }
 
 const hour = 3600;
@@ -40,6 +42,7 @@ export const presets = Object.freeze({
     },
     subject: 'repository',
     pins: ['repository_owner_id', 'repository_owner', 'repository_id', 'repository'],
+    pinnedBy: { repository: ['repository_id', 'repository_owner_id'] },
   },
   // docs.gitlab.com/ci/secrets/id_token_authentication
   'gitlab-ci': {
@@ -55,6 +58,7 @@ export const presets = Object.freeze({
     },
     subject: 'project_path',
     pins: ['namespace_id', 'namespace_path', 'project_id', 'project_path'],
+    pinnedBy: { project_path: ['project_id', 'namespace_id'] },
   },
   // cloud.google.com/compute/docs/instances/verifying-instance-identity
   google: {
@@ -76,6 +80,8 @@ export const presets = Object.freeze({
       '/google/compute_engine/project_number',
       '/google/compute_engine/instance_id',
     ],
+    // A service account that is made again under its name has another id.
+    pinnedBy: { email: ['sub'] },
   },
   // developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials/workload-identity-tokens
   'hcp-terraform': {
@@ -94,6 +100,10 @@ export const presets = Object.freeze({
       'terraform_project_id',
       'terraform_workspace_id',
     ],
+    pinnedBy: {
+      terraform_workspace_name: ['terraform_workspace_id', 'terraform_project_id', 'terraform_organization_id'],
+      terraform_project_name: ['terraform_project_id', 'terraform_organization_id', 'terraform_workspace_id'],
+    },
   },
   // vercel.com/docs/oidc/reference
   vercel: {
@@ -105,6 +115,7 @@ export const presets = Object.freeze({
     selectors: { project: 'project', environment: 'environment' },
     subject: 'project_id',
     pins: ['owner_id', 'owner', 'project_id'],
+    pinnedBy: { project: ['project_id', 'owner_id'] },
   },
   // fly.io/docs/reference/openid-connect
   fly: {
@@ -114,6 +125,7 @@ export const presets = Object.freeze({
     selectors: { app: 'app_name', machine: 'machine_id', image: 'image_digest', region: 'region' },
     subject: 'app_name',
     pins: ['org_id', 'org_name', 'app_id'],
+    pinnedBy: { app_name: ['app_id', 'org_id'] },
   },
   // github.com/spiffe/spiffe, standards/JWT-SVID.md
   spiffe: { role: 'workload', algorithms: svidAlgorithms },
@@ -195,9 +207,12 @@ export function sharedIssuer({ issuers: [first] = [] }: Preset): string | undefi
 }
 
 /** Of an issuer that all customers of a vendor share, named by a preset or not. */
-export function pinsOf(preset: Preset | undefined, issuer: string): readonly string[] {
+export const pinsOf = (preset: Preset | undefined, issuer: string): readonly string[] =>
+  vendorOf(preset, issuer)?.pins ?? [];
+
+export function vendorOf(preset: Preset | undefined, issuer: string | undefined): Preset | undefined {
   const all: readonly Preset[] = Object.values(presets);
-  return (preset ?? all.find(({ issuers = [] }) => issuers.includes(issuer)))?.pins ?? [];
+  return preset ?? all.find(({ issuers = [] }) => issuer !== undefined && issuers.includes(issuer));
 }
 
 /** Where everybody's accounts are: the default service accounts of all of Google's projects, and people's mail. */

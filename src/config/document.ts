@@ -51,6 +51,7 @@ function placing(file: string, text: string): At {
       line,
       column: col,
       path: renderPath(finding.path),
+      ...(finding.level && { level: finding.level }),
       message: finding.message,
       expected: finding.expected ?? null,
       found: finding.found ?? null,

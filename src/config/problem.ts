@@ -7,6 +7,8 @@ export interface Finding {
   readonly path: Path;
   /** Whether the key or its value is at fault. Default `value`; of a key that is missing, the map that lacks it. */
   readonly at?: 'key' | 'value';
+  /** Advice: nothing is wrong. */
+  readonly level?: 'note';
   readonly message: string;
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
@@ -24,6 +26,8 @@ export interface Problem {
   readonly column: number;
   /** Such as `audit.sinks[0].path`; empty for the file as a whole. */
   readonly path: string;
+  /** Advice. Left out: it is wrong. */
+  readonly level?: 'note';
   readonly message: string;
   readonly expected: string | null;
   /** At most 80 characters, on one line. */
@@ -45,7 +49,7 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** `file:line:column: path: message (expected …, found …; did you mean …?)`, one line each; an excerpt stands below, indented. */
+/** `file:line:column: path: message (expected …, found …; did you mean …?)`, one line each, a note with `note: ` before the path; an excerpt stands below, indented. */
 export function renderProblems(problems: readonly Problem[]): string {
   return problems
     .flatMap((problem) => [renderProblem(problem), ...(problem.excerpt ?? []).map((line) => `    ${line}`)])
@@ -79,7 +83,8 @@ function renderProblem(problem: Problem): string {
   const notes = [compared, hint].filter((note) => note !== '').join('; ');
   const path = problem.path === '' ? '' : `${problem.path}: `;
   const place = `${problem.file}:${problem.line}:${problem.column}`;
-  return `${place}: ${path}${problem.message}${notes === '' ? '' : ` (${notes})`}`;
+  const level = problem.level === undefined ? '' : `${problem.level}: `;
+  return `${place}: ${level}${path}${problem.message}${notes === '' ? '' : ` (${notes})`}`;
 }
 
 /** By file and in the order of its text, each once. */

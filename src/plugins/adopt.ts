@@ -19,7 +19,7 @@ import { faultsOfKinds, isRecord, jwtTokenTypes } from './shape.js';
 
 /** @param theirs has no `faultsOfType` */
 export function adoptType(theirs: AttestorType): AttestorType {
-  const { type, examine, mappedKinds, nodeKind, role, selectorFault, suppliedFacts } = theirs;
+  const { type, examine, mappedKinds, nodeKind, pinFor, role, selectorFault, singleKinds, suppliedFacts } = theirs;
   const selectorKinds = Object.freeze([...theirs.selectorKinds]);
   const facts = Object.freeze([...theirs.facts]);
   const forms = Object.freeze((theirs.forms ?? []).map(adoptForm));
@@ -28,9 +28,11 @@ export function adoptType(theirs: AttestorType): AttestorType {
     type,
     selectorKinds,
     ...(nodeKind !== undefined && { nodeKind }),
+    ...(singleKinds && { singleKinds: Object.freeze([...singleKinds]) }),
     ...(mappedKinds && { mappedKinds: kinds }),
     ...(role && { role: (options) => role.call(theirs, options) }),
-    ...(selectorFault && { selectorFault: faultOf(theirs) }),
+    ...(selectorFault && { selectorFault: (written) => textOf(() => selectorFault.call(theirs, written)) }),
+    ...(pinFor && { pinFor: (selectors, options) => textOf(() => pinFor.call(theirs, selectors, options)) }),
     forms,
     facts,
     ...(suppliedFacts && { suppliedFacts: (options) => suppliedFacts.call(theirs, options) }),
@@ -51,16 +53,14 @@ export function adoptType(theirs: AttestorType): AttestorType {
 }
 
 /** Says nothing where it fails: it is there to help, and decides nothing. */
-const faultOf =
-  (theirs: AttestorType) =>
-  (written: string): string | null => {
-    try {
-      const fault: unknown = theirs.selectorFault?.(written);
-      return typeof fault === 'string' ? fault : null;
-    } catch {
-      return null;
-    }
-  };
+function textOf(say: () => unknown): string | null {
+  try {
+    const said = say();
+    return typeof said === 'string' ? said : null;
+  } catch {
+    return null;
+  }
+}
 
 /** Issues become ours: of theirs only the path and the message are known to be there. */
 function adoptOptions(theirs: AttestorType, kinds: (options: unknown) => unknown): z.ZodType<unknown> {

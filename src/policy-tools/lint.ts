@@ -21,7 +21,7 @@ interface Linted {
   readonly rules: readonly (readonly [name: string, rule: Rule])[];
 }
 
-/** By file and in the order of its text; empty: nothing was found. @param configuration as it was loaded from its file */
+/** By file and in the order of its text, with notes among them; empty: nothing was found. @param configuration as it was loaded from its file */
 export async function lintPolicy(configuration: Configuration, file: string): Promise<readonly Problem[]> {
   const { values, locate } = await readSources(file);
   const rules = rulesSchema.parse(valueAt(values, ['rules']));
@@ -35,9 +35,12 @@ export async function lintPolicy(configuration: Configuration, file: string): Pr
     ...unreachable(linted),
     ...unused(linted),
     ...linted.rules.flatMap(([name, rule]) =>
-      [...contradictions(linted, rule), ...overruled(linted, name, rule), ...shadowed(linted, name, rule)].map(
-        (finding) => ({ ...finding, path: ['rules', name, ...finding.path] }),
-      ),
+      [
+        ...contradictions(linted, rule),
+        ...overruled(linted, name, rule),
+        ...shadowed(linted, name, rule),
+        ...mutable(linted, rule),
+      ].map((finding) => ({ ...finding, path: ['rules', name, ...finding.path] })),
     ),
   ];
   return sortProblems(findings.map(locate));
@@ -181,6 +184,16 @@ function shadowed({ rules }: Linted, name: string, rule: Rule): Finding[] {
     const message = `${found?.[0]} grants this to all of these workloads already`;
     return found === undefined ? [] : [{ path: ['grant', 'scope', index], message }];
   });
+}
+
+/** A grant by names that somebody else may have later. A note: most policies are written so, and one in Git cannot know ids. */
+function mutable({ configuration }: Linted, { grant, workload }: Rule): Finding[] {
+  const { attestor, selectors = [] } = workload;
+  const configured = configuration.attestors.get(attestor);
+  const pin = grant && configured?.type.pinFor?.(selectors, configured.options);
+  if (!pin) return [];
+  const message = `it names its workload only by what may become somebody else's: ${pin} would pin it`;
+  return [{ path: [], at: 'key', level: 'note', message }];
 }
 
 /** Whether a grant of the same resource is for all whom the other is for. */

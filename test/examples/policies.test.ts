@@ -17,10 +17,11 @@ describe('examples/policies', () => {
   it('are there', () => assert.ok(examples.length >= 5));
 
   for (const name of examples) {
-    it(`${name}: every case comes out, every rule has held, every clause has held and failed, and lint finds nothing`, async () => {
+    it(`${name}: every case comes out, every rule has held, every clause has held and failed, and lint has notes at most`, async () => {
       const file = join(folder, name);
       const configuration = await loadConfiguration(file);
-      assert.deepEqual(await lintPolicy(configuration, file), []);
+      const found = (await lintPolicy(configuration, file)).filter(({ level }) => level !== 'note');
+      assert.deepEqual(found, []);
       const { caseFiles } = configuration;
       const beside = [join(dirname(file), 'cases.yaml')];
       const { lines, passed } = await testPolicy(configuration, caseFiles.length > 0 ? caseFiles : beside);

@@ -89,6 +89,19 @@ describe('an attestor of another package', () => {
     assert.equal(adoptType(typeOf(async () => good, { nodeKind: 'badge:floor' })).nodeKind, 'badge:floor');
   });
 
+  it('says of itself what a rule may name in vain; where that fails, nothing', () => {
+    const singleKinds = ['badge:id'];
+    const asks = { singleKinds, pinFor: ([first]: readonly string[]) => `${first}'s id`, selectorFault: () => 'no' };
+    const type = adoptType(typeOf(async () => good, asks));
+    assert.deepEqual(type.singleKinds, ['badge:id']);
+    assert.equal(type.pinFor?.(['badge:floor:1'], {}), "badge:floor:1's id");
+    assert.equal(type.selectorFault?.('badge:floor:1'), 'no');
+    const fail = () => assert.fail('its own fault');
+    const failing = adoptType(typeOf(async () => good, { pinFor: fail, selectorFault: () => 7 as never }));
+    assert.equal(failing.pinFor?.([], {}), null);
+    assert.equal(failing.selectorFault?.('badge:floor:1'), null);
+  });
+
   it('says of itself whether it stands for people', () => {
     const people = adoptType(typeOf(async () => good, { role: () => 'delegator' }));
     assert.equal(people.role?.({}), 'delegator');

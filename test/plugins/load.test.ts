@@ -162,6 +162,7 @@ describe('config: module', () => {
     ['no plan', { plan: 'undefined' }, /plan is no function/],
     ['no create', { create: '1' }, /create is no function/],
     ['examine that is no function', { examine: '{}' }, /examine is no function: leave it out, or make it one/],
+    ['pinFor that is no function', { pinFor: "'badge:id'" }, /pinFor is no function: leave it out, or make it one/],
     ['forms that are no list', { forms: '{}' }, /forms is no list/],
     ['the form of a JWT', { forms: form('urn:ietf:params:oauth:token-type:jwt') }, /is that of a JWT: choose another/],
     [
