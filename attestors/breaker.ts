@@ -11,10 +11,18 @@ const mostCalls = 256;
 
 export interface Breaker {
   /**
+   * @param asker for whom it is called, as far as that is known: failures of one alone do not open it, since they may be about the asker.
+   *   Null: not known, so they do
    * @param work rejects when, and only when, the dependency did not answer
    * @throws Unavailable `PREFIX_circuit_open`, `PREFIX_busy` without calling it; what `work` throws
    */
-  run<Result>(work: () => Promise<Result>): Promise<Result>;
+  run<Result>(asker: string | null, work: () => Promise<Result>): Promise<Result>;
+}
+
+/** An answer, if only one that cannot be used: too large. It is given back, so that it does not count as a failure. */
+export function asAnswer(error: unknown): Unavailable {
+  if (error instanceof Unavailable && error.reason === 'outbound_too_large') return error;
+  throw error;
 }
 
 export interface BreakerOptions {
@@ -25,16 +33,21 @@ export interface BreakerOptions {
   readonly now: Clock;
 }
 
+/** No subject is called so. */
+const several = '';
+
 export function createBreaker({ name, prefix, now }: BreakerOptions): Breaker {
   let failures = 0;
   let openUntil = 0;
   let calls = 0;
   let isTrying = false;
+  /** Of the failures in a row; undefined: there are none. */
+  let askers: string | undefined;
 
   /** Whether the call is the one that tries an open breaker. */
   function enter(): boolean {
     if (calls >= mostCalls) throw new Unavailable(`${prefix}_busy`, `${name}: ${mostCalls} calls are under way.`);
-    if (failures < mostFailures) return false;
+    if (failures < mostFailures || askers !== several) return false;
     // A clock that was set back must not keep it open for longer.
     const left = openUntil - now();
     const wait = left > openFor ? 0 : left;
@@ -46,16 +59,18 @@ export function createBreaker({ name, prefix, now }: BreakerOptions): Breaker {
   }
 
   return Object.freeze<Breaker>({
-    async run(work) {
+    async run(asker, work) {
       const isTrial = enter();
       if (isTrial) isTrying = true;
       calls += 1;
       try {
         const result = await work();
         failures = 0;
+        askers = undefined;
         return result;
       } catch (error) {
         failures += 1;
+        askers = asker === null || (askers !== undefined && askers !== asker) ? several : asker;
         openUntil = now() + openFor;
         throw error;
       } finally {

@@ -18,7 +18,8 @@ export async function versionOfAll(own: string, paths: readonly string[]): Promi
   return [own, ...(await Promise.all(paths.map(versionOf)))].join('\n');
 }
 
-const told = ({ dev, ino, size, mtimeMs }: Stats) => [dev, ino, size, mtimeMs].join();
+/** With the time of its state, which nobody can set: the other can be set back. */
+const told = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats) => [dev, ino, size, mtimeMs, ctimeMs].join();
 
 /** A fault is a version too, since it may be another one the next time. */
 async function orCode(version: () => Promise<string>): Promise<string> {

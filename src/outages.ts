@@ -1,8 +1,9 @@
 /** Tells operators of others who do not answer, and that they do again: not for each request, since there may be thousands. */
 import { Refusal } from './errors.js';
 
-/** Seconds after a line about somebody, in which there is none about another failure. */
+/** Seconds after a line about somebody, in which there is none about the same failure, and none about any. */
 const quietFor = 60;
+const quietForAll = 5;
 
 export interface Outages {
   /** @param name with which the line begins @param error of one of ours the detail is told: others may quote what was sent */
@@ -17,13 +18,16 @@ export interface OutagesRoom {
 }
 
 export function createOutages({ now, warn }: OutagesRoom): Outages {
-  const told = new Map<string, { readonly at: number; failing: boolean }>();
+  const told = new Map<string, { readonly at: number; readonly reason: string; failing: boolean }>();
   return Object.freeze<Outages>({
     failed(name, error, decisionId) {
       // A clock that was put back keeps nobody quiet.
-      const since = now() - (told.get(name)?.at ?? Number.NEGATIVE_INFINITY);
-      if (since >= 0 && since < quietFor) return;
-      told.set(name, { at: now(), failing: true });
+      const last = told.get(name);
+      const since = now() - (last?.at ?? Number.NEGATIVE_INFINITY);
+      const reason = error instanceof Refusal ? error.reason : '';
+      const isSame = last?.failing === true && last.reason === reason;
+      if (since >= 0 && since < (isSame ? quietFor : quietForAll)) return;
+      told.set(name, { at: now(), reason, failing: true });
       const why = error instanceof Refusal ? error.detail : `it cannot be asked (${(error as Error).name})`;
       warn(`${name} gave no usable answer in decision ${decisionId}, and maybe in others: ${why}`);
     },

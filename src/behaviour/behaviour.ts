@@ -34,6 +34,8 @@ const mostAttempts = 8;
 /** How one fact is counted. Each rejects when the store does. */
 export interface Tally {
   readonly name: string;
+  /** Whether it is of no window: first use, and hours. */
+  readonly isLasting: boolean;
   /** Of a counter: once for each token. Left out: `remember` counts it. */
   count?(): Promise<Told>;
   /** Of what is no counter: again until it comes to what was decided with; what comes to something else is not kept. */
@@ -45,8 +47,8 @@ export function tallyOf(store: Store, name: string, exchange: Exchange): Tally |
   const measure = measureOf(name, exchange);
   if (typeof measure === 'string') return null;
   return measure.kind === 'counter'
-    ? { name, count: () => store.increment(measure.key, 1, measure.expiresAt) }
-    : { name, remember: (decided) => remember(store, measure, decided) };
+    ? { name, isLasting: false, count: () => store.increment(measure.key, 1, measure.expiresAt) }
+    : { name, isLasting: measure.isLasting, remember: (decided) => remember(store, measure, decided) };
 }
 
 async function remember(store: Store, { key, expiresAt, look }: Memory, decided: Told | undefined): Promise<Told> {

@@ -41,6 +41,8 @@ export interface Counter extends Place {
 /** An entry that says more than a number, and is written only when a token tells something new. */
 export interface Memory extends Place {
   readonly kind: 'memory';
+  /** Of no window. */
+  readonly isLasting: boolean;
   /** @param stored undefined: nothing @throws Error for what is none of ours */
   look(stored: string | undefined): Look;
 }
@@ -74,7 +76,7 @@ export function measureOf(name: string, exchange: Exchange): Counter | Memory | 
     if (kind.counts === 'exchange') return { kind: 'counter', ...place };
     const value = namedBy(kind.counts, exchange);
     return 'value' in value
-      ? { kind: 'memory', ...place, look: (stored) => lookAtValues(stored, value.value) }
+      ? { kind: 'memory', isLasting: false, ...place, look: (stored) => lookAtValues(stored, value.value) }
       : value.unknown;
   }
   return memoryOf(key, ['behaviour', key, ...who], exchange);
@@ -84,12 +86,18 @@ function memoryOf(key: BehaviourKey, place: Key, { now, resource }: Exchange): M
   const until = (days: number) => (now + days * day) * 1000;
   if (key === 'offHours') {
     const look = (stored: string | undefined) => lookAtHours(stored, Math.floor(now / windows.hour));
-    return { kind: 'memory', key: place, expiresAt: until(rememberedDays.firstUse), look };
+    return { kind: 'memory', isLasting: true, key: place, expiresAt: until(rememberedDays.firstUse), look };
   }
   if (resource === null) return 'missing';
   const look = (stored: string | undefined) => lookAtUse(stored, Math.floor(now / day));
   // It is written once a day, so it has to last for that day longer.
-  return { kind: 'memory', key: [...place, resource], expiresAt: until(rememberedDays.firstUse + 1), look };
+  return {
+    kind: 'memory',
+    isLasting: true,
+    key: [...place, resource],
+    expiresAt: until(rememberedDays.firstUse + 1),
+    look,
+  };
 }
 
 function namedBy(

@@ -28,7 +28,10 @@ async function filesIn(folder: string): Promise<Listing> {
     const there = await stat(join(folder, name));
     // Passed over, what stands in it would be missed in silence.
     if (there.isDirectory()) return { files: [], fault: `it has the folder ${name} in it: name that one by itself` };
-    if (!/\.ya?ml$/.test(name)) continue;
+    if (!/\.ya?ml$/.test(name)) {
+      if (!/ya?ml|json/i.test(name)) continue;
+      return { files: [], fault: `${name} in it would be passed over: let it end in .yaml or .yml, or take it away` };
+    }
     if (!there.isFile()) return { files: [], fault: `${name} in it is no file: take it away` };
     files.push(join(folder, name));
   }

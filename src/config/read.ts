@@ -4,8 +4,8 @@ import { readYaml, type YamlDocument } from './document.js';
 import { unreadable } from './files.js';
 import { ConfigurationError } from './problem.js';
 
-/** Bytes. Ten thousand rules are 2 MB. */
-const largest = 16 * 1024 * 1024;
+/** Bytes. Ten thousand rules are 2 MB, and take some seconds to read. */
+const largest = 4 * 1024 * 1024;
 
 /** @throws ConfigurationError for what cannot be read, is no UTF-8 or no YAML */
 export async function readDocument(file: string): Promise<YamlDocument> {

@@ -43,8 +43,9 @@ export function watchPolicy(first: Configuration, { load, warn, lookEvery = 1_00
     try {
       const next = await load(file);
       checkRest(inForce, next);
-      refused = false;
       if (next.policy.revision !== inForce.policy.revision) warn(`policy ${next.policy.revision} is in force now`);
+      else if (refused) warn(`${file} can be taken again; policy ${next.policy.revision} is in force`);
+      refused = false;
       inForce = next;
       ({ alsoRead, fileVersion: taken } = next);
     } catch (error) {

@@ -141,7 +141,10 @@ function findingsIn({ values }: YamlDocument): Finding[] {
   const issues = parsed.error?.issues ?? [];
   const [atTop, others] = [issues.filter(isUnknownAtTop), issues.filter((issue) => !isUnknownAtTop(issue))];
   const unknown = atTop.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []));
-  return [...notBuilt, ...unknown.map(unknownSection), ...findingsOf(others, values)];
+  // Of a file that is a text alone nothing is quoted: a link may lead to a secret.
+  const isText = typeof values !== 'object';
+  const found = findingsOf(others, values).map((each) => (isText ? { ...each, found: undefined } : each));
+  return [...notBuilt, ...unknown.map(unknownSection), ...found];
 }
 
 const isUnknownAtTop = ({ code, path }: { readonly code: string; readonly path: readonly PropertyKey[] }) =>

@@ -10,6 +10,7 @@ import type { BehaviourReads, Policy } from '../policy/compile.js';
 import { decide, soleTarget } from '../policy/decide.js';
 import type { Decision } from '../policy/decision.js';
 import type { Facts } from '../policy/facts.js';
+import { lookupsFor } from '../policy/lookups.js';
 import type { Store } from '../store/store.js';
 import type { Inquiry } from './look-up.js';
 
@@ -107,13 +108,24 @@ interface Grant {
 /** How often it is decided again because others were issued something new at the same time. Lists of values end before. */
 const mostRounds = 500;
 
-/** Counters first: what else there is keeps values, which a request that a counter refuses must not leave behind. */
+/**
+ * Counters first, then values in a window, and last what is remembered for long: a request that the one refuses must not leave the
+ * other behind. First use, above all, is that of a token.
+ */
 async function settle(grant: Grant, first: Decided): Promise<Decided> {
-  let decided = await countWith(grant, first, ({ count }) => count?.());
+  const counted = await countWith(grant, first, ({ count }) => count?.());
+  const settled = await settleMemories(grant, counted, (tally) => !tally.isLasting);
+  return settleMemories(grant, settled, (tally) => tally.isLasting);
+}
+
+async function settleMemories(grant: Grant, first: Decided, isMeant: (tally: Tally) => boolean): Promise<Decided> {
+  let decided = first;
   for (let round = 0; round < mostRounds; round++) {
     if (decided.decision.granted === null) return decided;
     const { facts } = decided;
-    const again = await countWith(grant, decided, ({ name, remember }) => remember?.(toldIn(facts, name)));
+    const again = await countWith(grant, decided, (tally) =>
+      isMeant(tally) ? tally.remember?.(toldIn(facts, tally.name)) : undefined,
+    );
     if (again === decided) return decided;
     decided = again;
   }
@@ -146,6 +158,10 @@ const orIgnored =
 
 function decideAgain({ policy, inquiry }: Grant, before: Decided, other: Tellings): Decided {
   const facts = withTold(before.facts, other);
+  // What was not asked because a rule was out of the question must not pass as unknown now that it is not.
+  if (lookupsFor(policy, facts, inquiry.asked) !== null) {
+    throw notCounted('Meanwhile the decision came to turn on what nobody was asked.');
+  }
   const decision = decide(policy, facts, inquiry.asked);
   if (decision.granted !== null && decision.granted.resource !== before.decision.granted?.resource) {
     throw notCounted('Meanwhile the request without a target came to mean another one.');

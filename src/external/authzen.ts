@@ -1,6 +1,6 @@
 /** The client of policy decision points (AuthZEN). Whatever is no clear decision within the deadline is none. */
 import type { Clock, UnknownCause } from '../../attestors/attestor.js';
-import { type Breaker, createBreaker } from '../../attestors/breaker.js';
+import { asAnswer, type Breaker, createBreaker } from '../../attestors/breaker.js';
 import { withDeadline } from '../deadline.js';
 import { Unavailable } from '../errors.js';
 import type { Answer, TargetInquiry } from '../exchange/look-up.js';
@@ -52,15 +52,18 @@ export function createExternal(room: ExternalRoom): AskExternal {
       'x-request-id': inquiry.decisionId,
       ...(bearer !== null && { authorization: `Bearer ${bearer}` }),
     };
-    const answer = await breakerOf(ask.url).run(async () => {
-      const answered = await room.send(`${ask.url}${pathOf(ask)}`, { method: 'POST', headers, body, signal, maxBytes });
+    const answer = await breakerOf(ask.url).run(inquiry.attestation.subject, async () => {
+      const answered = await room
+        .send(`${ask.url}${pathOf(ask)}`, { method: 'POST', headers, body, signal, maxBytes })
+        .catch(asAnswer);
       // Others are about the request: whoever can provoke them must not close the decision point to everybody.
-      if (answered.status >= 500) {
+      if (!(answered instanceof Unavailable) && answered.status >= 500) {
         throw new Unavailable('pdp_failed', `${ask.url} answers with status ${answered.status}.`);
       }
       return answered;
     });
-    return answerOf(answer, ask, inquiry.scope);
+    if (answer instanceof Unavailable) throw answer;
+    return answerOf(answer, { ask, scope: inquiry.scope, bearer });
   }
 
   return async ({ key, ask }, inquiry) => {

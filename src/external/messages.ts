@@ -49,12 +49,16 @@ export function requestOf({ eachScope }: ExternalAsk, inquiry: TargetInquiry): u
   };
 }
 
+/** What was asked, and with which bearer token. */
+interface Asked {
+  readonly ask: ExternalAsk;
+  readonly scope: TargetInquiry['scope'];
+  readonly bearer: string | null;
+}
+
 /** @throws Unavailable `pdp_status`, `pdp_answer`; nothing that the decision point sent is in it but the status */
-export function answerOf(
-  answer: OutboundAnswer,
-  { url, eachScope }: ExternalAsk,
-  scope: TargetInquiry['scope'],
-): ExternalAnswer {
+export function answerOf(answer: OutboundAnswer, asked: Asked): ExternalAnswer {
+  const { url, eachScope } = asked.ask;
   const { status, contentType, body } = answer;
   if (status !== 200) {
     throw new Unavailable('pdp_status', `${url} answers with status ${status}, not 200; redirects are not followed.`);
@@ -63,24 +67,25 @@ export function answerOf(
   if (mediaType !== 'application/json') throw notOne(url, 'a body of type application/json');
   const parsed = parseObject(body);
   if (typeof parsed === 'string') throw notOne(url, `one JSON object, without repeated names (${parsed})`);
-  return eachScope ? answerToAll(parsed.evaluations, scope, url) : answerToOne(parsed, url);
+  return eachScope ? answerToAll(parsed.evaluations, asked) : answerToOne(parsed, asked);
 }
 
-function answerToOne(evaluation: unknown, url: string): ExternalAnswer {
+function answerToOne(evaluation: unknown, { ask, bearer }: Asked): ExternalAnswer {
   const { decision, context } = (typeof evaluation === 'object' && evaluation !== null ? evaluation : {}) as {
     readonly decision?: unknown;
     readonly context?: unknown;
   };
-  if (typeof decision !== 'boolean') throw notOne(url, 'a decision that is true or false');
-  return Object.freeze({ decision, context: recorded(context) });
+  if (typeof decision !== 'boolean') throw notOne(ask.url, 'a decision that is true or false');
+  return Object.freeze({ decision, context: recorded(context, bearer) });
 }
 
 /** In the order of the request (§7); all must be permitted, and of those that are not the record has what was said. */
-function answerToAll(evaluations: unknown, scope: TargetInquiry['scope'], url: string): ExternalAnswer {
+function answerToAll(evaluations: unknown, asked: Asked): ExternalAnswer {
+  const { scope } = asked;
   if (!Array.isArray(evaluations) || evaluations.length !== scope.length) {
-    throw notOne(url, `as many evaluations as were asked for, ${scope.length}`);
+    throw notOne(asked.ask.url, `as many evaluations as were asked for, ${scope.length}`);
   }
-  const answers = evaluations.map((each) => answerToOne(each, url));
+  const answers = evaluations.map((each) => answerToOne(each, asked));
   const denied = scope.flatMap((token, index) => {
     const { decision = false, context = null } = answers[index] ?? {};
     return decision ? [] : [[token, context] as const];
@@ -91,7 +96,9 @@ function answerToAll(evaluations: unknown, scope: TargetInquiry['scope'], url: s
 }
 
 /** A decision point may quote what it likes: what looks like a token is taken out. */
-const recorded = (context: unknown): ClaimValue => plainJson(context ?? null, scrub) ?? null;
+const recorded = (context: unknown, bearer: string | null): ClaimValue =>
+  plainJson(context ?? null, (text) => scrub(bearer === null ? text : text.replaceAll(bearer, '[bearer token]'))) ??
+  null;
 
 const notOne = (url: string, expected: string) =>
   new Unavailable('pdp_answer', `${url} does not answer as a policy decision point does: expected ${expected}.`);

@@ -17,6 +17,21 @@ export interface Places {
   locate(ip: string): Place | null;
 }
 
+/** Parts of records that many records share, such as countries. */
+const mostCached = 10_000;
+
+/** By place in the file; begun anew when it is full. */
+function createCache() {
+  const known = new Map<string | number, unknown>();
+  return {
+    get: (place: string | number) => known.get(place),
+    set(place: string | number, part: unknown) {
+      if (known.size >= mostCached) known.clear();
+      known.set(place, part);
+    },
+  };
+}
+
 const nowhere: Place = Object.freeze({ country: null, subdivision: null });
 
 /** @throws Error that says what is wrong with the file, and what to do */
@@ -43,7 +58,8 @@ export function readPlaces(content: Buffer): Places {
 
 function openReader(content: Buffer): Reader<CityResponse> {
   try {
-    const reader = new Reader<CityResponse>(content);
+    // What pointers lead to is read once: a few bytes could else unfold without end.
+    const reader = new Reader<CityResponse>(content, { cache: createCache() });
     const { nodeCount, searchTreeSize, ipVersion, buildEpoch } = reader.metadata;
     const isWhole = nodeCount > 0 && searchTreeSize < content.length && Number.isFinite(buildEpoch.getTime());
     if (isWhole && (ipVersion === 4 || ipVersion === 6)) return reader;

@@ -14,7 +14,10 @@ export interface CaseResult {
 }
 
 /** The same policy with a verdict on every rule, so that a case may name any of them, however many there are. */
-export const tellingOfAll = (policy: Policy): Policy => withCandidates(policy, ({ rules }) => rules);
+export const tellingOfAll = (policy: Policy): Policy => ({
+  ...withCandidates(policy, ({ rules }) => rules),
+  mostTold: Number.POSITIVE_INFINITY,
+});
 
 export function runCase(policy: Policy, { name, tell, facts, asked, expect }: ReadyCase): CaseResult {
   const { file, line } = tell('');

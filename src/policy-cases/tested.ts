@@ -1,4 +1,5 @@
 /** A configuration whose policy has passed the cases that `policy.tests` names: no other is taken into service. */
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Configuration } from '../config/configuration.js';
 import { loadConfiguration } from '../config/load.js';
 import { ConfigurationError, type Problem } from '../config/problem.js';
@@ -13,7 +14,11 @@ export async function loadTested(file: string): Promise<Configuration> {
   const policy = tellingOfAll(configuration.policy);
   const world = worldOf(configuration);
   for (const file of configuration.caseFiles) {
-    for (const each of await readCases(file, world)) failed.push(...faultOf(policy, each));
+    for (const each of await readCases(file, world)) {
+      failed.push(...faultOf(policy, each));
+      // Exchanges go on meanwhile.
+      await immediate();
+    }
   }
   if (failed.length > 0) throw new ConfigurationError(failed);
   return configuration;

@@ -65,7 +65,7 @@ function rowOf(attestor: string, { name, shadow, clauses }: CompiledRule): Matri
     rule: name,
     attestor,
     shadow,
-    workload: clauses.filter(isOfWorkload).map(({ expected }) => expected),
+    workload: clauses.filter((clause) => isOfWorkload(clause) && !isUnwritten(clause)).map(({ expected }) => expected),
     conditions: clauses
       .filter((clause) => !isOfWorkload(clause))
       .map((clause) => ({ clause: clause.name, expected: clause.expected })),
@@ -74,6 +74,9 @@ function rowOf(attestor: string, { name, shadow, clauses }: CompiledRule): Matri
 
 /** Of the workload itself, its environment included; the others are circumstances. */
 const isOfWorkload = ({ name }: Clause) => name.startsWith('workload.') || name === 'environment';
+
+/** What every grant asks for without writing it, and only tokens of Kubernetes can fail. */
+const isUnwritten = ({ name }: Clause) => name === 'workload.podless';
 
 /** Lines for a person: a block for each resource, and in it one for each rule that grants it. */
 export function renderMatrix(matrix: readonly MatrixResource[]): string[] {

@@ -18,7 +18,7 @@ import {
 } from './match.js';
 import type { PolicyProblem } from './problem.js';
 import { revisionOf } from './revision.js';
-import { createRuleSet, type RuleSet } from './rule-set.js';
+import { createRuleSet, leastIndexed, type RuleSet } from './rule-set.js';
 import type { Rules } from './schema.js';
 
 export type { PolicyInput } from './check.js';
@@ -36,6 +36,8 @@ export interface Policy {
   /** 32 hexadecimal digits: the same for the same resources, conditions, rules, environment, and types of what sources of posture supply. */
   readonly revision: string;
   readonly ruleCount: number;
+  /** Verdicts that a decision tells at most. */
+  readonly mostTold: number;
   readonly resources: ReadonlyMap<string, CompiledResource>;
   /** By the attestor's name. */
   readonly attestors: ReadonlyMap<string, AttestorRules>;
@@ -104,6 +106,7 @@ export function compilePolicy(input: PolicyInput): Policy {
   return Object.freeze({
     revision: revisionOf({ resources, conditions, rules, environment, ...typesOf(sources) }),
     ruleCount: Object.keys(rules).length,
+    mostTold: leastIndexed,
     resources: new Map(
       Object.entries(resources).map(([uri, { scope, lifetime, algorithm }]) => [
         uri,

@@ -33,11 +33,11 @@ function decideWith(room: Room, asked: Asked): Decision {
     return decideTarget({ ...room, candidate: candidateOf(facts, meant) }, target, asked.scope);
   }
   const detail = `No target was named, and ${targets.size === 0 ? 'no rule grants one' : `${targets.size} could be granted: name one`}.`;
-  const told = mostTelling(judged);
+  const told = verdictsOf(judged, room);
   const rules = room.policy.attestors.get(facts.workload.attestor)?.all.rules.length ?? 0;
   const left = rules - told.length;
   const more = left === 0 ? '' : ` ${left} of ${rules} rules are left out here.`;
-  return refusal('target_refused', 'no_target', detail + more, verdictsOf(told));
+  return refusal('target_refused', 'no_target', detail + more, told);
 }
 
 /** The target that a request without one is for; null: none, or one of several. */
@@ -52,10 +52,8 @@ const judgeAll = ({ policy, facts, candidate }: Omit<Room, 'withShadow'>): reado
     judge(rule, candidate),
   );
 
-/** Without a target every rule of the attestor may be a candidate: so many are told, those that fail only in what room is left. */
-const mostTold = 50;
-
-function mostTelling(judged: readonly Judged[]): readonly Judged[] {
+/** Of many candidates so many are told, those that fail only in what room is left: a record of thousands would help nobody. */
+function mostTelling(judged: readonly Judged[], mostTold: number): readonly Judged[] {
   if (judged.length <= mostTold) return judged;
   const told = new Set(judged.toSorted((a, b) => Number(a.rank === 0) - Number(b.rank === 0)).slice(0, mostTold));
   return judged.filter((each) => told.has(each));
@@ -84,20 +82,25 @@ function decideTarget(room: Room, target: string, scope: Asked['scope']): Decisi
   const isEvidences = isShorter(vouched, sum.lifetime.seconds);
   const lifetime: Lifetime = isEvidences ? { seconds: vouched, ending: 'evidence' } : sum.lifetime;
   const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm: resource.algorithm };
-  return countingLeftOut(rules.rules.length - judged.length, conclude(judged, { ...sum, lifetime }, granted));
+  const told = verdictsOf(judged, room);
+  return countingLeftOut(
+    rules.rules.length - told.length,
+    conclude({ ...sum, lifetime }, granted, { told, candidate }),
+  );
 }
 
 /** Of a refusal: how many rules there are beside those that are told. */
 function countingLeftOut(left: number, decision: Decision): Decision {
   if (left === 0 || decision.granted !== null) return decision;
-  const more = `${left} ${left === 1 ? 'rule about other workloads is' : 'rules about other workloads are'} left out here.`;
+  const more = `${left} more ${left === 1 ? 'rule is' : 'rules are'} left out here.`;
   return Object.freeze({ ...decision, detail: `${decision.detail} ${more}` });
 }
 
 interface Judged {
   readonly rule: CompiledRule;
   readonly rank: Rank;
-  readonly verdict: RuleVerdict;
+  /** Null: every clause holds. */
+  readonly settled: Clause | null;
 }
 
 /** A rule is as good as its worst clause: the first that fails, else the one that is furthest from a token. */
@@ -111,16 +114,22 @@ function judge(rule: CompiledRule, candidate: Candidate): Judged {
     settled = clause;
     if (rank === 0) break;
   }
-  if (settled === null) return { rule, rank, verdict: rule.held };
-  const verdict = {
+  return { rule, rank, settled };
+}
+
+function verdictOf({ rule, rank, settled }: Judged, candidate: Candidate): RuleVerdict {
+  if (settled === null) return rule.held;
+  return Object.freeze({
     ...rule.held,
     verdict: rank === 0 ? ('fails' as const) : ('unknown' as const),
     clause: settled.name,
     expected: settled.expected,
     seen: settled.seen(candidate),
-  };
-  return { rule, rank, verdict: Object.freeze(verdict) };
+  });
 }
+
+const verdictsOf = (judged: readonly Judged[], { policy, candidate }: Room): readonly RuleVerdict[] =>
+  Object.freeze(mostTelling(judged, policy.mostTold).map((each) => verdictOf(each, candidate)));
 
 /** How long a token may live. */
 interface Lifetime {
@@ -199,19 +208,23 @@ function toldEnd({ seconds, ending }: Lifetime): string {
 const offers = (grant: CompiledGrant, wanted: ReadonlySet<string> | null): boolean =>
   wanted === null || grant.scope.some((token) => wanted.has(token));
 
-function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decision {
-  const rules = verdictsOf(judged);
+interface Told {
+  readonly told: readonly RuleVerdict[];
+  readonly candidate: Candidate;
+}
+
+function conclude(sum: Sum, granted: Granted, { told: rules, candidate }: Told): Decision {
   // Also false for NaN: facts that make no sense grant nothing.
   const inTime = granted.lifetime >= 1;
   const hopeful = inTime && (granted.scope.length > 0 || sum.awaited !== null);
-  if (sum.deny !== null) return denial(sum.deny, hopeful, rules);
+  if (sum.deny !== null) return denial(sum.deny, hopeful, { told: rules, candidate });
   if (granted.scope.length === 0 && hopeful && sum.awaited !== null) {
-    return refusal('dependency_unavailable', 'fact_unavailable', notKnown(sum.awaited), rules);
+    return refusal('dependency_unavailable', 'fact_unavailable', notKnown(sum.awaited, candidate), rules);
   }
   if (sum.contributing.length === 0) {
     return sum.unknown === null
       ? refusal('target_refused', 'no_rule_grants', 'No rule grants this target to this workload.', rules)
-      : refusal('target_refused', 'fact_unknown', notKnown(sum.unknown), rules);
+      : refusal('target_refused', 'fact_unknown', notKnown(sum.unknown, candidate), rules);
   }
   if (granted.scope.length === 0) {
     return refusal('scope_refused', 'scope_not_granted', 'Rules grant this target, but none of the scope.', rules);
@@ -232,20 +245,19 @@ function conclude(judged: readonly Judged[], sum: Sum, granted: Granted): Decisi
 }
 
 /** @param hopeful something would be granted, or would be if dependencies answered, were it not for denies */
-function denial(deny: Judged, hopeful: boolean, rules: readonly RuleVerdict[]): Decision {
+function denial(deny: Judged, hopeful: boolean, { told: rules, candidate }: Told): Decision {
   if (deny.rank === 3) {
     return refusal('target_refused', 'denied_by_rule', `The rule "${deny.rule.name}" denies this target.`, rules);
   }
   // Rank 1: every unknown deny may yet fail when the dependencies answer.
   const fault = deny.rank === 1 && hopeful ? 'dependency_unavailable' : 'target_refused';
-  return refusal(fault, 'deny_unknown', notKnown(deny), rules);
+  return refusal(fault, 'deny_unknown', notKnown(deny, candidate), rules);
 }
 
-const notKnown = ({ rule, verdict }: Judged): string =>
-  `It is not known whether the rule "${rule.name}" applies: ${verdict.clause} expects ${verdict.expected} and saw ${verdict.seen}.`;
-
-const verdictsOf = (judged: readonly Judged[]): readonly RuleVerdict[] =>
-  Object.freeze(judged.map(({ verdict }) => verdict));
+function notKnown(judged: Judged, candidate: Candidate): string {
+  const { rule, clause, expected, seen } = verdictOf(judged, candidate);
+  return `It is not known whether the rule "${rule}" applies: ${clause} expects ${expected} and saw ${seen}.`;
+}
 
 const refusal = (
   fault: NonNullable<Decision['fault']>,

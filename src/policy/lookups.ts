@@ -11,7 +11,7 @@ export interface Wanted {
   readonly lookups: readonly Lookup[];
 }
 
-/** Null: nothing has to be looked up. */
+/** What the facts do not hold yet. Null: nothing has to be looked up. */
 export function lookupsFor(policy: Policy, facts: Facts, asked: Asked): Wanted | null {
   const rules = policy.attestors.get(facts.workload.attestor);
   if (rules === undefined || rules.lookedUp.length === 0) return null;
@@ -20,7 +20,9 @@ export function lookupsFor(policy: Policy, facts: Facts, asked: Asked): Wanted |
   const candidate = candidateOf(facts, { ...asked, resource: target });
   const lookups = new Map<string, Lookup>();
   for (const rule of rules.covering.get(target)?.candidates(facts.workload) ?? []) {
-    for (const lookup of openLookups(rule, candidate)) lookups.set(`${lookup.kind}.${lookup.key}`, lookup);
+    for (const lookup of openLookups(rule, candidate)) {
+      if (!isAnswered(lookup, facts)) lookups.set(`${lookup.kind}.${lookup.key}`, lookup);
+    }
   }
   return lookups.size === 0 ? null : { target, lookups: [...lookups.values()] };
 }
@@ -29,4 +31,12 @@ function openLookups({ lookups, clauses }: CompiledRule, candidate: Candidate): 
   if (lookups.length === 0) return lookups;
   const fails = clauses.some((clause) => clause.lookup === undefined && clause.rank(candidate) === 0);
   return fails ? [] : lookups;
+}
+
+/** Also by the word that nothing is known. */
+function isAnswered({ kind, key }: Lookup, { workload, external = {} }: Facts): boolean {
+  if (kind === 'external') return Object.hasOwn(external, key) || Object.hasOwn(workload.unknown, `external.${key}`);
+  return [...Object.keys(workload.posture).map((name) => `posture.${name}`), ...Object.keys(workload.unknown)].some(
+    (name) => name.startsWith(`posture.${key}.`),
+  );
 }

@@ -142,7 +142,8 @@ export function notCondition(match: readonly Condition[]): Condition {
 
 /** `unknown: permit` of a grant: what is not known holds. */
 export function permittingUnknown(condition: Condition): Condition {
-  return { ...condition, rank: (candidate) => (condition.rank(candidate) === 0 ? 0 : 3) };
+  const expected = `${condition.expected}, or not known`;
+  return { ...condition, expected, rank: (candidate) => (condition.rank(candidate) === 0 ? 0 : 3) };
 }
 
 /** Of a condition that many rules have: it is looked at once in a decision. */

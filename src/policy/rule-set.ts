@@ -19,7 +19,7 @@ export interface RuleSet<Rule> {
 }
 
 /** Of fewer rules all are candidates: a record that tells of each why it does not apply is what people debug denials with. */
-const leastIndexed = 64;
+export const leastIndexed = 64;
 
 /** @param rules sorted by name */
 export function createRuleSet<Rule extends Asking>(rules: readonly Rule[], least = leastIndexed): RuleSet<Rule> {

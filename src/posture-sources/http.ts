@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../attestors/attestor.js';
-import { createBreaker } from '../../attestors/breaker.js';
+import { asAnswer, createBreaker } from '../../attestors/breaker.js';
 import { withDeadline } from '../deadline.js';
 import { Unavailable } from '../errors.js';
 import type { Outbound } from '../outbound.js';
@@ -15,9 +15,10 @@ const mostKept = 10_000;
 export interface HttpSource {
   /**
    * What it says at the URL; empty for what the product does not know.
+   * @param asker the subject that it is asked about
    * @throws Unavailable when there is no answer that can be read; it quotes neither the answer nor a header
    */
-  ask(url: string): Promise<SourceFacts>;
+  ask(url: string, asker: string): Promise<SourceFacts>;
 }
 
 export interface SourceRoom {
@@ -38,31 +39,33 @@ export function createHttpSource(name: string, options: PostureSourceOptions, { 
   const underWay = new Map<string, Promise<SourceFacts>>();
   const breaker = createBreaker({ name: `source ${name}`, prefix: 'source', now });
 
-  async function load(url: string): Promise<SourceFacts> {
+  async function load(url: string, asker: string): Promise<SourceFacts> {
     const askedAt = now();
     const own = { ...(await readHeaders(headers)), accept: 'application/json' };
     const late = () => new Unavailable('source_late', `there was no answer within ${deadline} s`);
-    const { status, contentType, body } = await breaker.run(() =>
+    const answer = await breaker.run(asker, () =>
       withDeadline(deadline * 1000, neverAborted, late, async (signal) => {
-        const answer = await send(url, { method: 'GET', headers: own, signal });
-        if (answer.status < 500 && answer.status !== 429) return answer;
-        throw new Unavailable('source_failed', `the status is ${answer.status}`);
+        const answered = await send(url, { method: 'GET', headers: own, signal }).catch(asAnswer);
+        if (answered instanceof Unavailable || answered.status < 500) return answered;
+        throw new Unavailable('source_failed', `the status is ${answered.status}`);
       }),
     );
+    if (answer instanceof Unavailable) throw answer;
+    const { status, contentType, body } = answer;
     const facts = status === 404 ? noFacts : readFacts(readJson(status, contentType, body), options, askedAt);
     kept.set(url, { askedAt, facts });
     return facts;
   }
 
   return Object.freeze<HttpSource>({
-    async ask(url) {
+    async ask(url, asker) {
       const before = kept.get(url);
       const age = before === undefined ? Number.NaN : now() - before.askedAt;
       // After a clock that was set back, nobody knows how old it is.
       if (before !== undefined && age >= 0 && age <= maxAge) return before.facts;
       const already = underWay.get(url);
       if (already !== undefined) return already;
-      const loading = load(url).finally(() => underWay.delete(url));
+      const loading = load(url, asker).finally(() => underWay.delete(url));
       underWay.set(url, loading);
       return loading;
     },

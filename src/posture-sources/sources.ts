@@ -38,7 +38,7 @@ function createSource(
     const url = fillTemplate(options.url, known.values);
     if (url === null) return answer(noFacts, 'missing');
     try {
-      const facts = await ask(url);
+      const facts = await ask(url, inquiry.attestation.subject);
       outages.answered(`source ${name}`);
       return answer(facts, 'missing');
     } catch (error) {

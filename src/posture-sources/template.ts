@@ -9,7 +9,7 @@ const placeholder = /\{([^{}]*)\}/g;
 const longest = 2048;
 
 export const aTemplate =
-  'an https URL as URLs are normalised (http only on loopback), without user and fragment, with at least one placeholder in path or query, such as https://edr.example/hosts/{k8s:node}';
+  'an https URL as URLs are normalised (http only on loopback), without user and fragment, with at least one placeholder in path or query, one in a segment or value, such as https://edr.example/hosts/{k8s:node}';
 
 export function isTemplate(text: string): boolean {
   const names = placeholdersOf(text);
@@ -19,6 +19,8 @@ export function isTemplate(text: string): boolean {
   const { protocol, hostname } = new URL(filled);
   return (
     names.length > 0 &&
+    // Two in one part could be filled by two workloads to the same text.
+    text.split(/[/?&=]/).every((part) => placeholdersOf(part).length <= 1) &&
     names.every((name) => placeholderForm.test(name)) &&
     (protocol === 'https:' || isLoopback(hostname))
   );

@@ -10,7 +10,7 @@ describe('attestors: the circuit breaker', () => {
   let now = 0;
   const open = async () => {
     const breaker = createBreaker({ name: 'the service', prefix: 'sts', now: () => now });
-    for (let times = 0; times < 5; times++) await assert.rejects(breaker.run(fails), /down/);
+    for (let times = 0; times < 5; times++) await assert.rejects(breaker.run(null, fails), /down/);
     return breaker;
   };
 
@@ -20,19 +20,19 @@ describe('attestors: the circuit breaker', () => {
     const gate = new Promise<void>((resolve) => {
       end = resolve;
     });
-    const calls = Array.from({ length: 256 }, () => breaker.run(() => gate));
-    await refused(breaker.run(fails), 'sts_busy');
+    const calls = Array.from({ length: 256 }, () => breaker.run(null, () => gate));
+    await refused(breaker.run(null, fails), 'sts_busy');
     end();
     await Promise.all(calls);
-    assert.equal(await breaker.run(async () => 'ok'), 'ok');
+    assert.equal(await breaker.run(null, async () => 'ok'), 'ok');
   });
 
   it('only failures in a row open it', async () => {
     const breaker = createBreaker({ name: 'the service', prefix: 'sts', now: () => now });
-    for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(fails), /down/);
-    await breaker.run(async () => 'ok');
-    for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(fails), /down/);
-    assert.equal(await breaker.run(async () => 'ok'), 'ok');
+    for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(null, fails), /down/);
+    await breaker.run(null, async () => 'ok');
+    for (let times = 0; times < 4; times++) await assert.rejects(breaker.run(null, fails), /down/);
+    assert.equal(await breaker.run(null, async () => 'ok'), 'ok');
   });
 
   it('of 100 calls that come when it may be tried again, one is let through', async () => {
@@ -41,7 +41,7 @@ describe('attestors: the circuit breaker', () => {
     let tried = 0;
     const settled = await Promise.allSettled(
       Array.from({ length: 100 }, () =>
-        breaker.run(async () => {
+        breaker.run(null, async () => {
           tried += 1;
           await new Promise(setImmediate);
         }),
@@ -49,14 +49,14 @@ describe('attestors: the circuit breaker', () => {
     );
     assert.equal(tried, 1);
     assert.equal(settled.filter(({ status }) => status === 'fulfilled').length, 1);
-    await breaker.run(async () => 'closed again');
+    await breaker.run(null, async () => 'closed again');
   });
 
   it('stays open when the try fails', async () => {
     const breaker = await open();
     now += 10;
-    await assert.rejects(breaker.run(fails), /down/);
-    const { detail } = await refused(breaker.run(fails), 'sts_circuit_open');
+    await assert.rejects(breaker.run(null, fails), /down/);
+    const { detail } = await refused(breaker.run(null, fails), 'sts_circuit_open');
     assert.match(detail, /did not answer 6 times in a row/);
   });
 });

@@ -237,11 +237,11 @@ describe('config: policy.include', () => {
     assert.match(told.join('\n'), /^a\.yaml:2:8: not usable YAML: Excessive alias count/);
   });
 
-  it('refuses a file of more than 16 MiB without reading it', async () => {
+  it('refuses a file of more than 4 MiB without reading it', async () => {
     await folder.write({ 'a.yaml': base });
     await truncate(join(folder.path, 'a.yaml'), 2 ** 40);
     assert.deepEqual(await problems(load({}, '[a.yaml]')), [
-      'a.yaml:1:1: cannot be read: it has more than 16 MiB: divide it',
+      'a.yaml:1:1: cannot be read: it has more than 4 MiB: divide it',
     ]);
   });
 

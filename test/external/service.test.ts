@@ -231,7 +231,10 @@ describe('external: a policy decision point of a running service', function () {
   it('a decision point that is down is not called after five failures, and is tried again by one request after ten seconds', async () => {
     const service = await start();
     respond = json('down', 500);
-    for (let times = 0; times < 7; times++) assert.equal((await service.exchange()).status, 503);
+    for (let times = 0; times < 7; times++) {
+      const subject_token = await service.token({ serviceAccount: `agent-${times % 2}` });
+      assert.equal((await service.exchange({ subject_token })).status, 503);
+    }
     assert.equal(received.length, 5);
     now += 10_000;
     await Promise.all([service.exchange(), service.exchange(), service.exchange()]);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { withCandidates } from '../../src/policy/candidates.js';
 import type { AttestorRules, CompiledRule, Policy } from '../../src/policy/compile.js';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import { lookupsFor } from '../../src/policy/lookups.js';
 import { candidateOf, sharedCondition } from '../../src/policy/match.js';
 import { createRuleSet } from '../../src/policy/rule-set.js';
+import { tellingOfAll } from '../../src/policy-cases/run.js';
 import { asked, facts, rawPolicy } from './generated.js';
 import { calendar, compile, compileRules, factsOf } from './samples.js';
 
@@ -108,11 +108,11 @@ describe('policy/rule-set', function () {
     const many = decide(compileRules(ofAccounts(64)), factsOf({ selectors: ['k8s:ns:agents'] }), all);
     assert.deepEqual(
       [many.rules.length, many.detail],
-      [0, 'No rule grants this target to this workload. 64 rules about other workloads are left out here.'],
+      [0, 'No rule grants this target to this workload. 64 more rules are left out here.'],
     );
     const scope = decide(compileRules(ofAccounts(65)), factsOf(agent7), { ...all, scope: ['write'] });
     assert.deepEqual(namesOf(scope), ['rule-7']);
-    assert.match(scope.detail, / 64 rules about other workloads are left out here\.$/);
+    assert.match(scope.detail, / 64 more rules are left out here\.$/);
     assert.equal(decide(compileRules(ofAccounts(65)), factsOf(agent7), all).detail, 'Granted by "rule-7".');
   });
 
@@ -132,7 +132,8 @@ describe('policy/rule-set', function () {
     }
     const lost = factsOf({ selectors: ['k8s:ns:agents'], unknown: { 'k8s:sa': 'unavailable' } });
     const decision = decide(policy, lost, all);
-    assert.deepEqual([decision.reason, decision.rules.length], ['fact_unavailable', 100]);
+    assert.deepEqual([decision.reason, decision.rules.length], ['fact_unavailable', 64]);
+    assert.match(decision.detail, / 36 more rules are left out here\.$/);
   });
 
   it('goes by the selector that the fewest rules share, wherever it stands', () => {
@@ -210,11 +211,7 @@ describe('policy/rule-set', function () {
 
   it('can be asked for verdicts on all rules, which come to the same', () => {
     const policy = compileRules(ofAccounts(100));
-    const whole = decide(
-      withCandidates(policy, ({ rules }) => rules),
-      factsOf(agent7),
-      all,
-    );
+    const whole = decide(tellingOfAll(policy), factsOf(agent7), all);
     assert.equal(whole.rules.length, 100);
     assert.deepEqual(whole.granted, decide(policy, factsOf(agent7), all).granted);
   });

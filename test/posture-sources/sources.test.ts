@@ -24,6 +24,7 @@ describe('posture-sources', () => {
   let sent: IncomingMessage['headers'] = {};
   let answer: (response: ServerResponse) => void;
   let warnings: string[] = [];
+  let subjects = 0;
   const outbound = createOutbound({ allow: [], literalHosts: new Set(['127.0.0.1']) });
 
   before(async () => {
@@ -75,7 +76,7 @@ describe('posture-sources', () => {
       const facts = factsOf({ selectors: ['k8s:node:n1', 'k8s:sa:x'], ...workload });
       const inquiry = {
         facts,
-        attestation: attestationAt(now),
+        attestation: attestationAt(now, { subject: `spiffe://example.com/${subjects++ % 2}` }),
         decisionId: 'd',
         asked: { resource: 'r', scope: null },
         scope: [],

@@ -42,7 +42,7 @@ export async function askSts(
   host: AttestorHost,
   signal: AbortSignal,
 ): Promise<CallerIdentity> {
-  const answer = await breaker.run(async () => {
+  const answer = await breaker.run(null, async () => {
     const answered = await host.send(`${url}/${query}`, { method: 'POST', headers, body, signal, maxBytes });
     if (answered.status >= 500)
       throw new Unavailable('sts_failed', `${sts.host} answers with status ${answered.status}.`);
