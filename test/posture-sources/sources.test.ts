@@ -24,7 +24,6 @@ describe('posture-sources', () => {
   let sent: IncomingMessage['headers'] = {};
   let answer: (response: ServerResponse) => void;
   let warnings: string[] = [];
-  let subjects = 0;
   const outbound = createOutbound({ allow: [], literalHosts: new Set(['127.0.0.1']) });
 
   before(async () => {
@@ -72,11 +71,11 @@ describe('posture-sources', () => {
       send: outbound.send,
       warn: (message) => warnings.push(message),
     });
-    return (workload: Partial<WorkloadFacts> = {}, key = 'edr'): Promise<Answer> => {
+    return (workload: Partial<WorkloadFacts> = {}, key = 'edr', { subject } = attestationAt(now)): Promise<Answer> => {
       const facts = factsOf({ selectors: ['k8s:node:n1', 'k8s:sa:x'], ...workload });
       const inquiry = {
         facts,
-        attestation: attestationAt(now, { subject: `spiffe://example.com/${subjects++ % 2}` }),
+        attestation: attestationAt(now, { subject }),
         decisionId: 'd',
         asked: { resource: 'r', scope: null },
         scope: [],
@@ -219,7 +218,10 @@ describe('posture-sources', () => {
   it('opens a circuit after five failures in a row, and then asks nobody for ten seconds', async () => {
     answering('{}', 503);
     const ask = open();
-    for (let each = 0; each < 8; each++) assert.deepEqual((await ask()).unknown, causes('unavailable'));
+    for (let each = 0; each < 8; each++) {
+      const { unknown } = await ask({}, 'edr', attestationAt(now, { subject: `spiffe://example.com/${each % 2}` }));
+      assert.deepEqual(unknown, causes('unavailable'));
+    }
     assert.equal(asked.length, 5);
     answering(whole);
     now += 11;
