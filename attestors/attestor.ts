@@ -289,6 +289,8 @@ export interface AttestorType<Options = unknown> {
   readonly facts: readonly string[];
   /** Those of them that a block with these options can supply, for `counterseal policy lint`. Left out where options make no difference. */
   suppliedFacts?(options: Options): readonly string[];
+  /** The highest assurance that a block with these options can give, for `counterseal policy lint`. Left out: nothing is told. */
+  highestAssurance?(options: Options): Assurance;
   /** Validates the block of the configuration, less `type`; the source of its JSON Schema. */
   readonly options: z.ZodType<Options>;
   /** The same at load and at start. @param issuer our issuer identifier: the default audience of evidence */

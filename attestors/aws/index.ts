@@ -93,6 +93,7 @@ export const aws = Object.freeze<AttestorType<AwsOptions>>({
   pinFor,
   forms: Object.freeze([callerIdentityForm, googleForm]),
   facts: Object.freeze([]),
+  highestAssurance: ({ callerIdentity }) => (callerIdentity === undefined ? 'low' : 'medium'),
   options,
   plan,
   create,

@@ -45,6 +45,8 @@ export const azure = Object.freeze<AttestorType<AzureOptions>>({
       : `values of Azure's ids are in lower case: write ${written.toLowerCase()}`,
   forms: Object.freeze([documentForm]),
   facts: Object.freeze([]),
+  highestAssurance: ({ tenants }) =>
+    Object.values(tenants).some(({ resourceManager }) => resourceManager !== undefined) ? 'high' : 'medium',
   options,
   plan,
   create,

@@ -213,6 +213,7 @@ export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
   pinFor: (selectors) => pinOf(selectors, pins),
   facts,
   suppliedFacts: ({ live }) => (live === undefined ? [] : facts),
+  highestAssurance: ({ review, live }) => (review || live !== undefined ? 'high' : 'medium'),
   options,
   plan,
   create,

@@ -70,6 +70,7 @@ export const oidc = Object.freeze<AttestorType<OidcOptions>>({
   pinFor,
   role: ({ role }) => role,
   facts: Object.freeze([]),
+  highestAssurance: () => 'low',
   options,
   plan,
   create,

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type {
+  Assurance,
   Attestation,
   Attestor,
   AttestorHost,
@@ -19,7 +20,18 @@ import { faultsOfKinds, isRecord, jwtTokenTypes } from './shape.js';
 
 /** @param theirs has no `faultsOfType` */
 export function adoptType(theirs: AttestorType): AttestorType {
-  const { type, examine, mappedKinds, nodeKind, pinFor, role, selectorFault, singleKinds, suppliedFacts } = theirs;
+  const {
+    type,
+    examine,
+    highestAssurance,
+    mappedKinds,
+    nodeKind,
+    pinFor,
+    role,
+    selectorFault,
+    singleKinds,
+    suppliedFacts,
+  } = theirs;
   const selectorKinds = Object.freeze([...theirs.selectorKinds]);
   const facts = Object.freeze([...theirs.facts]);
   const forms = Object.freeze((theirs.forms ?? []).map(adoptForm));
@@ -36,6 +48,9 @@ export function adoptType(theirs: AttestorType): AttestorType {
     forms,
     facts,
     ...(suppliedFacts && { suppliedFacts: (options) => suppliedFacts.call(theirs, options) }),
+    ...(highestAssurance && {
+      highestAssurance: (options) => assuranceOf(() => highestAssurance.call(theirs, options)),
+    }),
     options: adoptOptions(theirs, kinds),
     plan: (options, issuer) => planOf(theirs, options, issuer),
     async create(name, options, host) {
@@ -60,6 +75,12 @@ function textOf(say: () => unknown): string | null {
   } catch {
     return null;
   }
+}
+
+/** `high` where it fails: then nothing is told. */
+function assuranceOf(say: () => unknown): Assurance {
+  const said = textOf(say);
+  return said === 'low' || said === 'medium' ? said : 'high';
 }
 
 /** Issues become ours: of theirs only the path and the message are known to be there. */

@@ -50,7 +50,15 @@ export function faultsOfType(exported: unknown): readonly string[] {
 }
 
 const functions = ['plan', 'create'] as const;
-const optionalFunctions = ['mappedKinds', 'suppliedFacts', 'role', 'selectorFault', 'pinFor', 'examine'] as const;
+const optionalFunctions = [
+  'mappedKinds',
+  'suppliedFacts',
+  'highestAssurance',
+  'role',
+  'selectorFault',
+  'pinFor',
+  'examine',
+] as const;
 
 function faultsOfName(type: unknown): string[] {
   if (typeof type !== 'string' || !/^[a-z][a-z0-9-]{0,62}$/.test(type)) {

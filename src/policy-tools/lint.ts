@@ -11,6 +11,7 @@ import { type Conditions, conditionsSchema } from '../policy/conditions/schema.j
 import { kindOf } from '../policy/match.js';
 import { type Resources, type Rules, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { suppliedBy } from '../posture-sources/schema.js';
+import { vainConditions } from './lint-conditions.js';
 
 type Rule = Rules[string];
 
@@ -19,10 +20,16 @@ interface Linted {
   readonly resources: Resources;
   readonly conditions: Conditions;
   readonly rules: readonly (readonly [name: string, rule: Rule])[];
+  /** Seconds since the epoch. */
+  readonly now: number;
 }
 
-/** By file and in the order of its text, with notes among them; empty: nothing was found. @param configuration as it was loaded from its file */
-export async function lintPolicy(configuration: Configuration, file: string): Promise<readonly Problem[]> {
+/** By file and in the order of its text, with notes among them; empty: nothing was found. @param configuration as it was loaded from its file @param now seconds since the epoch */
+export async function lintPolicy(
+  configuration: Configuration,
+  file: string,
+  now = Date.now() / 1000,
+): Promise<readonly Problem[]> {
   const { values, locate } = await readSources(file);
   const rules = rulesSchema.parse(valueAt(values, ['rules']));
   const linted: Linted = {
@@ -30,6 +37,7 @@ export async function lintPolicy(configuration: Configuration, file: string): Pr
     resources: resourcesSchema.parse(valueAt(values, ['resources'])),
     conditions: conditionsSchema.parse(valueAt(values, ['conditions']) ?? {}),
     rules: Object.entries(rules),
+    now,
   };
   const findings = [
     ...unreachable(linted),
@@ -37,6 +45,7 @@ export async function lintPolicy(configuration: Configuration, file: string): Pr
     ...linted.rules.flatMap(([name, rule]) =>
       [
         ...contradictions(linted, rule),
+        ...vainConditions(linted, rule),
         ...overruled(linted, name, rule),
         ...shadowed(linted, name, rule),
         ...mutable(linted, rule),

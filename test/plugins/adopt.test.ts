@@ -92,12 +92,16 @@ describe('an attestor of another package', () => {
   it('says of itself what a rule may name in vain; where that fails, nothing', () => {
     const singleKinds = ['badge:id'];
     const asks = { singleKinds, pinFor: ([first]: readonly string[]) => `${first}'s id`, selectorFault: () => 'no' };
+    const highest = { highestAssurance: () => 'low' as const };
     const type = adoptType(typeOf(async () => good, asks));
     assert.deepEqual(type.singleKinds, ['badge:id']);
     assert.equal(type.pinFor?.(['badge:floor:1'], {}), "badge:floor:1's id");
     assert.equal(type.selectorFault?.('badge:floor:1'), 'no');
+    assert.equal(adoptType(typeOf(async () => good, highest)).highestAssurance?.({}), 'low');
     const fail = () => assert.fail('its own fault');
-    const failing = adoptType(typeOf(async () => good, { pinFor: fail, selectorFault: () => 7 as never }));
+    const wrong = { pinFor: fail, selectorFault: () => 7 as never, highestAssurance: fail };
+    const failing = adoptType(typeOf(async () => good, wrong));
+    assert.equal(failing.highestAssurance?.({}), 'high');
     assert.equal(failing.pinFor?.([], {}), null);
     assert.equal(failing.selectorFault?.('badge:floor:1'), null);
   });

@@ -163,6 +163,11 @@ describe('config: module', () => {
     ['no create', { create: '1' }, /create is no function/],
     ['examine that is no function', { examine: '{}' }, /examine is no function: leave it out, or make it one/],
     ['pinFor that is no function', { pinFor: "'badge:id'" }, /pinFor is no function: leave it out, or make it one/],
+    [
+      'highestAssurance that is no function',
+      { highestAssurance: "'low'" },
+      /highestAssurance is no function: leave it/,
+    ],
     ['forms that are no list', { forms: '{}' }, /forms is no list/],
     ['the form of a JWT', { forms: form('urn:ietf:params:oauth:token-type:jwt') }, /is that of a JWT: choose another/],
     [

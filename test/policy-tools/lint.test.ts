@@ -33,16 +33,19 @@ describe('policy lint', () => {
   }
 
   /** The notes alone, in the same form. */
-  async function notes(rules: readonly string[], attestor = '') {
+  async function notes(rules: readonly string[], attestor = '', now?: number) {
     const start = head.replace('resources:', `${attestor}\nresources:`);
-    return (await told(rules, { start })).filter((line) => line.includes(': note: '));
+    return (await told(rules, { start, now })).filter((line) => line.includes(': note: '));
   }
 
-  async function told(rules: readonly string[], { start = head, conditions = '{}' }) {
+  async function told(
+    rules: readonly string[],
+    { start = head, conditions = '{}', now }: { start?: string; conditions?: string; now?: number | undefined },
+  ) {
     const file = join(folder, 'counterseal.yaml');
     const source = `${start}conditions: ${conditions}\nrules:\n${rules.map((rule) => `  ${rule}\n`).join('')}`;
     await writeFile(file, source);
-    const problems = await lintPolicy(parseConfiguration(file, source), file);
+    const problems = await lintPolicy(parseConfiguration(file, source), file, now);
     return renderProblems(problems)
       .replaceAll(`${file}:`, '')
       .split('\n')
@@ -156,6 +159,109 @@ describe('policy lint', () => {
     );
   });
 
+  it('an assurance that the attestor never gives: neither the grant nor the denial applies', async () => {
+    const tenant = '72f988bf-86f1-41af-91ab-2d7cd011db47';
+    const client = `{ client: ${tenant}, assertion: { file: token } }`;
+    const azure = (of: string, audience: string) =>
+      `type: azure, tenants: { ${tenant}: ${of} }, audience: "api://${audience}"`;
+    const blocks = {
+      kr: 'type: kubernetes, issuer: "https://kr.example", api: in-cluster, review: true',
+      ar: 'type: aws, accounts: { "111122223333": {} }, callerIdentity: { regions: [eu-central-1] }',
+      aw: 'type: aws, accounts: { "111122223333": { issuer: "https://x.tokens.sts.global.api.aws" } }',
+      az: azure('{}', 'tokens'),
+      am: `${azure(`{ resourceManager: ${client} }`, 'machines')}, attestedDocument: {}`,
+      ci: 'type: oidc, issuer: "https://ci.acme.example"',
+    };
+    const lines = Object.entries(blocks).map(([name, block]) => `  ${name}: { ${block} }\n`);
+    const highest = {
+      eu: 'medium',
+      us: 'high',
+      kr: 'high',
+      ar: 'medium',
+      aw: 'low',
+      az: 'medium',
+      am: 'high',
+      ci: 'low',
+    };
+    const ask = (attestor: string, assurance: string) =>
+      `workload: { attestor: ${attestor} }, conditions: [{ attestation: { assurance: ${assurance} } }]`;
+    const deny = 'deny: { resource: "*" }';
+    const found = await lint(
+      [
+        ...Object.keys(highest).map((attestor) => `${attestor}: { ${ask(attestor, 'high')}, ${grant} }`),
+        `ok: { ${ask('eu', 'medium')}, ${deny} }`,
+        `no: { ${ask('ci', 'medium')}, ${deny} }`,
+      ],
+      { start: head.replace('resources:', `${lines.join('')}resources:`) },
+    );
+    const told = (rule: string, attestor: string, most: string, effect: string) =>
+      `rules.${rule}.conditions[0]: with its options the attestor ${attestor} gives an assurance of at most ${most}, so the ${effect} never applies`;
+    assert.deepEqual(
+      found.map((line) => line.replace(/^\d+:\d+: /, '')),
+      [
+        ...Object.entries(highest).flatMap(([name, most]) =>
+          most === 'high' ? [] : [told(name, name, most, 'grant')],
+        ),
+        told('no', 'ci', 'low', 'denial'),
+      ],
+    );
+  });
+
+  it('comparisons that nothing meets', async () => {
+    const rule = (name: string, posture: string, effect = grant, permit = '') =>
+      `${name}: { workload: { attestor: us }, conditions: [{ posture: { ${posture} }${permit} }], ${effect} }`;
+    const vain = {
+      kubelet: '>=1.30, <1.20',
+      kernel: '>6.1, <=6.1.0',
+      runtime: 'containerd =1.7, =1.8',
+      nodeBooted: '<5m, >1h',
+      podStarted: '>1h, <1h',
+      restarts: '>5, <6',
+    };
+    const found = await lint([
+      ...Object.entries(vain).map(([key, text]) => rule(key, `${key}: "${text}"`)),
+      rule('none', 'restarts: "<0"', 'deny: { resource: "*" }'),
+      rule('permit', 'restarts: "<0"', grant, ', unknown: permit'),
+      rule(
+        'ok',
+        'restarts: ">5, <7", kubelet: ">1.30.1-eks-5, <=1.30.1", kernel: ">=6.1-rc.1, <6.1", podStarted: ">=1h, <=1h"',
+      ),
+    ]);
+    const asks = (key: string, text: string) => `nothing is ${text}, as posture.${key} asks, so`;
+    assert.deepEqual(
+      found.map((line) => line.replace(/^\d+:\d+: /, '')).filter((line) => !line.includes('.grant.scope')),
+      [
+        ...Object.entries(vain).map(
+          ([key, text]) =>
+            `rules.${key}.conditions[0]: ${asks(key, text.replace('containerd ', ''))} the grant never applies`,
+        ),
+        `rules.none.conditions[0]: ${asks('restarts', '<0')} the denial applies only where it is not known`,
+      ],
+    );
+  });
+
+  it('countries and subdivisions that have no place in common', async () => {
+    const rule = (name: string, ...networks: string[]) =>
+      `${name}: { ${agents}, conditions: [${networks.map((each) => `{ network: { ${each} } }`).join(', ')}], deny: { resource: "*" } }`;
+    const start = `${head}geo: { database: places.mmdb }\n`;
+    const found = await lint(
+      [
+        `g: { ${agents}, ${grant} }`,
+        rule('a', 'countries: [DE], subdivisions: [AT-9]'),
+        rule('b', 'countries: [DE, FR]', 'countries: [AT]'),
+        rule('c', 'subdivisions: [DE-BY]', 'subdivisions: [DE-BE]'),
+        rule('d', 'countries: [DE, AT]', 'countries: [AT], subdivisions: [DE-BY, AT-9]'),
+      ],
+      { start },
+    );
+    const told = (name: string, lists: string) =>
+      `rules.${name}.conditions: no place is in all of ${lists}, so the denial applies only where it is not known`;
+    assert.deepEqual(
+      found.map((line) => line.replace(/^\d+:\d+: /, '')),
+      [told('a', '[DE] and [AT-9]'), told('b', '[DE, FR] and [AT]'), told('c', '[DE-BY] and [DE-BE]')],
+    );
+  });
+
   it('a grant that a denial of the same or a wider match covers', async () => {
     const deny = (selectors: string) =>
       `z: { workload: { attestor: us, selectors: [${selectors}] }, deny: { resource: "https://cal*" } }`;
@@ -188,6 +294,20 @@ describe('policy lint', () => {
     const pinnedBy = (name: string, what: string) =>
       `note: rules.${name}: it names its workload only by what may become somebody else's: ${what} would pin it`;
     const withoutPlace = (lines: readonly string[]) => lines.map((line) => line.replace(/^\d+:\d+: /, ''));
+
+    it('of an end that has passed', async () => {
+      const end = '2026-11-18T16:00:00Z';
+      const at = Date.parse(end) / 1000;
+      const effects = [grant, 'deny: { resource: "*" }'];
+      const rules = effects.map((effect, index) => {
+        return `r${index}: { ${agents}, conditions: [{ time: { notAfter: "${end}" } }], ${effect} }`;
+      });
+      assert.deepEqual(await notes(rules, '', at - 1), []);
+      assert.deepEqual(withoutPlace(await notes(rules, '', at)), [
+        'note: rules.r0.conditions[0]: notAfter has passed: the grant never applies again',
+        'note: rules.r1.conditions[0]: notAfter has passed: the denial never applies again',
+      ]);
+    });
 
     it('of Kubernetes: a name without a uid, once for a rule and at its key, in shadow too', async () => {
       const found = await notes([

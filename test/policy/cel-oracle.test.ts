@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
+import { parseAllDocuments } from 'yaml';
 import { compileCel } from '../../src/policy/cel/program.js';
 import type { Asked, ClaimValue, Facts } from '../../src/policy/facts.js';
 import { candidateOf } from '../../src/policy/match.js';
@@ -11,14 +12,37 @@ import { factsOf, now } from './samples.js';
 
 const root = new URL('../../', import.meta.url);
 
-/** In YAML, `cel:` and a text in single quotes on one line. */
-const expressionsIn = (file: string): string[] =>
-  [...readFileSync(new URL(file, root), 'utf8').matchAll(/\bcel: '([^']+)'/g)].map(([, source]) => String(source));
-
 const yamlOf = (folder: string): string[] =>
   readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.yaml') || file.endsWith('.md'))
+    .filter((file) => /\.(ya?ml|md)$/.test(file))
     .map((file) => `${folder}/${file}`);
+
+/** A file of YAML, or every fence of a page. */
+function yamlIn(file: string): string[] {
+  const text = readFileSync(new URL(file, root), 'utf8');
+  if (!file.endsWith('.md')) return [text];
+  return [...text.matchAll(/^( *)```ya?ml[^\n]*\n(.*?)^\1```/gms)].map(([, indent = '', fence = '']) =>
+    fence.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  );
+}
+
+/** Every value of a key `cel`, however it is quoted. */
+const expressionsIn = (file: string): string[] =>
+  yamlIn(file)
+    .filter((text) => mentionsOf(text) > 0)
+    .flatMap((text) => parseAllDocuments(text).flatMap((document) => valuesOfCel(document.toJS())));
+
+function valuesOfCel(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === 'cel' && typeof inner === 'string' ? [inner] : valuesOfCel(inner),
+  );
+}
+
+/** How often YAML says `cel:` outside of a comment that has its own line. */
+const mentionsOf = (text: string): number => [...text.replaceAll(/^\s*#.*$/gm, '').matchAll(/\bcel["']?:/g)].length;
+
+const files = ['docs', 'examples', 'test/cases'].flatMap(yamlOf);
 
 /** Operators and functions over claims of whatever type. */
 const table = [
@@ -72,7 +96,7 @@ const table = [
   '"\\u00e9".size() == 1 && "😀".size() == 1',
 ];
 
-const sources = [...new Set([...['docs', 'examples', 'test/cases'].flatMap(yamlOf).flatMap(expressionsIn), ...table])];
+const sources = [...new Set([...files.flatMap(expressionsIn), ...table])];
 
 const claim: fc.Arbitrary<ClaimValue> = fc.constantFrom<ClaimValue>(
   null,
@@ -184,6 +208,13 @@ describe('policy/cel beside another implementation', () => {
   it('is about every expression of the documentation and more', () => {
     assert.ok(expressionsIn('docs/conditions/cel.md').length >= 9);
     assert.ok(sources.length > 90);
+  });
+
+  it('finds every expression that YAML of the documentation, the examples and the cases has', () => {
+    for (const file of files) {
+      const mentioned = yamlIn(file).reduce((sum, text) => sum + mentionsOf(text), 0);
+      assert.equal(expressionsIn(file).length, mentioned, file);
+    }
   });
 
   for (const source of sources) {

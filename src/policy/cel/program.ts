@@ -3,7 +3,7 @@ import type { UnknownCause } from '../../../attestors/attestor.js';
 import type { Candidate } from '../match.js';
 import { type Engine, loadEngine } from './engine.js';
 import { celFacts, type FactRoot, type Reading, readClaim } from './facts.js';
-import { CelFault, type PatternCall, type Survey, survey } from './survey.js';
+import { CelFault, type Member, type PatternCall, type Survey, survey } from './survey.js';
 
 /** UTF-16 units. */
 const longestExpression = 1000;
@@ -67,12 +67,22 @@ function check({ environment }: Engine, source: string): Survey {
     const surveyed = survey(parsed.ast);
     const { valid, type, error } = parsed.check();
     if (!valid) throw error ?? new Error('not valid');
+    for (const member of surveyed.members) checkMember(environment, source, member);
     if (type !== 'bool') throw new CelFault(`the value is of type ${type}: a condition is a comparison`, parsed.ast);
     return surveyed;
   } catch (error) {
     throw celError(source, error);
   }
 }
+
+/** The library sees to it for its other types. An entry's type is not known outside of its list: the value is then unknown. */
+function checkMember(environment: Engine['environment'], source: string, { node, of }: Member): void {
+  const { valid, type } = environment.check(source.slice(of.start, of.end));
+  if (!valid || !timeTypes.has(String(type))) return;
+  throw new CelFault('a time has no members but functions, such as getHours()', node);
+}
+
+const timeTypes: ReadonlySet<string> = new Set(['google.protobuf.Timestamp', 'google.protobuf.Duration']);
 
 function celError(source: string, error: unknown): CelError {
   if (error instanceof CelFault) return new CelError(error.message, excerptOf(source, error.node.start));

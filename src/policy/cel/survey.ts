@@ -10,7 +10,15 @@ export interface Survey {
   /** Such as `workload.environment`, `posture.kubelet` and `claims.repository`, sorted. */
   readonly reads: readonly string[];
   readonly patterns: readonly PatternCall[];
+  /** Members that are no facts, such as those of a claim: whether there can be any is told by the type of what they are of. */
+  readonly members: readonly Member[];
   readonly size: Size;
+}
+
+/** `of.name` or `of["name"]`. */
+export interface Member {
+  readonly node: ASTNode;
+  readonly of: ASTNode;
 }
 
 /** A call of `matches`. */
@@ -47,6 +55,7 @@ export class CelFault extends Error {
 interface Found {
   readonly reads: Set<string>;
   readonly patterns: PatternCall[];
+  readonly members: Member[];
   once: number;
   perEntry: number;
   additions: number;
@@ -66,6 +75,9 @@ const comprehensions = ['all', 'exists', 'exists_one', 'filter'];
 /** Some readers take other forms too, and some of those by the zone of the machine. */
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
 
+/** As Go's `time.ParseDuration` has it, which CEL refers to. */
+const goDuration = /^[-+]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+$/;
+
 /** How much more than another part a pattern costs. */
 const patternCost = 40;
 
@@ -73,10 +85,11 @@ const computedClaim = 'the names of claims are written out, as in workload.claim
 
 /** @throws CelFault */
 export function survey(root: ASTNode): Survey {
-  const found: Found = { reads: new Set(), patterns: [], once: 0, perEntry: 0, additions: 0, readPerEntry: new Set() };
+  const sums = { once: 0, perEntry: 0, additions: 0 };
+  const found: Found = { reads: new Set(), patterns: [], members: [], ...sums, readPerEntry: new Set() };
   visit(found, root, null);
-  const { reads, patterns, ...size } = found;
-  return { reads: [...reads].sort(), patterns, size };
+  const { reads, patterns, members, ...size } = found;
+  return { reads: [...reads].sort(), patterns, members, size };
 }
 
 function visit(found: Found, node: ASTNode, variable: Variable): void {
@@ -89,6 +102,9 @@ function visit(found: Found, node: ASTNode, variable: Variable): void {
   }
   if (node.op === 'id' && node.args !== variable) throw noFact(node.args, node);
   if (node.op === '+') found.additions += 1;
+  if (node.op === '.' || node.op === '[]') found.members.push({ node, of: node.args[0] });
+  if ((node.op === '/' || node.op === '%') && isZero(node.args[1]))
+    throw new CelFault('a division by zero', node.args[1]);
   if (node.op === 'call') checkCall(node);
   if (node.op === 'rcall') checkMethod(found, node, variable);
   if (node.op === 'rcall' && comprehensions.includes(node.args[0])) visitComprehension(found, node, variable);
@@ -113,9 +129,28 @@ function checkCall(node: Node<'call'>): void {
   if (name !== 'timestamp' && name !== 'duration') return;
   const text = literalText(argument);
   if (text === null) throw new CelFault(`${name}() takes a text that is written out`, node);
-  if (name === 'timestamp' && !rfc3339.test(text)) {
+  if (name === 'timestamp' && !isTime(text)) {
     throw new CelFault('timestamp() takes a time as RFC 3339 has it, such as "2027-01-15T08:00:00Z"', node);
   }
+  if (name === 'duration' && !goDuration.test(text)) {
+    throw new CelFault('duration() takes a number with its unit, such as "5m", "1h30m" or "1.5s"', node);
+  }
+}
+
+/** Of a day that there is: readers take the 31st of a shorter month for a day of the next. */
+function isTime(text: string): boolean {
+  const day = `${text.slice(0, 10)}T00:00:00Z`;
+  return (
+    rfc3339.test(text) && isValid(text) && isValid(day) && new Date(day).toISOString().startsWith(text.slice(0, 10))
+  );
+}
+
+const isValid = (text: string): boolean => !Number.isNaN(Date.parse(text));
+
+/** Of whole numbers: a double that is divided by 0.0 has a value. */
+function isZero(node: ASTNode): boolean {
+  if (node.op === '-_') return isZero(node.args);
+  return node.op === 'value' && ['bigint', 'object'].includes(typeof node.args) && String(node.args) === '0';
 }
 
 function checkMethod(found: Found, node: Node<'rcall'>, variable: Variable): void {

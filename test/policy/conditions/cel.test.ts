@@ -52,6 +52,27 @@ const refused: readonly (readonly [string, string, RegExp, column?: number])[] =
   ['a comment before matches, which could hide it', 'network.ip // matches\n.matches("x")', /right behind/, 9],
   ['a zone', 'now.getHours("Europe/Berlin") == 8', /takes no zone/, 0],
   ['a time that is read by the zone of the machine', 'now < timestamp("January 15, 2027 10:00:00")', /RFC 3339/, 6],
+  ['a day that there is not', 'now < timestamp("2027-02-31T00:00:00Z")', /RFC 3339/, 6],
+  [
+    'a duration without a unit that there is',
+    'duration("5x") < now - posture.podStartedAt',
+    /a number with its unit/,
+    0,
+  ],
+  ['a duration of no number', 'true && duration("h") < duration("1h")', /a number with its unit/, 8],
+  ['a division by zero', 'true || 1/0 == 1', /^a division by zero$/, 10],
+  ['a remainder by zero', 'posture.restarts % -0 == 1', /^a division by zero$/, 19],
+  ['a division of a claim by zero', 'workload.claims.a / 0u == 1u', /^a division by zero$/, 20],
+  ['a member of a time', 'true && now.hour < 18', /a time has no members but functions, such as getHours\(\)/, 8],
+  ['a member of a fact that is a time', 'posture.podStartedAt["year"] == 2027', /a time has no members/, 0],
+  ['a member of a duration', '(now - posture.podStartedAt).hours < 18', /a time has no members/],
+  ['a member of a time in a map', '{"a": now}.a.hour < 18', /a time has no members/, 0],
+  ['a member of a text', 'posture.kubelet.major == 1', /Cannot index type 'string'/, 16],
+  ['a member of a text of the network', 'network.ip.version == 4', /Cannot index type 'string'/, 11],
+  ['a member of a text that is written out', '"text".size == 4', /Cannot index type 'string'/, 7],
+  ['a member of a number', 'posture.restarts.total == 4', /Cannot index type 'int'/, 17],
+  ['a member of a list', 'request.scope.first == "read"', /List index must be int/, 14],
+  ['a member of an entry', 'request.scope.all(s, s.name == "read")', /Cannot index type 'string'/, 23],
   ['a list in a list', 'request.scope.all(s, request.scope.exists(t, s == t))', /list within a list/, 21],
   ['what is too long', `true${' '.repeat(1000)}`, /at most 1000 characters/],
   ['what is too deep', `${'('.repeat(30)}true${')'.repeat(30)}`, /maxDepth/, 24],
@@ -100,6 +121,20 @@ describe('policy/conditions/cel', () => {
       ['now.getHours() == 1 ? true : {"a": request.resource}.a == ""', ['now', 'request.resource']],
     ] as const) {
       it(source, () => assert.deepEqual(compileCel(source).reads, reads));
+    }
+  });
+
+  it('takes members of claims and of maps, and every form of a duration', () => {
+    for (const source of [
+      'workload.claims.a.b[0].c == 1',
+      '{"a": {"b": 1}}.a.b == 1',
+      'workload.claims.l.all(x, x.name == "x")',
+      'request.scope[0] == "read"',
+      ...['5m', '1h30m', '-1.5h', '+.5s', '300ms', '1us', '1ns'].map((text) => `duration("${text}") < duration("99h")`),
+      'timestamp("2028-02-29T23:59:59.5-11:00") > now',
+      '1.0 / 0.0 > 1.0',
+    ]) {
+      assert.doesNotThrow(() => compileCel(source), source);
     }
   });
 
