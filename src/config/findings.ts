@@ -8,27 +8,38 @@ import { type Finding, renderFound } from './problem.js';
 type Issue = z.core.$ZodIssue;
 type UnionIssue = z.core.$ZodIssueInvalidUnion;
 
-export function findingsOf(issues: readonly Issue[], values: unknown): Finding[] {
-  return issues.flatMap((issue) => findingsOfIssue(issue, issue.path.map(segmentOf), values));
+/** A file: its values, and the keys that it may have at a path. */
+interface Parsed {
+  readonly values: unknown;
+  keysAt(path: Path): readonly string[];
+}
+
+/** @param keysAt of another file than a configuration */
+export function findingsOf(
+  issues: readonly Issue[],
+  values: unknown,
+  keysAt: Parsed['keysAt'] = (path) => knownKeys(values, path),
+): Finding[] {
+  return issues.flatMap((issue) => findingsOfIssue(issue, issue.path.map(segmentOf), { values, keysAt }));
 }
 
 /** Symbols cannot come out of a YAML file. */
 const segmentOf = (segment: PropertyKey) => (typeof segment === 'number' ? segment : String(segment));
 
-function findingsOfIssue(issue: Issue, path: Path, values: unknown): Finding[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], values));
+function findingsOfIssue(issue: Issue, path: Path, parsed: Parsed): Finding[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], parsed));
   if (issue.code === 'invalid_key') return [unusableName(path, issue.issues[0]?.message ?? 'another name')];
-  const value = valueAt(values, path);
+  const value = valueAt(parsed.values, path);
   if (issue.code === 'custom' && !namesWhatIsExpected(issue.message))
     return [{ path, message: issue.message, excerpt: excerptOf(issue) }];
   if (value === undefined) return [{ path, message: 'missing key', expected: issue.message }];
-  if (issue.code === 'invalid_union') return findingsOfUnion(issue, path, values);
+  if (issue.code === 'invalid_union') return findingsOfUnion(issue, path, parsed);
   return [wrongValue(path, issue.message, value, issue.code === 'invalid_value' ? issue.values.map(String) : [])];
 }
 
-function unknownKey(path: Path, values: unknown): Finding {
+function unknownKey(path: Path, { keysAt }: Parsed): Finding {
   const word = String(path.at(-1));
-  const near = nearest(word, knownKeys(values, path.slice(0, -1)));
+  const near = nearest(word, keysAt(path.slice(0, -1)));
   return { path, at: 'key', message: 'unknown key', nearest: near ?? undefined };
 }
 
@@ -42,19 +53,20 @@ function wrongValue(path: Path, expected: string, value: unknown, words: readonl
 }
 
 /** A union's own text says what the forms are. Better is the fault within the form that was evidently meant. */
-function findingsOfUnion(issue: UnionIssue, path: Path, values: unknown): Finding[] {
+function findingsOfUnion(issue: UnionIssue, path: Path, parsed: Parsed): Finding[] {
   const meant = issue.errors.filter((form) =>
     // A key that is unknown deeper within stands where this form has a map, so the form was meant as well.
     form.every(({ path: at }) => at.length > 0),
   );
   const [only] = meant;
   if (only !== undefined && meant.length === 1) {
-    return only.flatMap((inner) => findingsOfIssue(inner, [...path, ...inner.path.map(segmentOf)], values));
+    return only.flatMap((inner) => findingsOfIssue(inner, [...path, ...inner.path.map(segmentOf)], parsed));
   }
-  const unknown = keysOf(valueAt(values, path)).filter((key) => !knownKeys(values, path).includes(key));
-  if (unknown.length > 0) return unknown.map((key) => unknownKey([...path, key], values));
+  const value = valueAt(parsed.values, path);
+  const unknown = keysOf(value).filter((key) => !parsed.keysAt(path).includes(key));
+  if (unknown.length > 0) return unknown.map((key) => unknownKey([...path, key], parsed));
   const words = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
-  return [wrongValue(path, issue.message, valueAt(values, path), words)];
+  return [wrongValue(path, issue.message, value, words)];
 }
 
 /** What a kind of value that is a language of its own tells of the place. */

@@ -54,10 +54,14 @@ const withModule: JsonSchema = {
 /** Made when the first unknown key is looked at: a valid file does not pay for it. */
 let generated: JsonSchema | undefined;
 
-/** The keys that the map at the path may have, as far as they have fixed names; of a union, those of the form that it has. */
 export function knownKeys(values: unknown, path: Path): readonly string[] {
   generated ??= configurationJsonSchema();
-  let forms = formsOf(generated, values);
+  return keysIn(generated, values, path);
+}
+
+/** The keys that the map at the path may have, as far as they have fixed names; of a union, those of the form that it has. */
+export function keysIn(schema: JsonSchema, values: unknown, path: Path): readonly string[] {
+  let forms = formsOf(schema, values);
   path.forEach((segment, index) => {
     const value = valueAt(values, path.slice(0, index + 1));
     forms = forms.flatMap((form) => stepInto(form, segment)).flatMap((part) => formsOf(part, value));

@@ -3,7 +3,8 @@ import { withCandidates } from '../policy/candidates.js';
 import type { Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { Decision, RuleVerdict, ShadowOutcome } from '../policy/decision.js';
-import type { Expectation, ReadyCase } from './cases.js';
+import type { ReadyCase } from './cases.js';
+import type { Expectation } from './schema.js';
 
 export interface CaseResult {
   readonly name: string;

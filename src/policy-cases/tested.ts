@@ -4,7 +4,8 @@ import type { Configuration } from '../config/configuration.js';
 import { loadConfiguration } from '../config/load.js';
 import { ConfigurationError, type Problem } from '../config/problem.js';
 import type { Policy } from '../policy/compile.js';
-import { type ReadyCase, readCases, worldOf } from './cases.js';
+import { type ReadyCase, readCases } from './cases.js';
+import { worldOf } from './check.js';
 import { runCase, tellingOfAll } from './run.js';
 
 /** @throws ConfigurationError with every problem of the file, and then with every case that comes out otherwise */

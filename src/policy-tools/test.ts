@@ -1,6 +1,7 @@
 /** `counterseal policy test`: the cases of a policy, and which rules and clauses they have tried. */
 import type { Configuration } from '../config/configuration.js';
-import { readCases, worldOf } from '../policy-cases/cases.js';
+import { readCases } from '../policy-cases/cases.js';
+import { worldOf } from '../policy-cases/check.js';
 import { type CaseResult, runCase, tellingOfAll } from '../policy-cases/run.js';
 import { createCoverage } from './coverage.js';
 import type { Suite } from './junit.js';

@@ -49,7 +49,7 @@ cases/c.yaml:2:5: cases[0]: "a stranger" comes out otherwise: reason: expected "
     assert.match(await problems({ 'one.yaml': 'cases: []' }, 'one.yaml'), /^one\.yaml:1:8: cases: wrong value/);
     assert.match(
       await problems({ 'one.yaml': expecting('no_target').replace('prod-eu', 'prod-us') }, 'one.yaml'),
-      /^one\.yaml:2:5: cases\[0\]: no attestor has this name/,
+      /^one\.yaml:4:27: cases\[0\]\.workload\.attestor: no attestor has this name/,
     );
   });
 });

@@ -17,6 +17,7 @@ store: { type: embedded, path: store }
 audit: { durability: relaxed, sinks: [{ type: stdout }] }
 attestors:
   prod-eu: { type: kubernetes, issuer: "https://eu.example", keys: { jwksFile: eu.json } }
+  prod-ap: { type: kubernetes, issuer: "https://ap.example", keys: { jwksFile: ap.json } }
 resources:
   ${calendar}: { scope: [read, write], lifetime: 10m }
 rules:
@@ -26,6 +27,9 @@ rules:
     grant: { resource: ${calendar}, scope: [read] }
   writers:
     workload: { attestor: prod-eu, selectors: ["k8s:ns:writers"] }
+    grant: { resource: ${calendar}, scope: [write] }
+  others:
+    workload: { attestor: prod-ap, selectors: ["k8s:ns:writers"] }
     grant: { resource: ${calendar}, scope: [write] }
 `,
 );
@@ -69,7 +73,7 @@ describe('policy test', () => {
     expect:
       reason: granted
       granted: { resource: ${calendar}, scope: [read], lifetime: 60 }
-      rules: { agents: { fails: workload.environment }, writers: holds, other: holds }
+      rules: { agents: { fails: workload.environment }, writers: holds, others: holds }
 `);
     assert.equal(passed, false);
     assert.deepEqual(
@@ -82,13 +86,16 @@ describe('policy test', () => {
         `      granted: expected {"lifetime":60,"resource":"${calendar}","scope":["read"]}, got null`,
         '      rules.agents: expected {"fails":"workload.environment"}, got {"fails":"workload.selectors"}',
         '      rules.writers: expected "holds", got {"expected":"k8s:ns:writers","fails":"workload.selectors","seen":"none"}',
-        '      rules.other: expected "holds", but it is no candidate',
+        '      rules.others: expected "holds", but it is no candidate',
         '',
         '1 passed, 1 failed',
-        '1 of 2 rules held in some case; 1 of 3 clauses both held and failed',
+        '1 of 3 rules held in some case; 1 of 4 clauses both held and failed',
+        '  never held    others',
         '  never held    writers',
+        '  never held    others: workload.selectors (k8s:ns:writers)',
         '  never held    writers: workload.selectors (k8s:ns:writers)',
         '  never failed  agents: conditions[0].posture.ready (true)',
+        '  never failed  others: workload.selectors (k8s:ns:writers)',
       ],
     );
   });
@@ -125,16 +132,16 @@ describe('policy test', () => {
       await problems(`  - { name: one, wrokload: {}, expect: { reason: granted } }
   - { name: two, expect: { reason: refused, rules: { agents: { fails: x, sene: y } } } }
 `),
-      `cases.yaml:6:18: cases[0].wrokload: unknown key
+      `cases.yaml:6:18: cases[0].wrokload: unknown key (did you mean workload?)
 cases.yaml:6:40: cases[0].expect: granted with reason: granted, and only with it
 cases.yaml:7:36: cases[1].expect.reason: wrong value (expected one of granted, denied_by_rule, deny_unknown, fact_unavailable, fact_unknown, no_rule_grants, no_target, no_time_left, scope_not_granted, unknown_resource, found "refused")
-cases.yaml:7:74: cases[1].expect.rules.agents.sene: unknown key`,
+cases.yaml:7:74: cases[1].expect.rules.agents.sene: unknown key (did you mean seen?)`,
     );
   });
 
   it('refuses facts that the attestor would never give', async () => {
     const workload =
-      'workload: { selectors: ["k8s:nss:agents"], unknown: { "k8s:x": missing }, posture: { redy: true } }';
+      'workload: { selectors: ["k8s:nss:agents"], unknown: { "k8s:nde": missing }, posture: { redy: true } }';
     const behaviour =
       'behaviour: { exchangesPerHur: 1, instance.firstUse: true }, workload: { unknown: { behaviour.offHour: missing } }';
     assert.equal(
@@ -142,12 +149,12 @@ cases.yaml:7:74: cases[1].expect.rules.agents.sene: unknown key`,
   - { name: two, workload: { attestor: prod-us }, expect: ${granted} }
   - { name: three, ${behaviour}, expect: ${granted} }
 `),
-      `cases.yaml:6:5: cases[0]: the attestor gives no selectors of this kind (found k8s:nss)
-cases.yaml:6:5: cases[0]: the attestor gives no selectors of this kind (found k8s:x)
-cases.yaml:6:5: cases[0]: the attestor supplies no such fact (found posture.redy)
-cases.yaml:7:5: cases[1]: no attestor has this name (found prod-us)
-cases.yaml:8:5: cases[2]: the attestor supplies no such fact (found behaviour.exchangesPerHur)
-cases.yaml:8:5: cases[2]: the attestor supplies no such fact (found behaviour.offHour)`,
+      `cases.yaml:6:42: cases[0].workload.selectors[0]: the attestor gives no selectors of this kind (expected one of k8s:ns, k8s:sa, k8s:sa-uid, k8s:pod, k8s:pod-uid, k8s:node, k8s:node-uid, k8s:owner, k8s:pod-label, k8s:runtime-class, k8s:node-label, k8s:node-taint, and 1 more, found k8s:nss; did you mean k8s:ns?)
+cases.yaml:6:72: cases[0].workload.unknown["k8s:nde"]: no kind of selectors and no fact of the attestor has this name (did you mean k8s:node?)
+cases.yaml:6:105: cases[0].workload.posture.redy: the attestor supplies no such fact (did you mean ready?)
+cases.yaml:7:40: cases[1].workload.attestor: no attestor has this name (expected one of prod-eu, prod-ap, found prod-us; did you mean prod-eu?)
+cases.yaml:8:33: cases[2].behaviour.exchangesPerHur: the attestor supplies no such fact (did you mean exchangesPerHour?)
+cases.yaml:8:103: cases[2].workload.unknown["behaviour.offHour"]: no kind of selectors and no fact of the attestor has this name (did you mean behaviour.offHours?)`,
     );
     const bare = `cases:\n  - { name: one, expect: ${granted} }\n`;
     assert.match(await problems(bare, ''), /at is missing: the time of the decision\n.*workload.attestor is missing/);

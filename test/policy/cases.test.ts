@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { decide } from '../../src/policy/decide.js';
-import { casesSchema, inputsOfSituation } from '../../src/policy-cases/cases.js';
+import { inputsOfSituation } from '../../src/policy-cases/cases.js';
 import { differences } from '../../src/policy-cases/run.js';
+import { casesSchema } from '../../src/policy-cases/schema.js';
 import { compile, type RawPolicy } from './samples.js';
 
 const folder = new URL('../cases/', import.meta.url);
