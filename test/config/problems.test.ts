@@ -561,7 +561,7 @@ const wrongSources: readonly Row[] = [
   [
     'a URL without a placeholder',
     { more: `postureSources: { edr: { type: http, url: "https://edr.example/", ${edrFacts} } }` },
-    '1:43: postureSources.edr.url: wrong value (expected an https URL as URLs are normalised (http only on loopback), without user and fragment, with at least one placeholder in path or query, such as https://edr.example/hosts/{k8s:node}, found "https://edr.example/")',
+    '1:43: postureSources.edr.url: wrong value (expected an https URL as URLs are normalised (http only on loopback), without user and fragment, with at least one placeholder in path or query, one in a segment or value, such as https://edr.example/hosts/{k8s:node}, found "https://edr.example/")',
   ],
   [
     'a header that the client sets itself',
