@@ -1,10 +1,11 @@
 /**
  * Runs work that ends when the time is over or `parent` is aborted, even if the work does not listen to its signal.
+ * @param parent null: nothing but the time ends it
  * @param late the error for both cases
  */
 export async function withDeadline<Result>(
   milliseconds: number,
-  parent: AbortSignal,
+  parent: AbortSignal | null,
   late: () => Error,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
@@ -15,12 +16,12 @@ export async function withDeadline<Result>(
   const abort = () => controller.abort();
   // By hand: `AbortSignal.timeout` in `AbortSignal.any` may be collected before it fires (Node 20).
   const timer = setTimeout(abort, milliseconds);
-  parent.addEventListener('abort', abort, { once: true });
+  parent?.addEventListener('abort', abort, { once: true });
   try {
-    if (parent.aborted) throw late();
+    if (parent?.aborted) throw late();
     return await Promise.race([work(controller.signal), ended]);
   } finally {
     clearTimeout(timer);
-    parent.removeEventListener('abort', abort);
+    parent?.removeEventListener('abort', abort);
   }
 }

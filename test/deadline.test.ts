@@ -54,4 +54,16 @@ describe('withDeadline', () => {
     };
     await assert.rejects(withDeadline(1000, signal, late, throwing), /own/);
   });
+
+  it('without a parent ends by its time alone, and fifty at once warn of nothing', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    const all = Array.from({ length: 50 }, () => withDeadline(20, null, late, never));
+    const ended = await Promise.allSettled(all);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    assert.ok(ended.every((each) => each.status === 'rejected' && each.reason.message === 'late'));
+    assert.deepEqual(warnings, []);
+  });
 });

@@ -187,29 +187,14 @@ const pins: Pins = {
   'k8s:node': ['k8s:node-uid', 'k8s:sa-uid', 'k8s:pod-uid'],
 };
 
+/** Of what the token says, each once. */
+const tokenKinds = ['k8s:ns', 'k8s:sa', 'k8s:sa-uid', 'k8s:pod', 'k8s:pod-uid', 'k8s:node', 'k8s:node-uid'];
+
 export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
   type: 'kubernetes',
-  selectorKinds: Object.freeze([
-    'k8s:ns',
-    'k8s:sa',
-    'k8s:sa-uid',
-    'k8s:pod',
-    'k8s:pod-uid',
-    'k8s:node',
-    'k8s:node-uid',
-    ...liveKinds,
-  ]),
+  selectorKinds: Object.freeze([...tokenKinds, ...liveKinds]),
   nodeKind: 'k8s:node',
-  singleKinds: Object.freeze([
-    'k8s:ns',
-    'k8s:sa',
-    'k8s:sa-uid',
-    'k8s:pod',
-    'k8s:pod-uid',
-    'k8s:node',
-    'k8s:node-uid',
-    'k8s:runtime-class',
-  ]),
+  singleKinds: Object.freeze([...tokenKinds, 'k8s:runtime-class']),
   pinFor: (selectors) => pinOf(selectors, pins),
   facts,
   suppliedFacts: ({ live }) => (live === undefined ? [] : facts),

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { nearest } from '../nearest.js';
 import { knownKeys } from './json-schema.js';
-import { type Path, valueAt } from './path.js';
+import { isRecord, type Path, valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 
 type Issue = z.core.$ZodIssue;
@@ -72,8 +72,7 @@ function findingsOfUnion(issue: UnionIssue, path: Path, parsed: Parsed): Finding
 /** What a kind of value that is a language of its own tells of the place. */
 const excerptOf = ({ params }: z.core.$ZodIssueCustom): Finding['excerpt'] => params?.excerpt;
 
-const keysOf = (value: unknown): string[] =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
+const keysOf = (value: unknown): string[] => (isRecord(value) ? Object.keys(value) : []);
 
 /** Schemas write either what was expected ("a list of …", "exactly one of …") or a whole sentence. */
 const namesWhatIsExpected = (message: string) => /^(an?|one of|exactly one of|the) /.test(message);

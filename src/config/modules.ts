@@ -1,7 +1,7 @@
 /** The step before everything else is judged: packages that attestors' blocks name with `module` are loaded. */
 import type { AttestorType } from '../../attestors/attestor.js';
 import { createPlugins, PluginError } from '../plugins/load.js';
-import { valueAt } from './path.js';
+import { isRecord, valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { ModuleTypes } from './schema.js';
 
@@ -19,7 +19,7 @@ export async function loadModules(values: unknown, directory: string): Promise<L
   const types = new Map<string, AttestorType>();
   const findings: Finding[] = [];
   const blocks = valueAt(values, ['attestors']);
-  for (const name of Object.keys(isMap(blocks) ? blocks : {})) {
+  for (const name of Object.keys(isRecord(blocks) ? blocks : {})) {
     const module = valueAt(blocks, [name, 'module']);
     if (module === undefined) continue;
     const path = ['attestors', name, 'module'];
@@ -38,6 +38,3 @@ export async function loadModules(values: unknown, directory: string): Promise<L
   }
   return { types, findings };
 }
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

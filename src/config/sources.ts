@@ -9,7 +9,7 @@ import type { YamlDocument } from './document.js';
 import { findingsOf } from './findings.js';
 import { yamlFilesOf } from './folder.js';
 import { takeNotBuilt } from './not-built.js';
-import { renderPath, valueAt } from './path.js';
+import { isRecord, renderPath, valueAt } from './path.js';
 import { ConfigurationError, type Finding, type Problem } from './problem.js';
 import { readDocument } from './read.js';
 import { expectation, policyFileSchema, policySections } from './schema.js';
@@ -171,8 +171,8 @@ function layerOf(name: string, files: readonly PolicyFile[], problems: Problem[]
 function entriesOf({ values, locate }: YamlDocument): Map<string, Entry> {
   const entries = policySections.flatMap((section) => {
     const named = valueAt(values, [section]);
-    const isMap = typeof named === 'object' && named !== null && !Array.isArray(named);
-    return Object.entries(isMap ? named : {}).map(([name, value]): Entry => ({ path: [section, name], value, locate }));
+    const entries = Object.entries(isRecord(named) ? named : {});
+    return entries.map(([name, value]): Entry => ({ path: [section, name], value, locate }));
   });
   return new Map(entries.map((entry) => [renderPath(entry.path), entry]));
 }

@@ -72,8 +72,7 @@ export function createExternal(room: ExternalRoom): AskExternal {
     if (ask.eachScope && inquiry.scope.length === 0) return unknown('missing');
     const late = () => new Unavailable('pdp_late', `${ask.url} did not answer within ${ask.deadline} ms.`);
     try {
-      const { signal } = new AbortController();
-      const answer = await withDeadline(ask.deadline, signal, late, (ended) => evaluate(ask, inquiry, ended));
+      const answer = await withDeadline(ask.deadline, null, late, (ended) => evaluate(ask, inquiry, ended));
       outages.answered(`external: ${ask.url}`);
       return { external: { [key]: answer } };
     } catch (error) {

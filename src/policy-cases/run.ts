@@ -1,4 +1,5 @@
 /** Runs the cases of a policy: each is a decision that has to come out as it says. */
+import { isRecord } from '../config/path.js';
 import { withCandidates } from '../policy/candidates.js';
 import type { Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
@@ -56,7 +57,7 @@ const writtenShadow = ({ reason, granted }: ShadowOutcome) => ({ reason, ...(gra
 
 /** The parts of a map that the expectation has, and those that it must have. */
 function asFarAs(expected: unknown, got: unknown): unknown {
-  if (!isMap(expected) || !isMap(got)) return got;
+  if (!isRecord(expected) || !isRecord(got)) return got;
   const optional = ['algorithm', 'expected', 'seen'];
   return Object.fromEntries(
     Object.entries(got)
@@ -65,13 +66,10 @@ function asFarAs(expected: unknown, got: unknown): unknown {
   );
 }
 
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** JSON with sorted keys. */
 function told(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
-    isMap(member)
+    isRecord(member)
       ? Object.fromEntries(Object.entries(member).sort(([one], [other]) => (one < other ? -1 : 1)))
       : member,
   );

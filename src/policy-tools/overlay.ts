@@ -1,6 +1,6 @@
 /** `counterseal policy overlay`: what each layer of a policy changes of those before it, and in what two policies differ. */
 import { isDeepStrictEqual } from 'node:util';
-import { type Path, renderPath } from '../config/path.js';
+import { isRecord, type Path, renderPath } from '../config/path.js';
 import { type Entry, placeOf, readSources } from '../config/sources.js';
 
 /** What becomes of one resource, condition, rule or client. */
@@ -71,7 +71,7 @@ const sideOf = (entry: Entry | undefined): Side | null =>
 
 /** Maps are compared key by key, lists as a whole. */
 function keyChanges(before: unknown, after: unknown, path: Path): KeyChange[] {
-  if (isMap(before) && isMap(after)) {
+  if (isRecord(before) && isRecord(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
     return keys.flatMap((key) => keyChanges(own(before, key), own(after, key), [...path, key]));
   }
@@ -79,9 +79,6 @@ function keyChanges(before: unknown, after: unknown, path: Path): KeyChange[] {
 }
 
 const own = (map: Readonly<Record<string, unknown>>, key: string) => (Object.hasOwn(map, key) ? map[key] : undefined);
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Lines for a person. */
 export function renderOverlay({ by, changes }: Overlay): string[] {

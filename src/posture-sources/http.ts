@@ -44,7 +44,7 @@ export function createHttpSource(name: string, options: PostureSourceOptions, { 
     const own = { ...(await readHeaders(headers)), accept: 'application/json' };
     const late = () => new Unavailable('source_late', `there was no answer within ${deadline} s`);
     const answer = await breaker.run(asker, () =>
-      withDeadline(deadline * 1000, neverAborted, late, async (signal) => {
+      withDeadline(deadline * 1000, null, late, async (signal) => {
         const answered = await send(url, { method: 'GET', headers: own, signal }).catch(asAnswer);
         if (answered instanceof Unavailable || answered.status < 500) return answered;
         throw new Unavailable('source_failed', `the status is ${answered.status}`);
@@ -71,8 +71,6 @@ export function createHttpSource(name: string, options: PostureSourceOptions, { 
     },
   });
 }
-
-const neverAborted = new AbortController().signal;
 
 const json = /^application\/([a-z0-9!#$&^_.+-]+\+)?json\s*(;|$)/i;
 
