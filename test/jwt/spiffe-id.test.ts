@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { trustDomainOf } from '../../src/jwt/spiffe-id.js';
+import { cpuMilliseconds } from '../support/cpu-time.js';
 
 describe('SPIFFE IDs (SPIFFE-ID §2)', () => {
   const longest = `spiffe://acme.example/${'a'.repeat(2048 - 'spiffe://acme.example/'.length)}`;
@@ -38,8 +39,9 @@ describe('SPIFFE IDs (SPIFFE-ID §2)', () => {
   }
 
   it('takes no longer for what almost is one', () => {
-    const started = performance.now();
-    for (const tail of ['\n', '//', '/.', '%']) trustDomainOf(`spiffe://acme.example${'/a'.repeat(1000)}${tail}`);
-    assert.ok(performance.now() - started < 1000);
+    const took = cpuMilliseconds(() => {
+      for (const tail of ['\n', '//', '/.', '%']) trustDomainOf(`spiffe://acme.example${'/a'.repeat(1000)}${tail}`);
+    });
+    assert.ok(took < 1000, `${took} ms`);
   });
 });

@@ -387,7 +387,7 @@ describe('azure: attested documents', function () {
     });
 
     it('refuses BER bombs and huge documents, at once', async () => {
-      const began = performance.now();
+      const began = process.cpuUsage();
       const deep = (tag: number) => {
         let nested = Buffer.alloc(0);
         while (nested.length < 20_000) {
@@ -411,7 +411,8 @@ describe('azure: attested documents', function () {
       ]) {
         assert.equal(await refusal(bomb), 'document_malformed');
       }
-      assert.ok(performance.now() - began < 2_000);
+      const { user } = process.cpuUsage(began);
+      assert.ok(user < 2_000_000, `${user} µs`);
     });
   });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { oidc } from '../../../attestors/oidc/index.js';
 import { hasForm, isPinned, type Preset, presets } from '../../../attestors/oidc/presets.js';
 import { problemsOf, sample, yaml } from '../../config/sample.js';
+import { cpuMilliseconds } from '../../support/cpu-time.js';
 
 const all = Object.entries<Preset>(presets);
 const tenant = 'aaaabbbb-0000-cccc-1111-dddd2222eeee';
@@ -190,12 +191,13 @@ describe('oidc presets', () => {
   });
 
   it('judge an issuer and a pin in one pass, however long', () => {
-    const started = performance.now();
-    for (const part of ['a', 'a.', 'a-', '.', '-', 'a/', '/', '*', '/*', '@', '*@']) {
-      const text = `https://${part.repeat(50_000)}\n`;
-      for (const [, { issuers = [] }] of all) for (const form of issuers) assert.equal(hasForm(form, text), false);
-      isPinned(text);
-    }
-    assert.ok(performance.now() - started < 2000);
+    const took = cpuMilliseconds(() => {
+      for (const part of ['a', 'a.', 'a-', '.', '-', 'a/', '/', '*', '/*', '@', '*@']) {
+        const text = `https://${part.repeat(50_000)}\n`;
+        for (const [, { issuers = [] }] of all) for (const form of issuers) assert.equal(hasForm(form, text), false);
+        isPinned(text);
+      }
+    });
+    assert.ok(took < 2000, `${took} ms`);
   });
 });

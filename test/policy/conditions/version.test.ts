@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { meets, parseComparison } from '../../../src/policy/conditions/comparison.js';
 import { compareVersions, parseVersion } from '../../../src/policy/conditions/version.js';
+import { cpuMilliseconds } from '../../support/cpu-time.js';
 
 /** Whether the version meets the comparison; null: not known, undefined: the version cannot be read. */
 function holds(version: string, comparison: string): boolean | null | undefined {
@@ -168,10 +169,11 @@ describe('policy/conditions/version', () => {
       }),
       { numRuns: 2000 },
     );
-    const start = performance.now();
-    for (const hostile of ['1.', '1-', '1-rc', '9', '1.1-1.']) parseVersion(hostile.repeat(1_000_000));
-    for (let index = 0; index < 1000; index++) parseVersion(`${'1.'.repeat(120)}x`);
-    assert.ok(performance.now() - start < 1000);
+    const took = cpuMilliseconds(() => {
+      for (const hostile of ['1.', '1-', '1-rc', '9', '1.1-1.']) parseVersion(hostile.repeat(1_000_000));
+      for (let index = 0; index < 1000; index++) parseVersion(`${'1.'.repeat(120)}x`);
+    });
+    assert.ok(took < 1000, `${took} ms`);
   });
 });
 
