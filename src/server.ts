@@ -1,14 +1,9 @@
 /** Builds the rooms from a configuration, opens the listeners, and closes everything in the reverse order. */
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
 import { createAttestor, type Host, openHost } from './attestor-host.js';
-import { createAuditLog } from './audit/audit-log.js';
-import { openFileSink } from './audit/file-sink.js';
-import type { AuditSink } from './audit/log.js';
-import { createStdoutSink } from './audit/stdout-sink.js';
+import { openAudit } from './audit/open.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
 import { watchPolicy } from './config/reload.js';
@@ -21,19 +16,12 @@ import { createPipeline } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
+import { openListener } from './listener.js';
 import { loadTested } from './policy-cases/tested.js';
 import { createPostureSources } from './posture-sources/sources.js';
 import { openRevocation } from './revocation/revocation.js';
-import { createLocalSigner } from './signing/local.js';
-import { openEmbeddedStore } from './store/embedded.js';
-import { createMemoryStore } from './store/memory.js';
-import type { Store } from './store/store.js';
-
-/** Beyond it, connections are closed as they come: memory stays bounded whatever the number of clients. */
-const maxConnections = 4_096;
-
-/** Milliseconds that in-flight requests get to finish after `close()`. */
-const drainTime = 10_000;
+import { openSigner } from './signing/open.js';
+import { openStore } from './store/open.js';
 
 export interface Service {
   /** `http://HOST:PORT`, with the port that was really taken. */
@@ -81,9 +69,9 @@ async function open(
     return room;
   };
   const { issuer } = configuration;
-  const store = closing(await openStore(configuration, around));
-  const signer = closing(await createLocalSigner({ algorithms: configuration.signing.algorithms, store }));
-  const audit = closing(await openAudit(configuration, around));
+  const store = closing(await openStore(configuration.store, around.now));
+  const signer = closing(await openSigner(configuration.signing, { store }));
+  const audit = closing(await openAudit(configuration.audit, around));
   const { now, warn } = around;
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
   const nonces = await openNonces(store, () => now() / 1000);
@@ -126,28 +114,9 @@ async function open(
     ...{ issuer, signer, pipeline, introspection, challenge, warn },
     trustedProxies: configuration.listen.trustedProxies,
   });
-  const healthServer = await listen(health, configuration.health);
-  closers.push(() => drain(healthServer));
-  const server = await listen(listener, configuration.listen);
-  closers.push(() => drain(server));
-  return Object.freeze({ publicUrl: urlOf(server), healthUrl: urlOf(healthServer), close });
-}
-
-async function openStore({ store }: Configuration, { now }: Surroundings): Promise<Store> {
-  return store.type === 'memory' ? createMemoryStore({ now }) : openEmbeddedStore({ path: store.path, now });
-}
-
-async function openAudit({ audit }: Configuration, { now, warn, stdout }: Surroundings) {
-  const sinks: AuditSink[] = [];
-  for (const sink of audit.sinks) {
-    sinks.push(
-      sink.type === 'file'
-        ? await openFileSink({ path: sink.path, sync: audit.durability === 'strict' })
-        : createStdoutSink(stdout),
-    );
-  }
-  const { durability, refusalsPerSecond } = audit;
-  return createAuditLog({ durability, sinks, refusalsPerSecond, now, warn });
+  const { url: healthUrl } = closing(await openListener(health, configuration.health));
+  const { url: publicUrl } = closing(await openListener(listener, configuration.listen));
+  return Object.freeze({ publicUrl, healthUrl, close });
 }
 
 /** All at once: one whose platform does not answer must not hold up the others. */
@@ -173,30 +142,4 @@ function delegatorsOf({ attestors }: Configuration): ReadonlySet<string> {
 
 function nodeKindsOf({ attestors }: Configuration): ReadonlyMap<string, string> {
   return new Map([...attestors].flatMap(([name, { type }]) => (type.nodeKind ? [[name, type.nodeKind]] : [])));
-}
-
-function listen(handler: RequestListener, at: { readonly host: string; readonly port: number }): Promise<Server> {
-  // A slow sender is cut off: headers in 10 s, the whole request in 15 s, looked at once a second.
-  const limits = { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 1_000 };
-  const server = createServer({ ...limits, keepAliveTimeout: 65_000 }, handler);
-  server.maxConnections = maxConnections;
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(at.port, at.host, () => resolve(server));
-  });
-}
-
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A kept-alive connection becomes idle only after the answer that it is waiting for.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const timer = setTimeout(() => server.closeAllConnections(), drainTime);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(timer);
-}
-
-function urlOf(server: Server): string {
-  const { address, port, family } = server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

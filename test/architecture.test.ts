@@ -112,6 +112,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'external',
     'geo',
     'introspection',
+    'listener',
     'outbound',
     'posture-sources',
     'policy-cases',
@@ -190,8 +191,8 @@ describe('architecture', () => {
       'attestors/azure/metadata.ts',
       'attestors/kubernetes/connection.ts',
       'src/config/',
+      'src/listener.ts',
       'src/outbound',
-      'src/server.ts',
       'src/workload/',
     ];
     assert.deepEqual(

@@ -2,7 +2,6 @@
  * The configuration, key by key: what `load` accepts, and the source of the JSON Schema. What is not enforced is not
  * here. The text of an error names what was expected.
  */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
@@ -11,10 +10,11 @@ import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { list, object } from '../policy/strict.js';
 import { postureSourcesSchema } from '../posture-sources/schema.js';
-import { signingAlgorithms } from '../signing/signer.js';
 import { valueAt } from './path.js';
-
-const path = (what: string) => text(what).describe('Relative to the folder of this file.');
+import { health, listen } from './sections/listeners.js';
+import { signing } from './sections/signing.js';
+import { store } from './sections/store.js';
+import { listOfNetworks, path } from './sections/values.js';
 
 const issuer = z
   .string({ error: aBaseUrl })
@@ -31,68 +31,6 @@ const environment = name('the name of an environment, such as production').descr
 );
 
 const region = text('the name of a region').describe('Of this deployment: in every record.');
-
-const aPort = 'a port: a whole number from 0 to 65535';
-
-const listenerKeys = (port: number) => ({
-  host: text('a host name or an IP address')
-    .refine((host) => isIP(host) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host), {
-      error: 'a host name or an IP address',
-    })
-    .default('127.0.0.1')
-    .describe('Where it listens; 0.0.0.0 is every IPv4 address, :: every address.'),
-  port: z
-    .int({ error: aPort })
-    .min(0, { error: aPort })
-    .max(65_535, { error: aPort })
-    .default(port)
-    .describe('0: any that is free.'),
-});
-
-const listOfNetworks = z.array(
-  z.union([z.cidrv4(), z.cidrv6()], { error: 'a network such as 10.0.0.0/8 or fd00::/8' }),
-  { error: 'a list of networks' },
-);
-
-const listen = object('a map with host, port and trustedProxies', {
-  ...listenerKeys(8080),
-  trustedProxies: listOfNetworks
-    .refine((list) => !list.some((network) => network.endsWith('/0')), {
-      error: 'networks of proxies and nobody else: whoever is in one of them may say where a request came from',
-    })
-    .default([])
-    .describe(
-      'Proxies whose X-Forwarded-For is believed. The address is in every record, and conditions of kind network ask for it.',
-    ),
-})
-  .prefault({})
-  .describe('The public listener.');
-
-const health = object('a map with host and port', listenerKeys(9090))
-  .prefault({})
-  .describe('The health listener: no secrets, no actions.');
-
-const store = z
-  .discriminatedUnion('type', [
-    object('a store', { type: z.literal('memory').describe('Lost at the end of the process, signing keys included.') }),
-    object('a store', {
-      type: z.literal('embedded').describe('LMDB, in a folder of this machine.'),
-      path: path('the path of a folder').default('./data'),
-    }),
-  ])
-  .prefault({ type: 'embedded' })
-  .describe('Where signing keys, claims and revocations are kept.');
-
-const signing = object('a map with algorithms', {
-  algorithms: z
-    .array(z.enum(signingAlgorithms), { error: 'a list of signature algorithms' })
-    .min(1, { error: 'a list of at least one signature algorithm' })
-    .refine((list) => new Set(list).size === list.length, { error: 'a list of signature algorithms, each once' })
-    .default(['ES256'])
-    .describe('The first is the default of resources.'),
-})
-  .prefault({})
-  .describe('How tokens are signed.');
 
 const audit = object('a map with sinks', {
   durability: z

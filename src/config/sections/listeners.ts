@@ -1,0 +1,41 @@
+/** `listen` and `health`: where the service is reached. */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { text } from '../../../attestors/options.js';
+import { object } from '../../policy/strict.js';
+import { listOfNetworks } from './values.js';
+
+const aPort = 'a port: a whole number from 0 to 65535';
+
+const listenerKeys = (port: number) => ({
+  host: text('a host name or an IP address')
+    .refine((host) => isIP(host) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host), {
+      error: 'a host name or an IP address',
+    })
+    .default('127.0.0.1')
+    .describe('Where it listens; 0.0.0.0 is every IPv4 address, :: every address.'),
+  port: z
+    .int({ error: aPort })
+    .min(0, { error: aPort })
+    .max(65_535, { error: aPort })
+    .default(port)
+    .describe('0: any that is free.'),
+});
+
+export const listen = object('a map with host, port and trustedProxies', {
+  ...listenerKeys(8080),
+  trustedProxies: listOfNetworks
+    .refine((list) => !list.some((network) => network.endsWith('/0')), {
+      error: 'networks of proxies and nobody else: whoever is in one of them may say where a request came from',
+    })
+    .default([])
+    .describe(
+      'Proxies whose X-Forwarded-For is believed. The address is in every record, and conditions of kind network ask for it.',
+    ),
+})
+  .prefault({})
+  .describe('The public listener.');
+
+export const health = object('a map with host and port', listenerKeys(9090))
+  .prefault({})
+  .describe('The health listener: no secrets, no actions.');

@@ -1,0 +1,15 @@
+/** `signing`: how tokens are signed. */
+import { z } from 'zod';
+import { object } from '../../policy/strict.js';
+import { signingAlgorithms } from '../../signing/signer.js';
+
+export const signing = object('a map with algorithms', {
+  algorithms: z
+    .array(z.enum(signingAlgorithms), { error: 'a list of signature algorithms' })
+    .min(1, { error: 'a list of at least one signature algorithm' })
+    .refine((list) => new Set(list).size === list.length, { error: 'a list of signature algorithms, each once' })
+    .default(['ES256'])
+    .describe('The first is the default of resources.'),
+})
+  .prefault({})
+  .describe('How tokens are signed.');
