@@ -69,10 +69,10 @@ async function open(
     return room;
   };
   const { issuer } = configuration;
-  const store = closing(await openStore(configuration.store, around.now));
-  const signer = closing(await openSigner(configuration.signing, { store }));
-  const audit = closing(await openAudit(configuration.audit, around));
   const { now, warn } = around;
+  const store = closing(await openStore(configuration.store, around.now));
+  const signer = closing(await openSigner(configuration.signing, { store, now, warn }));
+  const audit = closing(await openAudit(configuration.audit, around));
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
   const nonces = await openNonces(store, () => now() / 1000);
   const host = closing(await openHost(configuration, { nonces, now: () => now() / 1000, revocation, warn }));

@@ -158,6 +158,11 @@ const wrongValues: readonly Row[] = [
     '1:16: store.type: wrong value (expected one of memory, embedded, found "embeded"; did you mean embedded?)',
   ],
   [
+    'signing.type',
+    { more: 'signing: { type: lokal }' },
+    '1:18: signing.type: wrong value (expected local, found "lokal"; did you mean local?)',
+  ],
+  [
     'algorithm',
     { more: 'signing: { algorithms: [ES265, none] }' },
     '1:25: signing.algorithms[0]: wrong value (expected one of ES256, RS256, EdDSA, found "ES265"; did you mean ES256?)',
@@ -587,7 +592,8 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'store.type=redis': ['', { more: 'store: { type: redis, url: "redis://x" }' }, '1:16: store.type: redis'],
   'signing.rotateEvery': ['', { more: 'signing: { rotateEvery: 30d }' }, '1:12: signing.rotateEvery'],
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
-  'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
+  'signing.type=aws-kms': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:18: signing.type: aws-kms'],
+  'signing.type=vault': ['', { more: 'signing: { type: vault, key: x }' }, '1:18: signing.type: vault'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [
