@@ -24,7 +24,7 @@ describe('config: a valid file', () => {
         listen: { host: '127.0.0.1', port: 8080, trustedProxies: [] },
         health: { host: '127.0.0.1', port: 9090 },
         store: { type: 'embedded', path: resolve('data') },
-        signing: { type: 'local', algorithms: ['ES256'] },
+        signing: { type: 'local', algorithms: ['ES256'], rotateEvery: 2_592_000 },
         audit: {
           durability: 'strict',
           sinks: [{ type: 'file', path: resolve('audit.jsonl') }],
@@ -44,7 +44,7 @@ region: eu-central
 listen: { host: "::", port: 0, trustedProxies: [10.0.0.0/8] }
 health: { host: 0.0.0.0, port: 65535 }
 store: { type: memory }
-signing: { algorithms: [RS256, EdDSA, ES256] }
+signing: { algorithms: [RS256, EdDSA, ES256], rotateEvery: 1d, masterKey: { file: m, previous: { file: p } }, firstKey: { file: /f.pem } }
 outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
       audit: 'audit: { durability: relaxed, sinks: [{ type: stdout }], refusalsPerSecond: 1 }',
       issuer: 'issuer: https://sts.example.com/tenant',
@@ -59,7 +59,13 @@ outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
         listen: { host: '::', port: 0, trustedProxies: ['10.0.0.0/8'] },
         health: { host: '0.0.0.0', port: 65535 },
         store: { type: 'memory' },
-        signing: { type: 'local', algorithms: ['RS256', 'EdDSA', 'ES256'] },
+        signing: {
+          type: 'local',
+          algorithms: ['RS256', 'EdDSA', 'ES256'],
+          rotateEvery: 86_400,
+          masterKey: { file: resolve('m'), previous: { file: resolve('p') } },
+          firstKey: { file: '/f.pem' },
+        },
         audit: { durability: 'relaxed', sinks: [{ type: 'stdout' }], refusalsPerSecond: 1 },
         outbound: { allow: ['10.0.0.0/8', 'fd00::/8'] },
       },
