@@ -209,7 +209,7 @@ async function keysListCommand({ config, json }: { config: string; json?: true }
   const configuration = await load(config);
   const { listKeys, renderKey } = await import('./keys/keys.js');
   const keys = await listKeys(configuration);
-  print(json ? [JSON.stringify(keys, null, 2)] : keys.map((key) => renderKey(key, Date.now())));
+  print(json ? JSON.stringify(keys, null, 2).split('\n') : keys.map((key) => renderKey(key, Date.now())));
 }
 
 async function keysRotateCommand({ config }: { config: string }): Promise<void> {
