@@ -12,6 +12,7 @@ import { environmentOf, environmentOptions } from './live/environment.js';
 import { startLive } from './live/index.js';
 import { liveOptions } from './live/options.js';
 import { liveKinds } from './live/selectors.js';
+import { ownIssuer } from './own-issuer.js';
 import { createKubernetesAttestor } from './verify.js';
 
 /** Milliseconds that a start waits for keys and lists. */
@@ -44,7 +45,7 @@ const issuer = z
         : issuerForm,
   })
   .regex(printable, { error: issuerForm })
-  .describe('The `iss` of the tokens, byte for byte.');
+  .describe('The `iss` of the tokens, byte for byte. Default with `api: in-cluster`: that of our own token.');
 
 const keys = keysOptions('api').describe(
   'Where the keys come from that verify the tokens. Default: { from: api } where api is given.',
@@ -58,7 +59,7 @@ const api = z
 
 const options = z
   .strictObject({
-    issuer,
+    issuer: issuer.optional(),
     audience: text('the audience that the tokens are projected for')
       .optional()
       .describe('The `aud` of the tokens. Default: our issuer.'),
@@ -72,6 +73,7 @@ const options = z
   })
   .superRefine((block, context) => {
     const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+    if (block.issuer === undefined && block.api !== 'in-cluster') refuse('issuer', issuerForm);
     const fault = block.audience === undefined ? undefined : audienceFault(block.audience, block.issuer);
     if (fault !== undefined) refuse('audience', fault);
     const byLabel = typeof block.environment === 'object' && 'namespaceLabel' in block.environment;
@@ -87,22 +89,31 @@ const options = z
 
 export type KubernetesOptions = z.output<typeof options>;
 
-function audienceFault(audience: string, clusterIssuer: string): string | undefined {
+function audienceFault(audience: string, clusterIssuer: string | undefined): string | undefined {
   if (audience !== clusterIssuer && !audiencesOfOthers.includes(audience)) return undefined;
   return `tokens for ${audience} are made for another service, most often the API server, so they are no evidence: choose an audience that is only ours, and project the tokens for it`;
 }
 
 const audienceOf = (block: KubernetesOptions, ourIssuer: string) => block.audience ?? ourIssuer;
 
+const issuerOf = (block: KubernetesOptions) => block.issuer ?? ownIssuer();
+
 function plan(block: KubernetesOptions, ourIssuer: string): AttestorPlan {
-  const audience = audienceOf(block, ourIssuer);
-  const fault = audienceFault(audience, block.issuer);
   const kubeconfig = typeof block.api === 'object' ? [block.api.kubeconfig] : [];
-  return {
-    accepts: Object.freeze([Object.freeze({ tokenType: jwtType, issuer: block.issuer, audience })]),
-    faults: fault === undefined ? [] : [{ path: ['audience'], message: fault }],
-    files: kubeconfig.map((file) => ({ path: ['api', 'kubeconfig'], file })),
-  };
+  const files = kubeconfig.map((file) => ({ path: ['api', 'kubeconfig'], file }));
+  try {
+    const audience = audienceOf(block, ourIssuer);
+    const clusterIssuer = issuerOf(block);
+    const fault = audienceFault(audience, clusterIssuer);
+    const route = Object.freeze({ tokenType: jwtType, issuer: clusterIssuer, audience });
+    return {
+      accepts: Object.freeze([route]),
+      faults: fault === undefined ? [] : [{ path: ['audience'], message: fault }],
+      files,
+    };
+  } catch (error) {
+    return { accepts: [], faults: [{ path: ['issuer'], message: (error as Error).message }], files };
+  }
 }
 
 async function create(attestorName: string, block: KubernetesOptions, host: AttestorHost) {
@@ -116,7 +127,7 @@ async function create(attestorName: string, block: KubernetesOptions, host: Atte
     name: attestorName,
     accepts,
     expect: {
-      issuer: block.issuer,
+      issuer: issuerOf(block),
       audience: audienceOf(block, host.issuer),
       otherAudiences: block.otherAudiences,
       maxLifetime: block.maxLifetime,
@@ -204,7 +215,7 @@ export const kubernetes = Object.freeze<AttestorType<KubernetesOptions>>({
   create,
   examine: (attestorName, block, host) =>
     examine({
-      options: block,
+      options: { ...block, issuer: issuerOf(block) },
       audience: audienceOf(block, host.issuer),
       keySource: (server) => keySource(attestorName, block, server),
       host,

@@ -57,7 +57,7 @@ describe(kubeconfig === undefined ? `doctor (${noCluster})` : 'doctor, on a real
     });
     const found: Finding[] = [];
     const examined = examine({
-      options,
+      options: { ...options, issuer: cluster.issuer },
       audience: ourIssuer,
       keySource: (server) => ({ name: 'the API server', load: async (signal) => server?.keys(signal) }),
       host,

@@ -89,7 +89,7 @@ describe('kubernetes doctor', () => {
       watched === undefined
         ? kubernetes.examine?.('prod-eu', parsed, host)
         : examine({
-            options: { ...parsed, live: watched },
+            options: { ...parsed, issuer: clusterUrl, live: watched },
             audience: 'https://sts.example.com',
             keySource: (server) => ({ name: 'the API server', load: async (signal) => server?.keys(signal) }),
             host,

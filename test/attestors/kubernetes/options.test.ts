@@ -122,9 +122,15 @@ describe('kubernetes options', () => {
     await assert.rejects(starting, /attestors\.prod-eu\.audience: tokens for https/);
   });
 
+  it('asks for the issuer in-cluster only where our own token cannot tell it', () => {
+    const block = kubernetes.options.parse({ api: 'in-cluster' });
+    const { accepts, faults } = kubernetes.plan(block, ourIssuer);
+    assert.deepEqual(accepts, []);
+    assert.match(faults[0]?.message ?? '', /serviceaccount\/token is no token that tells it: write issuer/);
+  });
+
   it('has a JSON Schema for editors', () => {
     const schema = z.toJSONSchema(kubernetes.options, { io: 'input' });
-    assert.deepEqual(schema.required, ['issuer']);
     assert.equal(schema.additionalProperties, false);
   });
 });
