@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
-import { createAttestor, type Host, openHost } from './attestor-host.js';
+import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
@@ -69,10 +69,11 @@ async function open(
     return room;
   };
   const { issuer } = configuration;
-  const store = closing(await openStore(configuration.store, around.now));
-  const signer = closing(await openSigner(configuration.signing, { store }));
-  const audit = closing(await openAudit(configuration.audit, around));
   const { now, warn } = around;
+  const store = closing(await openStore(configuration.store, around.now));
+  const wayOut = () => openOutbound(configuration);
+  const signer = closing(await openSigner(configuration.signing, { store, now, warn, openOutbound: wayOut }));
+  const audit = closing(await openAudit(configuration.audit, around));
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
   const nonces = await openNonces(store, () => now() / 1000);
   const host = closing(await openHost(configuration, { nonces, now: () => now() / 1000, revocation, warn }));

@@ -12,7 +12,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'store.type=redis', block: true },
   { key: 'signing.rotateEvery' },
   { key: 'signing.masterKey' },
-  { key: 'signing.type', block: true },
   { key: 'attestors.*.pin' },
   { key: 'rules.*.delegator' },
   { key: 'rules.*.grant.binding' },

@@ -587,7 +587,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'store.type=redis': ['', { more: 'store: { type: redis, url: "redis://x" }' }, '1:16: store.type: redis'],
   'signing.rotateEvery': ['', { more: 'signing: { rotateEvery: 30d }' }, '1:12: signing.rotateEvery'],
   'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
-  'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [
