@@ -31,15 +31,19 @@ export interface Host {
   close(): Promise<void>;
 }
 
+/** What of a configuration the way out needs. */
+interface OutboundRoom {
+  readonly outbound: { readonly ca?: { readonly file: string } | undefined; readonly allow: readonly string[] };
+  readonly literalHosts: ReadonlySet<string>;
+}
+
 /** What of a configuration a host needs. */
-export interface HostRoom {
+export interface HostRoom extends OutboundRoom {
   readonly issuer: string;
   readonly environment: string;
   readonly trustDomain: string;
   /** Absolute: relative paths are relative to it. */
   readonly directory: string;
-  readonly outbound: { readonly ca?: { readonly file: string } | undefined; readonly allow: readonly string[] };
-  readonly literalHosts: ReadonlySet<string>;
 }
 
 /** @throws Error when the certificates of `outbound.ca` cannot be used */
@@ -47,16 +51,21 @@ export async function openHost(
   room: HostRoom,
   around: Pick<HostOptions, 'nonces' | 'now' | 'revocation' | 'warn'>,
 ): Promise<Host> {
-  const { issuer, environment, trustDomain, directory, outbound, literalHosts } = room;
-  const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
+  const { issuer, environment, trustDomain, directory } = room;
   return createHost({
     issuer,
     environment,
     trustDomain,
-    outbound: createOutbound({ ...ca, allow: outbound.allow, literalHosts }),
+    outbound: await openOutbound(room),
     path: (relative) => resolve(directory, relative),
     ...around,
   });
+}
+
+/** @throws Error when the certificates of `outbound.ca` cannot be used */
+export async function openOutbound({ outbound, literalHosts }: OutboundRoom): Promise<Outbound> {
+  const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
+  return createOutbound({ ...ca, allow: outbound.allow, literalHosts });
 }
 
 export function createHost(options: HostOptions): Host {

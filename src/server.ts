@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
-import { createAttestor, type Host, openHost } from './attestor-host.js';
+import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
@@ -73,7 +73,9 @@ async function open(
   const { now, warn, lookEvery } = around;
   const store = closing(await openStore(configuration.store, around.now));
   const storeIsShared = isShared(configuration.store);
-  const signer = closing(await openSigner(configuration.signing, { store, storeIsShared, now, warn, lookEvery }));
+  const wayOut = () => openOutbound(configuration);
+  const signing = { store, storeIsShared, now, warn, lookEvery, openOutbound: wayOut };
+  const signer = closing(await openSigner(configuration.signing, signing));
   const audit = closing(await openAudit(configuration.audit, around));
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
   const nonces = await openNonces(store, () => now() / 1000);

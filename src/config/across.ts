@@ -2,6 +2,7 @@
 import { isIPv4 } from 'node:net';
 import type { Route } from '../../attestors/attestor.js';
 import { isLoopback } from '../../attestors/options.js';
+import { algorithmsOf } from '../signing/algorithms.js';
 import { valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { Sections } from './schema.js';
@@ -76,14 +77,16 @@ const sameRoute = (owner: string, { issuer, audience }: Route) =>
 
 function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
   if (resources === undefined || signing === undefined) return [];
+  const algorithms = algorithmsOf(signing);
+  const place = signing.type === 'local' ? 'signing.algorithms' : 'the algorithms of signing.keys';
   return Object.entries(resources).flatMap(([uri, { algorithm }]) =>
-    algorithm === undefined || signing.algorithms.includes(algorithm)
+    algorithm === undefined || algorithms.includes(algorithm)
       ? []
       : [
           {
             path: ['resources', uri, 'algorithm'],
-            message: 'not one of signing.algorithms: add it there, or choose one of them',
-            expected: `one of ${signing.algorithms.join(', ')}`,
+            message: `not one of ${place}: add it there, or choose one of them`,
+            expected: `one of ${algorithms.join(', ')}`,
             found: renderFound(algorithm),
           },
         ],

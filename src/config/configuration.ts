@@ -22,6 +22,6 @@ export interface Configuration
   readonly caseFiles: readonly string[];
   /** Who may introspect; empty: nobody. */
   readonly clients: readonly CompiledClient[];
-  /** Addresses that URLs of attestors, sources of posture and decision points have as hosts, as `URL` writes them, IPv6 without brackets. */
+  /** Addresses that URLs of attestors, sources of posture, signing and decision points have as hosts, as `URL` writes them, IPv6 without brackets. */
   readonly literalHosts: ReadonlySet<string>;
 }

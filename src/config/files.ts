@@ -7,6 +7,7 @@ import { readMasterKey } from '../signing/master-key.js';
 import type { Configuration } from './configuration.js';
 import type { Path } from './path.js';
 import type { Finding } from './problem.js';
+import { vaultTokenFile } from './sections/signing-remote.js';
 
 /** A file, and where the configuration names it. */
 interface NamedFile {
@@ -19,9 +20,10 @@ interface NamedFile {
  * @param ofConditions files that conditions name, relative to the configuration's folder
  */
 export async function checkFiles(configuration: Configuration, ofConditions: readonly NamedFile[]): Promise<Finding[]> {
-  const { directory, issuer, attestors, outbound, postureSources } = configuration;
+  const { directory, issuer, attestors, outbound, postureSources, signing } = configuration;
   const named = ofConditions.map(({ path, file }): NamedFile => ({ path, file: resolve(directory, file) }));
   if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
+  if (signing.type === 'vault') named.push(vaultTokenFile(signing));
   for (const [name, { type, options }] of attestors) {
     for (const { path, file } of type.plan(options, issuer).files) {
       named.push({ path: ['attestors', name, ...path], file: resolve(directory, file) });

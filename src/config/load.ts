@@ -15,6 +15,7 @@ import { takeNotBuilt } from './not-built.js';
 import { pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
+import { absoluteVault } from './sections/signing-remote.js';
 import { beside, readSettledSources, type Sources } from './sources.js';
 import { supplyOf } from './supply.js';
 
@@ -56,9 +57,9 @@ function parse(file: string, { values, locate }: Located, { types, findings: ear
   if (findings.length > 0 || !parsed.success || compiled === undefined) {
     throw new ConfigurationError(findings.map(locate));
   }
-  const { attestors, postureSources } = values as { attestors: unknown; postureSources?: unknown };
+  const { attestors, postureSources, signing } = values as Readonly<Record<string, unknown>>;
   const called = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.authzen`));
-  const hosts = literalHosts([attestors, postureSources, ...called.map((path) => valueAt(values, path))]);
+  const hosts = literalHosts([attestors, postureSources, signing, ...called.map((path) => valueAt(values, path))]);
   const configuration = configurationOf(resolve(file), parsed.data, compiled, hosts);
   const tokens = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.token.file`));
   const files = tokens.map((path) => ({ path, file: String(valueAt(values, path)) }));
@@ -174,6 +175,7 @@ function configurationOf(
 }
 
 function withAbsoluteFiles(signing: Sections['signing'], directory: string): Sections['signing'] {
+  if (signing.type === 'vault') return absoluteVault(signing, (path) => resolve(directory, path));
   if (signing.type !== 'local') return signing;
   const { masterKey, firstKey } = signing;
   const absolute = ({ file }: { readonly file: string }) => ({ file: resolve(directory, file) });

@@ -10,8 +10,6 @@ export const notBuilt: readonly { readonly key: string; readonly block?: true }[
   { key: 'listen.tls' },
   { key: 'admin' },
   { key: 'store.type=redis', block: true },
-  { key: 'signing.type=aws-kms', block: true },
-  { key: 'signing.type=vault', block: true },
   { key: 'attestors.*.pin' },
   { key: 'rules.*.delegator' },
   { key: 'rules.*.grant.binding' },

@@ -602,8 +602,6 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'listen.tls': ['', { more: 'listen: { tls: { cert: { file: x } } }' }, '1:11: listen.tls'],
   admin: ['', { more: 'admin: { socket: x }' }, '1:1: admin'],
   'store.type=redis': ['', { more: 'store: { type: redis, url: "redis://x" }' }, '1:16: store.type: redis'],
-  'signing.type=aws-kms': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:18: signing.type: aws-kms'],
-  'signing.type=vault': ['', { more: 'signing: { type: vault, key: x }' }, '1:18: signing.type: vault'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [

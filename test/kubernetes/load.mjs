@@ -22,7 +22,12 @@ function send(url, { form, agent, headers } = {}) {
   return new Promise((resolve, reject) => {
     const body = form === undefined ? undefined : new URLSearchParams(form).toString();
     const type = body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
-    const options = { method: body === undefined ? 'GET' : 'POST', agent, headers: { ...type, ...headers }, timeout: deadline };
+    const options = {
+      method: body === undefined ? 'GET' : 'POST',
+      agent,
+      headers: { ...type, ...headers },
+      timeout: deadline,
+    };
     const sent = request(url, options, (answer) => {
       const parts = [];
       answer.on('data', (part) => parts.push(part));
@@ -135,7 +140,11 @@ async function untilInactive({ token, replicas }) {
     replicas.map(async (address) => {
       const agent = new Agent({ keepAlive: true, servername });
       for (const until = Date.now() + 60_000; Date.now() < until; ) {
-        const { text } = await send(`https://${address}:8080/introspect`, { form, agent, headers: { Host: servername } });
+        const { text } = await send(`https://${address}:8080/introspect`, {
+          form,
+          agent,
+          headers: { Host: servername },
+        });
         if (JSON.parse(text).active === false) return Date.now();
         if (!seenActive.has(address)) seenActive.add(address);
         await sleep(10);
