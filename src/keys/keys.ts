@@ -16,8 +16,8 @@ export interface KeyRow {
   readonly published: string;
   readonly activated: string | null;
   readonly retired: string | null;
-  /** When it gets into its next state. */
-  readonly until: string;
+  /** When it gets into its next state; null: that is known when there is a next key. */
+  readonly until: string | null;
   /** When `counterseal keys rotate` may make it the active one; null: it is not the next one. */
   readonly ready: string | null;
 }
@@ -51,7 +51,7 @@ export function rotateKeys(configuration: Configuration): Promise<readonly Rotat
       const rotation = await keeper.rotate(algorithm);
       if (rotation === undefined) throw noKeys(algorithm);
       const { ring, rotated } = rotation;
-      all.push({ algorithm, active: ring.active.kid, notBefore: rotated ? null : iso(readyAt(ring)) });
+      all.push({ algorithm, active: ring.active.kid, notBefore: rotated ? null : isoOrNull(readyAt(ring)) });
     }
     return all;
   });
@@ -83,34 +83,37 @@ const noKeys = (algorithm: SigningAlgorithm): Error =>
 
 function rowsOf(algorithm: SigningAlgorithm, ring: Ring, rotateEvery: number): readonly KeyRow[] {
   const { active, next, retired } = ring;
-  const due = iso(dueAt(ring, rotateEvery));
+  const due = isoOrNull(dueAt(ring, rotateEvery));
   const common = { algorithm, activated: null, retired: null, ready: null };
   const row = ({ kid, published }: { readonly kid: string; readonly published: number }) => ({
     ...common,
     kid,
-    published: iso(published),
+    published: isoOf(published),
   });
   return [
-    { ...row(active), state: 'active', activated: iso(active.activated), until: due },
-    ...(next === null ? [] : [{ ...row(next), state: 'next' as const, until: due, ready: iso(readyAt(ring)) }]),
+    { ...row(active), state: 'active', activated: isoOf(active.activated), until: due },
+    ...(next === null ? [] : [{ ...row(next), state: 'next' as const, until: due, ready: isoOrNull(readyAt(ring)) }]),
     ...retired.map((key) => ({
       ...row(key),
       state: 'retired' as const,
-      activated: iso(key.activated),
-      retired: iso(key.retired),
-      until: iso(key.leaves),
+      activated: isoOf(key.activated),
+      retired: isoOf(key.retired),
+      until: isoOf(key.leaves),
     })),
   ];
 }
 
-const iso = (time: number | null): string => new Date(Math.ceil(time ?? 0) * 1000).toISOString().replace('.000Z', 'Z');
+/** In whole seconds, rounded up. */
+const isoOf = (time: number): string => new Date(Math.ceil(time) * 1000).toISOString().replace('.000Z', 'Z');
+
+const isoOrNull = (time: number | null): string | null => (time === null ? null : isoOf(time));
 
 /** @param now milliseconds since the epoch */
 export const renderKey = (row: KeyRow, now: number): string =>
   [row.algorithm, row.state.padEnd(7), row.kid, lifeOf(row, (since) => ageOf(since ?? '', now))].join('  ');
 
 function lifeOf({ state, published, activated, retired, until, ready }: KeyRow, age: (since: string | null) => string) {
-  if (state === 'active') return `signs since ${age(activated)}, until ${until}`;
+  if (state === 'active') return `signs since ${age(activated)}, until ${until ?? 'there is a next one'}`;
   if (state === 'retired') return `retired since ${age(retired)}, leaves /jwks ${until}`;
   return `published since ${age(published)}, signs from ${until}, or by rotate from ${ready}`;
 }

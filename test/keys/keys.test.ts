@@ -1,6 +1,6 @@
 /** `counterseal keys`, on a store that the service may have open. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -80,6 +80,29 @@ describe('counterseal keys', function () {
     assert.equal(again.code, 1);
     assert.match(again.stdout, /^ES256 {2}[\w-]{43} goes on: .* cannot sign before \d{4}-\S+Z\nEdDSA /);
     assert.deepEqual(await list(), after);
+  });
+
+  it('list shows the one key of a store of version 0.1, and changes nothing', async () => {
+    const store = await openEmbeddedStore({ path: join(folder.path, 'store') });
+    for (const [algorithm, type] of [
+      ['ES256', 'ec'],
+      ['EdDSA', 'ed25519'],
+    ] as const) {
+      const { privateKey } = generateKeyPairSync(type as 'ec', { namedCurve: 'P-256' });
+      await store.put(['signing-key', algorithm], JSON.stringify(privateKey.export({ format: 'jwk' })));
+    }
+    const before = await store.get(['signing-key', 'ES256']);
+    const rows = await list();
+    assert.deepEqual(
+      rows.map(({ state, until }) => [state, until]),
+      [
+        ['active', null],
+        ['active', null],
+      ],
+    );
+    assert.match(renderKey(rows[0] ?? assert.fail(), Date.now()), /signs since \ds, until there is a next one$/);
+    assert.deepEqual(await store.get(['signing-key', 'ES256']), before);
+    await store.close();
   });
 
   it('are refused in one sentence where the service has not run yet', async () => {
