@@ -53,27 +53,25 @@ async function loadForService(file: string) {
 }
 
 async function serveCommand({ config }: { config: string }): Promise<void> {
+  const { run } = await import('./run.js');
+  await run((signal) => startService(config, signal), { warn, again: 'ends at once' });
+}
+
+async function startService(config: string, signal: AbortSignal) {
   const configuration = await loadForService(config);
   const { serve } = await import('./server.js');
-  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn });
+  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn, signal });
   warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
   warn(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
-  let stopping = false;
-  const stop = () => {
-    if (stopping) return;
-    stopping = true;
-    warn('stopping: no new connections, requests in flight are finished');
-    service.close().then(
-      () => process.exit(0),
-      (error: unknown) => fail(`counterseal: ${error instanceof Error ? error.message : String(error)}`),
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  return { close: service.close, deadline: configuration.drain.deadline * 1000 };
 }
 
 async function checkCommand({ config }: { config: string }): Promise<void> {
-  const { attestors, policy } = await loadForService(config);
+  const { attestors, listen, policy } = await loadForService(config);
+  if (listen.tls !== undefined) {
+    const { readMaterial } = await import('./tls/material.js');
+    await readMaterial(listen.tls, Date.now() / 1000);
+  }
   const rules = policy.ruleCount;
   process.stdout.write(`${config}: valid; ${attestors.size} attestors, ${rules} rules, policy ${policy.revision}\n`);
 }

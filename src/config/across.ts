@@ -5,6 +5,7 @@ import { isLoopback } from '../../attestors/options.js';
 import { valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { Sections } from './schema.js';
+import { announceOf } from './sections/drain.js';
 
 /**
  * @param valid the sections that are valid in themselves; a check whose sections are not all there is left out
@@ -14,6 +15,7 @@ export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[
   return [
     ...checkTrustDomain(valid),
     ...checkPorts(valid, values),
+    ...checkDrain(valid, values),
     ...checkAttestors(valid),
     ...checkAlgorithms(valid),
   ];
@@ -44,6 +46,15 @@ function checkPorts({ listen, health }: Partial<Sections>, values: unknown): Fin
   const section = valueAt(values, ['health', 'port']) === undefined ? 'listen' : 'health';
   const message = 'listen and health cannot both have this port: give each its own';
   return [{ path: [section, 'port'], message, found: renderFound(listen.port) }];
+}
+
+function checkDrain({ drain, listen }: Partial<Sections>, values: unknown): Finding[] {
+  if (drain === undefined || listen === undefined) return [];
+  const announce = announceOf(drain, listen);
+  if (announce < drain.deadline) return [];
+  const key = valueAt(values, ['drain', 'deadline']) === undefined ? 'announce' : 'deadline';
+  const message = `drain.announce (${announce}s) is a part of drain.deadline (${drain.deadline}s), which has to be longer`;
+  return [{ path: ['drain', key], message }];
 }
 
 function overlap(one: string, other: string): boolean {

@@ -15,6 +15,7 @@ import { takeNotBuilt } from './not-built.js';
 import { pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
+import { announceOf } from './sections/drain.js';
 import { beside, readSettledSources, type Sources } from './sources.js';
 import { supplyOf } from './supply.js';
 
@@ -143,9 +144,11 @@ function configurationOf(
     ...value,
     path: resolve(directory, value.path),
   });
-  const { audit, outbound, postureSources, store } = parsed;
+  const { audit, drain, listen, outbound, postureSources, store } = parsed;
   const values = {
     ...parsed,
+    listen: { ...listen, ...(listen.tls && { tls: withAbsoluteFiles(listen.tls, directory) }) },
+    drain: { ...drain, announce: announceOf(drain, listen) },
     store: store.type === 'embedded' ? absolute(store) : store,
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
     outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
@@ -170,6 +173,15 @@ function configurationOf(
     clients,
     literalHosts: hosts,
   });
+}
+
+function withAbsoluteFiles(
+  tls: NonNullable<Sections['listen']['tls']>,
+  directory: string,
+): NonNullable<Sections['listen']['tls']> {
+  const absolute = ({ file }: { readonly file: string }) => ({ file: resolve(directory, file) });
+  const { cert, key, clientCa } = tls;
+  return { ...tls, cert: absolute(cert), key: absolute(key), ...(clientCa && { clientCa: absolute(clientCa) }) };
 }
 
 function withAbsoluteHeaders(sources: Sections['postureSources'], directory: string): Sections['postureSources'] {
