@@ -1,8 +1,9 @@
 /** The command line: the only reader of argv and of the environment. */
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ClusterOptions } from './doctor/cluster-add.js';
+import type { Surroundings } from './server.js';
 import { printable } from './text.js';
 import { type Output, outputs } from './workload/output.js';
 import { platforms } from './workload/platforms/index.js';
@@ -52,18 +53,40 @@ async function loadForService(file: string) {
   return orProblems(loadTested(file));
 }
 
-async function serveCommand({ config }: { config: string }): Promise<void> {
+async function serveCommand({ config, workers }: { config: string; workers?: number }): Promise<void> {
   const { run } = await import('./run.js');
-  await run((signal) => startService(config, signal), { warn, again: 'ends at once' });
+  if (workers === undefined) {
+    return run((signal) => startService(config, { warn, signal }), { warn, again: 'ends at once' });
+  }
+  const { answerPrimary, isWorker, tellReady } = await import('./workers/worker.js');
+  if (isWorker()) {
+    const startWorker = async (signal: AbortSignal) => {
+      const service = await startService(config, { warn, signal, openHealth: answerPrimary });
+      tellReady();
+      return service;
+    };
+    return run(startWorker, { warn, again: 'ignored' });
+  }
+  const startAll = async (signal: AbortSignal) => {
+    const configuration = await loadForService(config);
+    const { startWorkers } = await import('./workers/primary.js');
+    return startWorkers(workers, configuration, { warn, signal });
+  };
+  return run(startAll, { warn, again: 'ends at once' });
 }
 
-async function startService(config: string, signal: AbortSignal) {
+async function startService(config: string, around: Pick<Surroundings, 'openHealth' | 'signal' | 'warn'>) {
   const configuration = await loadForService(config);
   const { serve } = await import('./server.js');
-  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn, signal });
+  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, ...around });
   warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
   warn(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
   return { close: service.close, deadline: configuration.drain.deadline * 1000 };
+}
+
+function countOfWorkers(text: string): number {
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 to 999 is expected.');
+  return Number(text);
 }
 
 async function checkCommand({ config }: { config: string }): Promise<void> {
@@ -210,6 +233,7 @@ program
   .command('serve')
   .description('run the service')
   .requiredOption('--config <file>', 'the configuration')
+  .option('--workers <count>', 'so many processes behind one port; default: this one alone', countOfWorkers)
   .action(serveCommand);
 program
   .command('check')

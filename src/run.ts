@@ -7,6 +7,8 @@ const startDeadline = 5_000;
 export interface Running {
   /** Milliseconds that `close` may take. */
   readonly deadline: number;
+  /** Resolves, with the reason, when it cannot go on. */
+  readonly failed?: Promise<string>;
   /** @throws Error that says what was cut off or lost */
   close(): Promise<void>;
 }
@@ -18,7 +20,7 @@ export interface Process {
 }
 
 /**
- * Comes back when the start has failed. SIGTERM, SIGINT and `stop` of the parent process stop it, and so does its end: exit 0 when nothing was cut
+ * Comes back when the start has failed. SIGTERM, SIGINT and `stop` of the primary stop it: exit 0 when nothing was cut
  * off, else 1 with a line.
  * @param start is given a signal that ends it: it throws GivenUp then
  * @throws whatever `start` throws else
@@ -40,7 +42,6 @@ export async function run(start: (signal: AbortSignal) => Promise<Running>, { wa
   process.on('SIGTERM', told);
   process.on('SIGINT', told);
   process.on('message', (message) => message === 'stop' && told('told so'));
-  process.on('disconnect', () => told('the process that started it has ended'));
   // Nobody knows what state we are in: nothing more is answered or written.
   process.on('uncaughtException', (error) => end(1, `ended by an error that nobody expected: ${error.stack ?? error}`));
 
@@ -49,9 +50,12 @@ export async function run(start: (signal: AbortSignal) => Promise<Running>, { wa
     throw error;
   });
   deadline = running.deadline;
-  if (!stop.signal.aborted) {
-    await new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve(), { once: true }));
-  }
+  const stopped = new Promise<undefined>((resolve) => {
+    if (stop.signal.aborted) resolve(undefined);
+    else stop.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const failure = await Promise.race([stopped, ...(running.failed ? [running.failed] : [])]);
+  if (failure !== undefined) told(failure);
   await running.close().catch((error: unknown) => end(1, error instanceof Error ? error.message : String(error)));
-  end(0);
+  end(failure === undefined ? 0 : 1);
 }

@@ -94,9 +94,22 @@ const roomOf = (file: string) =>
 
 /** Each room, and the rooms that it may import from. */
 const may: Readonly<Record<string, readonly string[]>> = {
-  main: ['audit', 'config', 'doctor', 'policy', 'policy-cases', 'policy-tools', 'run', 'server', 'tls', 'workload'],
+  main: [
+    'audit',
+    'config',
+    'doctor',
+    'policy',
+    'policy-cases',
+    'policy-tools',
+    'run',
+    'server',
+    'tls',
+    'workers',
+    'workload',
+  ],
   run: ['rooms'],
   rooms: [],
+  workers: ['app', 'config', 'endpoints', 'listener', 'rooms', 'telemetry'],
   // Commands about policies: nothing of the service imports it.
   'policy-tools': ['attestors', 'audit', 'config', 'policy', 'policy-cases', 'posture-sources'],
   // Cases are a command, and what a policy has to pass before the service takes it.

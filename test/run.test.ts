@@ -230,4 +230,117 @@ ${more}
     assert.match(run.stderr, /EADDRINUSE/);
     taken.close();
   });
+
+  describe('--workers', () => {
+    interface WorkerReadiness {
+      readonly worker: number;
+      readonly status: string;
+      readonly policy_revision: string;
+    }
+
+    async function startTwo() {
+      const healthPort = await freePort();
+      const run = start('serve', '--workers', '2', '--config', await configuration(`health: { port: ${healthPort} }`));
+      const health = `http://127.0.0.1:${healthPort}`;
+      const url = await said(run, /listening on (\S+), health on /);
+      return { run, health, url };
+    }
+
+    const workersOf = async (health: string) =>
+      (await send(`${health}/readyz`, {})).body.workers as readonly WorkerReadiness[];
+
+    /** Of the children of a process, on Linux. */
+    const childrenOf = async (pid = 0) =>
+      (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number);
+
+    it('serve one port; each tells its revision, its metrics carry its number; no line of the audit file is torn', async () => {
+      const { run, health, url } = await startTwo();
+      const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+      try {
+        await said(run, /(2 workers serve)/);
+        const readiness = await send(`${health}/readyz`, {});
+        assert.deepEqual([readiness.status, readiness.body.status], [200, 'ready']);
+        const [one, two, ...others] = await workersOf(health);
+        assert.deepEqual([one?.worker, two?.worker, others.length], [1, 2, 0]);
+        assert.ok(one && one.policy_revision === two?.policy_revision);
+        const page = await (await fetch(`${health}/metrics`)).text();
+        for (const worker of [1, 2]) {
+          assert.match(page, new RegExp(`^counterseal_policy_info\\{.*worker="${worker}".*\\} 1$`, 'm'));
+        }
+        const body = new URLSearchParams(await form()).toString();
+        const answers = await Promise.all(Array.from({ length: 600 }, () => post(url, body, agent)));
+        assert.deepEqual([...new Set(answers)], [200]);
+        run.child.kill('SIGTERM');
+        assert.equal(await run.ended, 0, run.stderr);
+        const lines = (await readFile(join(folder, 'audit.jsonl'), 'utf8')).trimEnd().split('\n');
+        const ids = new Set(lines.map((line) => (JSON.parse(line) as { decision_id: string }).decision_id));
+        assert.deepEqual([lines.length, ids.size], [600, 600]);
+      } finally {
+        agent.destroy();
+        run.child.kill('SIGKILL');
+      }
+    });
+
+    it('one that is killed is started again, and meanwhile the other serves', async () => {
+      const { run, health, url } = await startTwo();
+      try {
+        await said(run, /(2 workers serve)/);
+        const [victim = 0] = await childrenOf(run.child.pid);
+        process.kill(victim, 'SIGKILL');
+        await said(run, /(worker \d ended with SIGKILL: it is started again in \d+ ms)/);
+        assert.equal((await postForm(`${url}/token`, await form())).status, 200);
+        assert.equal((await send(`${health}/readyz`, {})).status, 200);
+        while ((await workersOf(health)).some(({ status }) => status !== 'ready')) await sleep(100);
+        assert.ok(!(await childrenOf(run.child.pid)).includes(victim));
+        run.child.kill('SIGTERM');
+        assert.equal(await run.ended, 0, run.stderr);
+      } finally {
+        run.child.kill('SIGKILL');
+      }
+    });
+
+    it('what is wrong with the start is said once: exit 1, and nobody is left behind', async () => {
+      const taken = createServer(() => {}).listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      const { port } = taken.address() as AddressInfo;
+      const file = await configuration('health: { port: 0 }');
+      await writeFile(file, (await readFile(file, 'utf8')).replace('listen: { port: 0 }', `listen: { port: ${port} }`));
+      const run = start('serve', '--workers', '2', '--config', file);
+      assert.equal(await run.ended, 1);
+      assert.equal(run.stderr.match(/EADDRINUSE/g)?.length, 1, run.stderr);
+      assert.match(run.stderr, /^counterseal: worker 1 ended with exit code 1$/m);
+      taken.close();
+    });
+
+    for (const [what, from, to, said] of [
+      [
+        'a store in memory',
+        'store: { type: embedded, path: store }',
+        'store: { type: memory }',
+        /--workers: store\.type memory/,
+      ],
+      [
+        'records on stdout',
+        'audit: { sinks: [{ type: file, path: audit.jsonl }] }',
+        'audit: { durability: relaxed, sinks: [{ type: stdout }] }',
+        /--workers: several processes tear each other’s lines/,
+      ],
+    ] as const) {
+      it(`are refused with ${what}`, async () => {
+        const file = await configuration('health: { port: 0 }');
+        await writeFile(file, (await readFile(file, 'utf8')).replace(from, to));
+        const run = start('serve', '--workers', '2', '--config', file);
+        assert.equal(await run.ended, 1);
+        assert.match(run.stderr, said);
+      });
+    }
+
+    for (const count of ['0', '-1', '1.5', 'auto', '1000']) {
+      it(`${count} of them are refused`, async () => {
+        const run = start('serve', `--workers=${count}`, '--config', 'none.yaml');
+        assert.equal(await run.ended, 1);
+        assert.match(run.stderr, /^error: option '--workers <count>' .* a whole number from 1 to 999 is expected/);
+      });
+    }
+  });
 });
