@@ -7,8 +7,10 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { enrol, respond } from '../examples/attestor-plugin/client.js';
 import { type ClusterIssuer, createClusterIssuer } from '../examples/quickstart/cluster-issuer.js';
 import { said, start } from './support/command-line.js';
+import { installExample } from './support/plugin-folder.js';
 import { calendar, clusterUrl, grantType, issuer, jwtType, postForm, send } from './support/service.js';
 import { freePort } from './support/upstream.js';
 
@@ -294,6 +296,49 @@ ${more}
         assert.ok(!(await childrenOf(run.child.pid)).includes(victim));
         run.child.kill('SIGTERM');
         assert.equal(await run.ended, 0, run.stderr);
+      } finally {
+        run.child.kill('SIGKILL');
+      }
+    });
+
+    it('SPIRE 1.14.6: 100 redemptions of one single-use evidence at once, over two workers: one succeeds', async () => {
+      await installExample(folder);
+      const { publicKey, privateKey } = enrol();
+      const file = await configuration('health: { port: 0 }');
+      const machines = `  machines: { module: counterseal-machine-key, machines: { build-1: { publicKey: ${JSON.stringify(publicKey)}, labels: { team: release } } } }`;
+      const rule = `  release:
+    workload: { attestor: machines, selectors: ["machine:label:team:release"] }
+    grant: { resource: "${calendar}", scope: [read:calendar] }`;
+      const text = (await readFile(file, 'utf8')).replace('attestors:', `attestors:\n${machines}`);
+      await writeFile(file, text.replace('rules:', `rules:\n${rule}`));
+      const run = start('serve', '--workers', '2', '--config', file);
+      try {
+        const url = await said(run, /listening on (\S+), health on /);
+        await said(run, /(2 workers serve)/);
+        const subject_token_type = 'urn:example:params:token-type:machine-key';
+        const { nonce } = (await postForm(`${url}/challenge`, { subject_token_type })).body;
+        const subject_token = respond({ audience: issuer, machine: 'build-1', nonce: String(nonce) }, privateKey);
+        const evidence = { grant_type: grantType, subject_token_type, subject_token, resource: calendar };
+        const answers = await Promise.all(Array.from({ length: 100 }, () => postForm(`${url}/token`, evidence)));
+        assert.deepEqual(answers.map(({ status }) => status).sort(), [200, ...Array(99).fill(400)]);
+      } finally {
+        run.child.kill('SIGTERM');
+        await run.ended;
+      }
+    });
+
+    it('that end as soon as they are started are given up: exit 1, and nobody is left behind', async () => {
+      const { run } = await startTwo();
+      try {
+        await said(run, /(2 workers serve)/);
+        await rm(join(folder, 'counterseal.yaml'));
+        const [victim = 0] = await childrenOf(run.child.pid);
+        process.kill(victim, 'SIGKILL');
+        assert.equal(await run.ended, 1);
+        assert.match(
+          run.stderr,
+          /worker \d ended with exit code 1, the 5th in a row that did not live for 5 s: given up/,
+        );
       } finally {
         run.child.kill('SIGKILL');
       }
