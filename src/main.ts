@@ -1,8 +1,9 @@
 /** The command line: the only reader of argv and of the environment. */
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ClusterOptions } from './doctor/cluster-add.js';
+import type { Surroundings } from './server.js';
 import { printable } from './text.js';
 import { type Output, outputs } from './workload/output.js';
 import { platforms } from './workload/platforms/index.js';
@@ -52,28 +53,48 @@ async function loadForService(file: string) {
   return orProblems(loadTested(file));
 }
 
-async function serveCommand({ config }: { config: string }): Promise<void> {
+async function serveCommand({ config, workers }: { config: string; workers?: number }): Promise<void> {
+  const { run } = await import('./run.js');
+  if (workers === undefined) {
+    return run((signal) => startService(config, { warn, signal }), { warn, again: 'ends at once' });
+  }
+  const { answerPrimary, isWorker, tellReady } = await import('./workers/worker.js');
+  if (isWorker()) {
+    const startWorker = async (signal: AbortSignal) => {
+      const service = await startService(config, { warn, signal, openHealth: answerPrimary });
+      tellReady();
+      return service;
+    };
+    return run(startWorker, { warn, again: 'ignored' });
+  }
+  const startAll = async (signal: AbortSignal) => {
+    const configuration = await loadForService(config);
+    const { startWorkers } = await import('./workers/primary.js');
+    return startWorkers(workers, configuration, { warn, signal });
+  };
+  return run(startAll, { warn, again: 'ends at once' });
+}
+
+async function startService(config: string, around: Pick<Surroundings, 'openHealth' | 'signal' | 'warn'>) {
   const configuration = await loadForService(config);
   const { serve } = await import('./server.js');
-  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn });
+  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, ...around });
   warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
   warn(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
-  let stopping = false;
-  const stop = () => {
-    if (stopping) return;
-    stopping = true;
-    warn('stopping: no new connections, requests in flight are finished');
-    service.close().then(
-      () => process.exit(0),
-      (error: unknown) => fail(`counterseal: ${error instanceof Error ? error.message : String(error)}`),
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  return { close: service.close, deadline: configuration.drain.deadline * 1000 };
+}
+
+function countOfWorkers(text: string): number {
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 to 999 is expected.');
+  return Number(text);
 }
 
 async function checkCommand({ config }: { config: string }): Promise<void> {
-  const { attestors, policy } = await loadForService(config);
+  const { attestors, listen, policy } = await loadForService(config);
+  if (listen.tls !== undefined) {
+    const { readMaterial } = await import('./tls/material.js');
+    await readMaterial(listen.tls, Date.now() / 1000);
+  }
   const rules = policy.ruleCount;
   process.stdout.write(`${config}: valid; ${attestors.size} attestors, ${rules} rules, policy ${policy.revision}\n`);
 }
@@ -227,6 +248,7 @@ program
   .command('serve')
   .description('run the service')
   .requiredOption('--config <file>', 'the configuration')
+  .option('--workers <count>', 'so many processes behind one port; default: this one alone', countOfWorkers)
   .action(serveCommand);
 program
   .command('check')

@@ -6,6 +6,7 @@ import { algorithmsOf } from '../signing/algorithms.js';
 import { valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { Sections } from './schema.js';
+import { announceOf } from './sections/drain.js';
 import { isShared } from './sections/store.js';
 
 /**
@@ -16,6 +17,7 @@ export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[
   return [
     ...checkTrustDomain(valid),
     ...checkPorts(valid, values),
+    ...checkDrain(valid, values),
     ...checkAttestors(valid),
     ...checkAlgorithms(valid),
     ...checkMasterKey(valid),
@@ -47,6 +49,15 @@ function checkPorts({ listen, health }: Partial<Sections>, values: unknown): Fin
   const section = valueAt(values, ['health', 'port']) === undefined ? 'listen' : 'health';
   const message = 'listen and health cannot both have this port: give each its own';
   return [{ path: [section, 'port'], message, found: renderFound(listen.port) }];
+}
+
+function checkDrain({ drain, listen }: Partial<Sections>, values: unknown): Finding[] {
+  if (drain === undefined || listen === undefined) return [];
+  const announce = announceOf(drain, listen);
+  if (announce < drain.deadline) return [];
+  const key = valueAt(values, ['drain', 'deadline']) === undefined ? 'announce' : 'deadline';
+  const message = `drain.announce (${announce}s) is a part of drain.deadline (${drain.deadline}s), which has to be longer`;
+  return [{ path: ['drain', key], message }];
 }
 
 function overlap(one: string, other: string): boolean {

@@ -20,9 +20,13 @@ interface NamedFile {
  * @param ofConditions files that conditions name, relative to the configuration's folder
  */
 export async function checkFiles(configuration: Configuration, ofConditions: readonly NamedFile[]): Promise<Finding[]> {
-  const { directory, issuer, attestors, outbound, postureSources, signing } = configuration;
+  const { directory, issuer, attestors, listen, outbound, postureSources, signing } = configuration;
   const named = ofConditions.map(({ path, file }): NamedFile => ({ path, file: resolve(directory, file) }));
   if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
+  for (const key of ['cert', 'key', 'clientCa'] as const) {
+    const file = listen.tls?.[key]?.file;
+    if (file !== undefined) named.push({ path: ['listen', 'tls', key, 'file'], file });
+  }
   if (signing.type === 'vault') named.push(vaultTokenFile(signing));
   for (const [name, { type, options }] of attestors) {
     for (const { path, file } of type.plan(options, issuer).files) {

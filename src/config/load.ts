@@ -15,6 +15,7 @@ import { takeNotBuilt } from './not-built.js';
 import { pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
+import { announceOf } from './sections/drain.js';
 import { absoluteVault } from './sections/signing-remote.js';
 import { beside, readSettledSources, type Sources } from './sources.js';
 import { supplyOf } from './supply.js';
@@ -144,12 +145,14 @@ function configurationOf(
     ...value,
     path: resolve(directory, value.path),
   });
-  const { audit, outbound, postureSources, signing, store } = parsed;
+  const { audit, drain, listen, outbound, postureSources, signing, store } = parsed;
   const values = {
     ...parsed,
+    listen: { ...listen, ...(listen.tls && { tls: withAbsoluteTls(listen.tls, directory) }) },
+    drain: { ...drain, announce: announceOf(drain, listen) },
     store: store.type === 'embedded' ? absolute(store) : store,
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
-    signing: withAbsoluteFiles(signing, directory),
+    signing: withAbsoluteSigning(signing, directory),
     outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
     ...(parsed.geo && { geo: { database: resolve(directory, parsed.geo.database) } }),
     postureSources: withAbsoluteHeaders(postureSources, directory),
@@ -174,16 +177,32 @@ function configurationOf(
   });
 }
 
-function withAbsoluteFiles(signing: Sections['signing'], directory: string): Sections['signing'] {
+type Tls = NonNullable<Sections['listen']['tls']>;
+interface File {
+  readonly file: string;
+}
+
+const absoluteFile = ({ file }: File, directory: string): { file: string } => ({ file: resolve(directory, file) });
+
+function withAbsoluteTls(tls: Tls, directory: string): Tls {
+  const { cert, key, clientCa } = tls;
+  return {
+    ...tls,
+    cert: absoluteFile(cert, directory),
+    key: absoluteFile(key, directory),
+    ...(clientCa && { clientCa: absoluteFile(clientCa, directory) }),
+  };
+}
+
+function withAbsoluteSigning(signing: Sections['signing'], directory: string): Sections['signing'] {
   if (signing.type === 'vault') return absoluteVault(signing, (path) => resolve(directory, path));
   if (signing.type !== 'local') return signing;
   const { masterKey, firstKey } = signing;
-  const absolute = ({ file }: { readonly file: string }) => ({ file: resolve(directory, file) });
-  const previous = masterKey?.previous && { previous: absolute(masterKey.previous) };
+  const previous = masterKey?.previous && { previous: absoluteFile(masterKey.previous, directory) };
   return {
     ...signing,
-    ...(masterKey && { masterKey: { ...absolute(masterKey), ...previous } }),
-    ...(firstKey && { firstKey: absolute(firstKey) }),
+    ...(masterKey && { masterKey: { ...absoluteFile(masterKey, directory), ...previous } }),
+    ...(firstKey && { firstKey: absoluteFile(firstKey, directory) }),
   };
 }
 

@@ -7,8 +7,6 @@ import type { Finding } from './problem.js';
  * another kind of block, of which nothing else is judged.
  */
 export const notBuilt: readonly { readonly key: string; readonly block?: true }[] = [
-  { key: 'listen.tls' },
-  { key: 'admin' },
   { key: 'store.type=redis', block: true },
   { key: 'attestors.*.pin' },
   { key: 'rules.*.delegator' },

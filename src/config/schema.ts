@@ -11,6 +11,7 @@ import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js
 import { list, object } from '../policy/strict.js';
 import { postureSourcesSchema } from '../posture-sources/schema.js';
 import { valueAt } from './path.js';
+import { drain } from './sections/drain.js';
 import { health, listen } from './sections/listeners.js';
 import { signing } from './sections/signing.js';
 import { store } from './sections/store.js';
@@ -173,6 +174,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   region: region.optional(),
   listen,
   health,
+  drain,
   store,
   signing,
   audit,

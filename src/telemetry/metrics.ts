@@ -1,5 +1,5 @@
 /** `GET /metrics`, in Prometheus' text format. Nothing is counted twice: what a room knows is asked when it is scraped. */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client';
 import type { Watched } from '../../attestors/attestor.js';
 
 export interface MetricsRoom {
@@ -11,9 +11,13 @@ export interface MetricsRoom {
   readonly suppressed: () => number;
 }
 
+export type MetricsJson = readonly MetricObjectWithValues<MetricValue<string>>[];
+
 export interface Metrics {
   readonly contentType: string;
   text(): Promise<string>;
+  /** The same as values, for a page of several processes. */
+  json(): Promise<MetricsJson>;
 }
 
 const watchedGauges: readonly { name: string; help: string; value: (watched: Watched) => number }[] = [
@@ -73,5 +77,9 @@ export function createMetrics({ watched, policy, suppressed }: MetricsRoom): Met
       this.inc(suppressed());
     },
   });
-  return Object.freeze({ contentType: registry.contentType, text: () => registry.metrics() });
+  return Object.freeze({
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    json: () => registry.getMetricsAsJSON(),
+  });
 }
