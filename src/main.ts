@@ -1,13 +1,11 @@
 /** The command line: the only reader of argv and of the environment. */
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import type { ClusterOptions } from './doctor/cluster-add.js';
 import { printable } from './text.js';
+import { version } from './version.js';
 import { type Output, outputs } from './workload/output.js';
 import { platforms } from './workload/platforms/index.js';
-
-const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
 
 // Which versions of Node we run on is said by us: the SDK's warning of its own would stand before every answer.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -55,17 +53,22 @@ async function loadForService(file: string) {
 async function serveCommand({ config }: { config: string }): Promise<void> {
   const configuration = await loadForService(config);
   const { serve } = await import('./server.js');
-  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn });
-  warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
-  warn(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
+  const { createLog } = await import('./telemetry/log.js');
+  const { info, warn, error: complain } = createLog(configuration.telemetry.logs, process.stderr);
+  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn, info });
+  info(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
+  info(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
   let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;
-    warn('stopping: no new connections, requests in flight are finished');
+    info('stopping: no new connections, requests in flight are finished');
     service.close().then(
       () => process.exit(0),
-      (error: unknown) => fail(`counterseal: ${error instanceof Error ? error.message : String(error)}`),
+      (error: unknown) => {
+        complain(error instanceof Error ? error.message : String(error));
+        process.exit(1);
+      },
     );
   };
   process.on('SIGTERM', stop);

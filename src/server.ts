@@ -22,6 +22,8 @@ import { createPostureSources } from './posture-sources/sources.js';
 import { openRevocation } from './revocation/revocation.js';
 import { openSigner } from './signing/open.js';
 import { openStore } from './store/open.js';
+import { createInstruments } from './telemetry/instruments.js';
+import { createMeasuredStore } from './telemetry/measured-store.js';
 
 export interface Service {
   /** `http://HOST:PORT`, with the port that was really taken. */
@@ -35,8 +37,10 @@ export interface Surroundings {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly stdout: NodeJS.WritableStream;
-  /** A line for operators. */
+  /** A line for operators, about what is wrong. */
   readonly warn: (message: string) => void;
+  /** And about what is as it should be. Default: as `warn`. */
+  readonly info?: (message: string) => void;
   /** As `watchPolicy` has it. */
   readonly lookEvery?: number;
 }
@@ -69,7 +73,8 @@ async function open(
     return room;
   };
   const { issuer } = configuration;
-  const store = closing(await openStore(configuration.store, around.now));
+  const instruments = createInstruments();
+  const store = createMeasuredStore(closing(await openStore(configuration.store, around.now)), instruments.roundTrip);
   const signer = closing(await openSigner(configuration.signing, { store }));
   const audit = closing(await openAudit(configuration.audit, around));
   const { now, warn } = around;
@@ -84,7 +89,7 @@ async function open(
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const { policy, clients, isRefused } = closing(
-    watchPolicy(configuration, { load: loadTested, warn, lookEvery: around.lookEvery }),
+    watchPolicy(configuration, { load: loadTested, warn, info: around.info ?? warn, lookEvery: around.lookEvery }),
   );
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const { send } = host.outbound;
@@ -96,16 +101,22 @@ async function open(
   const { geo } = configuration;
   const locate = geo && closing(await openGeoDatabase(geo.database, { now: host.now, warn })).locate;
   const rooms = { issuer, signer, attest, behaviour, lookUp, locate, policy, revocation, audit, deployment, now, warn };
-  const pipeline = createPipeline(rooms);
+  const pipeline = createPipeline({ ...rooms, observe: instruments.exchange });
   const introspection =
     clients().length === 0
       ? null
-      : createIntrospection({ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors });
+      : createIntrospection({
+          ...{ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors },
+          observe: instruments.introspection,
+        });
   const health = createHealthListener(
     {
       policy: () => ({ revision: policy().revision, refused: isRefused() }),
+      instruments,
       keys: host.keyStatus,
+      signingKeys: signer.publicKeys,
       suppressed: audit.suppressed,
+      auditFailures: audit.failures,
       watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),
     },
     warn,

@@ -14,6 +14,7 @@ import { valueAt } from './path.js';
 import { health, listen } from './sections/listeners.js';
 import { signing } from './sections/signing.js';
 import { store } from './sections/store.js';
+import { telemetry } from './sections/telemetry.js';
 import { listOfNetworks, path } from './sections/values.js';
 
 const issuer = z
@@ -176,6 +177,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   store,
   signing,
   audit,
+  telemetry,
   outbound,
   attestors: attestors(modules),
   policy,

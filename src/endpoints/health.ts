@@ -2,10 +2,7 @@
 import type { Watched } from '../../attestors/attestor.js';
 import type { MetricsRoom } from '../telemetry/metrics.js';
 
-export interface HealthRoom extends MetricsRoom {
-  /** State of each attestor's keys, by attestor. */
-  readonly keys: () => Readonly<Record<string, unknown>>;
-}
+export type HealthRoom = MetricsRoom;
 
 export const alive = () => ({ status: 'alive' });
 

@@ -10,6 +10,7 @@ import { scrub } from '../text.js';
 import type { Form } from './form.js';
 import type { Issued } from './mint.js';
 import type { TokenRequest } from './request.js';
+import type { Timeline } from './timeline.js';
 
 export interface Trail {
   readonly decisionId: string;
@@ -18,12 +19,17 @@ export interface Trail {
   readonly address: string;
   /** In force when it arrived. */
   readonly policy: Policy;
+  readonly timeline: Timeline;
   form?: Form;
   request?: TokenRequest;
+  /** To which the evidence was routed; it may have been refused there. */
+  attestor?: string;
   attestation?: Attestation;
   facts?: Facts;
   decision?: Decision;
   issued?: Issued;
+  /** What the client is told instead of a token. */
+  refusal?: Refusal;
 }
 
 export interface Deployment {
