@@ -12,7 +12,7 @@ import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
-import { createPipeline } from './exchange/pipeline.js';
+import { createPipeline, type Observe } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
@@ -24,6 +24,7 @@ import { openSigner } from './signing/open.js';
 import { openStore } from './store/open.js';
 import { createInstruments } from './telemetry/instruments.js';
 import { createMeasuredStore } from './telemetry/measured-store.js';
+import { openTraces } from './telemetry/open-traces.js';
 
 export interface Service {
   /** `http://HOST:PORT`, with the port that was really taken. */
@@ -101,7 +102,13 @@ async function open(
   const { geo } = configuration;
   const locate = geo && closing(await openGeoDatabase(geo.database, { now: host.now, warn })).locate;
   const rooms = { issuer, signer, attest, behaviour, lookUp, locate, policy, revocation, audit, deployment, now, warn };
-  const pipeline = createPipeline({ ...rooms, observe: instruments.exchange });
+  const { traces: tracing } = configuration.telemetry;
+  const traces = tracing && closing(await openTraces(tracing, { path, ca: configuration.outbound.ca, warn }));
+  const observe: Observe = (trail, times) => {
+    instruments.exchange(trail, times);
+    traces?.observe(trail, times);
+  };
+  const pipeline = createPipeline({ ...rooms, observe, beginTrace: traces?.begin });
   const introspection =
     clients().length === 0
       ? null

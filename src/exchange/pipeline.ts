@@ -17,7 +17,7 @@ import { type Issued, type MintRoom, mint } from './mint.js';
 import { readBody, readRequest } from './request.js';
 import { errorResponse, tokenResponse } from './response.js';
 import { createTimeline, type StageTime } from './timeline.js';
-import { type Deployment, recordOf, type Trail } from './trail.js';
+import { type Deployment, recordOf, type Trace, type Trail } from './trail.js';
 import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
@@ -35,6 +35,8 @@ export interface Rooms extends MintRoom {
   /** For faults of our own. */
   readonly warn: (message: string) => void;
   readonly observe: Observe;
+  /** Left out: nothing is traced. */
+  readonly beginTrace?: ((traceparent: string | undefined) => Trace | undefined) | undefined;
 }
 
 /** Is told of each exchange when it has ended. Must not throw. */
@@ -50,6 +52,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
       address: wire.address,
       policy: rooms.policy(),
       timeline: createTimeline(),
+      trace: rooms.beginTrace?.(wire.traceparent),
     };
     const response = await answer(rooms, wire, trail);
     rooms.observe(trail, trail.timeline.finish());
@@ -148,10 +151,13 @@ function asRefusal(error: unknown, trail: Trail, rooms: Rooms): Refusal {
     if (error.fault === 'evidence_rejected' && trail.request !== undefined) {
       return new Refusal(trail.request.evidenceFault, error.reason, error.detail);
     }
-    if (error.fault === 'internal') rooms.warn(`decision ${trail.decisionId}: ${error.message}`);
+    if (error.fault === 'internal') rooms.warn(`${nameOf(trail)}: ${error.message}`);
     return error;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  rooms.warn(`decision ${trail.decisionId}: ${stack}`);
+  rooms.warn(`${nameOf(trail)}: ${stack}`);
   return new Refusal('internal', 'internal', error instanceof Error ? error.name : 'unknown', { cause: error });
 }
+
+const nameOf = ({ decisionId, trace }: Trail) =>
+  trace === undefined ? `decision ${decisionId}` : `decision ${decisionId}, trace ${trace.traceId}`;

@@ -12,6 +12,13 @@ import type { Issued } from './mint.js';
 import type { TokenRequest } from './request.js';
 import type { Timeline } from './timeline.js';
 
+/** Of W3C Trace Context, hexadecimal. */
+export interface Trace {
+  readonly traceId: string;
+  /** Null: it begins here. */
+  readonly parentSpanId: string | null;
+}
+
 export interface Trail {
   readonly decisionId: string;
   /** Milliseconds since the epoch. */
@@ -20,6 +27,8 @@ export interface Trail {
   /** In force when it arrived. */
   readonly policy: Policy;
   readonly timeline: Timeline;
+  /** Undefined: there is none that anybody sees. */
+  readonly trace: Trace | undefined;
   form?: Form;
   request?: TokenRequest;
   /** To which the evidence was routed; it may have been refused there. */
@@ -43,6 +52,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
   return {
     time: new Date(trail.arrivedAt).toISOString(),
     decision_id: trail.decisionId,
+    ...(trail.trace && { trace_id: trail.trace.traceId }),
     outcome: refusal === undefined ? 'permitted' : 'refused',
     error: refusal === undefined ? null : faults[refusal.fault].error,
     reason: refusal?.reason ?? decision?.reason ?? 'granted',
