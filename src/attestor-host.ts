@@ -1,7 +1,7 @@
 /** What the host hands to each attestor; the only doors out of a plug-in. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Attestor, AttestorHost, AttestorType, Clock, KeySource } from '../attestors/attestor.js';
+import type { Attestor, AttestorHost, AttestorType, Clock, KeySetStatus, KeySource } from '../attestors/attestor.js';
 import type { Nonces } from './challenge/nonces.js';
 import { createKeySet, type HostKeySet } from './jwt/key-set.js';
 import { keyLoader } from './jwt/sources.js';
@@ -27,7 +27,7 @@ export interface Host {
   readonly outbound: Pick<Outbound, 'send'>;
   forAttestor(name: string): AttestorHost;
   /** State of each attestor's keys, by attestor. */
-  keyStatus(): Readonly<Record<string, unknown>>;
+  keyStatus(): Readonly<Record<string, readonly KeySetStatus[]>>;
   close(): Promise<void>;
 }
 

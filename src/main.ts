@@ -1,14 +1,13 @@
 /** The command line: the only reader of argv and of the environment. */
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Configuration } from './config/configuration.js';
 import type { ClusterOptions } from './doctor/cluster-add.js';
 import type { Surroundings } from './server.js';
 import { printable } from './text.js';
+import { version } from './version.js';
 import { type Output, outputs } from './workload/output.js';
 import { platforms } from './workload/platforms/index.js';
-
-const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
 
 // Which versions of Node we run on is said by us: the SDK's warning of its own would stand before every answer.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -53,34 +52,53 @@ async function loadForService(file: string) {
   return orProblems(loadTested(file));
 }
 
+/** Lines of `serve`: by default those of JSON, or of a terminal, and as the configuration has them once it is read. */
+async function openLog() {
+  const { createLog } = await import('./telemetry/log.js');
+  let log = createLog({ level: 'info' }, process.stderr);
+  return Object.freeze({
+    configure({ telemetry }: Configuration) {
+      log = createLog(telemetry.logs, process.stderr);
+    },
+    info: (message: string) => log.info(message),
+    warn: (message: string) => log.warn(message),
+    error: (message: string) => log.error(message),
+  });
+}
+
+type ServeLog = Awaited<ReturnType<typeof openLog>>;
+
 async function serveCommand({ config, workers }: { config: string; workers?: number }): Promise<void> {
   const { run } = await import('./run.js');
+  const log = await openLog();
   if (workers === undefined) {
-    return run((signal) => startService(config, { warn, signal }), { warn, again: 'ends at once' });
+    return run((signal) => startService(config, log, { signal }), { log, again: 'ends at once' });
   }
   const { answerPrimary, isWorker, tellReady } = await import('./workers/worker.js');
   if (isWorker()) {
     const startWorker = async (signal: AbortSignal) => {
-      const service = await startService(config, { warn, signal, openHealth: answerPrimary });
+      const service = await startService(config, log, { signal, openHealth: answerPrimary });
       tellReady();
       return service;
     };
-    return run(startWorker, { warn, again: 'ignored' });
+    return run(startWorker, { log, again: 'ignored' });
   }
   const startAll = async (signal: AbortSignal) => {
     const configuration = await loadForService(config);
+    log.configure(configuration);
     const { startWorkers } = await import('./workers/primary.js');
-    return startWorkers(workers, configuration, { warn, signal });
+    return startWorkers(workers, configuration, { ...log, signal });
   };
-  return run(startAll, { warn, again: 'ends at once' });
+  return run(startAll, { log, again: 'ends at once' });
 }
 
-async function startService(config: string, around: Pick<Surroundings, 'openHealth' | 'signal' | 'warn'>) {
+async function startService(config: string, log: ServeLog, around: Pick<Surroundings, 'openHealth' | 'signal'>) {
   const configuration = await loadForService(config);
+  log.configure(configuration);
   const { serve } = await import('./server.js');
-  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, ...around });
-  warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
-  warn(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
+  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, ...log, ...around });
+  log.info(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
+  log.info(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
   return { close: service.close, deadline: configuration.drain.deadline * 1000 };
 }
 

@@ -14,7 +14,7 @@ export interface Running {
 }
 
 export interface Process {
-  readonly warn: (message: string) => void;
+  readonly log: Readonly<Record<'info' | 'error', (message: string) => void>>;
   /** What a second signal does. `ignored`: whoever started us counts them. */
   readonly again: 'ends at once' | 'ignored';
 }
@@ -25,16 +25,16 @@ export interface Process {
  * @param start is given a signal that ends it: it throws GivenUp then
  * @throws whatever `start` throws else
  */
-export async function run(start: (signal: AbortSignal) => Promise<Running>, { warn, again }: Process): Promise<void> {
+export async function run(start: (signal: AbortSignal) => Promise<Running>, { log, again }: Process): Promise<void> {
   const stop = new AbortController();
   let deadline = startDeadline;
   const end = (code: number, line?: string): never => {
-    if (line !== undefined) warn(line);
+    if (line !== undefined) (code === 0 ? log.info : log.error)(line);
     process.exit(code);
   };
   const told = (signal: string) => {
     if (!stop.signal.aborted) {
-      warn(`stopping (${signal}): requests in flight are finished`);
+      log.info(`stopping (${signal}): requests in flight are finished`);
       setTimeout(() => end(1, `not closed within ${deadline / 1000} s: ended, what was under way is lost`), deadline);
       stop.abort();
     } else if (again === 'ends at once') end(1, `${signal} again: ended at once, what was under way is lost`);

@@ -15,7 +15,7 @@ import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
-import { createPipeline } from './exchange/pipeline.js';
+import { createPipeline, type Observe } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
@@ -26,6 +26,9 @@ import { openRevocation } from './revocation/revocation.js';
 import { createRooms, type Rooms } from './rooms.js';
 import { openSigner } from './signing/open.js';
 import { openStore } from './store/open.js';
+import { createInstruments } from './telemetry/instruments.js';
+import { createMeasuredStore } from './telemetry/measured-store.js';
+import { openTraces } from './telemetry/open-traces.js';
 
 export interface Service {
   /** `http://HOST:PORT` or `https://HOST:PORT`, with the port that was really taken. */
@@ -42,8 +45,10 @@ export interface Surroundings {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly stdout: NodeJS.WritableStream;
-  /** A line for operators. */
+  /** A line for operators, about what is wrong. */
   readonly warn: (message: string) => void;
+  /** And about what is as it should be. Default: as `warn`. */
+  readonly info?: (message: string) => void;
   /** Milliseconds between two looks at files that may change, default 1,000. */
   readonly lookEvery?: number;
   /** Ends the start: it throws GivenUp then. */
@@ -76,7 +81,7 @@ export async function serve(configuration: Configuration, around: Surroundings):
 
 async function open(configuration: Configuration, around: Surroundings, rooms: Rooms): Promise<Service> {
   const { issuer } = configuration;
-  const { now, warn, lookEvery = 1_000 } = around;
+  const { now, warn, info = warn, lookEvery = 1_000 } = around;
   const tlsRoom = { now: () => now() / 1000, warn, lookEvery };
   const health = createHealth();
   // First, so that it can be asked how far the start is, and closed last.
@@ -85,7 +90,9 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     const { url, close } = await openListener(createHealthListener(health, warn), configuration.health, tlsRoom);
     return { url, close: async () => void (await close(healthDrain)) };
   });
-  const store = await rooms.open(() => openStore(configuration.store, around.now));
+  const instruments = createInstruments();
+  const bareStore = await rooms.open(() => openStore(configuration.store, around.now));
+  const store = createMeasuredStore(bareStore, instruments.roundTrip);
   const storeIsShared = isShared(configuration.store);
   const wayOut = () => openOutbound(configuration);
   const signing = { store, storeIsShared, now, warn, lookEvery: around.lookEvery, openOutbound: wayOut };
@@ -104,7 +111,7 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const { policy, clients, isRefused } = await rooms.open(async () =>
-    watchPolicy(configuration, { load: loadTested, warn, lookEvery }),
+    watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const { send } = host.outbound;
@@ -115,12 +122,23 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
   const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
   const { geo } = configuration;
   const locate = geo && (await rooms.open(() => openGeoDatabase(geo.database, { now: host.now, warn }))).locate;
+  const { traces: tracing } = configuration.telemetry;
+  const { ca } = configuration.outbound;
+  const traces = tracing && (await rooms.open(() => openTraces(tracing, { path, ca, warn })));
+  const observe: Observe = (trail, times) => {
+    instruments.exchange(trail, times);
+    traces?.observe(trail, times);
+  };
   const judging = { attest, behaviour, lookUp, locate, policy };
-  const pipeline = createPipeline({ issuer, signer, ...judging, revocation, audit, deployment, now, warn });
+  const telling = { observe, beginTrace: traces?.begin };
+  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, audit, deployment, now, warn });
   const introspection =
     clients().length === 0
       ? null
-      : createIntrospection({ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors });
+      : createIntrospection({
+          ...{ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors },
+          observe: instruments.introspection,
+        });
   const answer = createPublicListener({
     ...{ issuer, signer, pipeline, introspection, challenge, warn },
     trustedProxies: configuration.listen.trustedProxies,
@@ -132,9 +150,12 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
   });
   health.ready({
     policy: () => ({ revision: policy().revision, refused: isRefused() }),
+    instruments,
     keys: host.keyStatus,
+    signingKeys: signer.publicKeys,
     tls: listener.tls,
     suppressed: audit.suppressed,
+    auditFailures: audit.failures,
     watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),
   });
   let closing: Promise<void> | undefined;

@@ -105,6 +105,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'policy-tools',
     'run',
     'server',
+    'telemetry',
     'tls',
     'workers',
     'workload',
@@ -138,6 +139,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'rooms',
     'signing',
     'store',
+    'telemetry',
   ],
   listener: ['tls'],
   tls: [],
@@ -149,7 +151,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   behaviour: ['attestors', 'policy', 'store'],
   external: ['attestors', 'exchange', 'jwt', 'outbound', 'policy'],
   revocation: ['store'],
-  telemetry: ['attestors'],
+  telemetry: ['attestors', 'exchange', 'introspection', 'outbound', 'policy', 'store'],
   config: ['attestors', 'geo', 'plugins', 'policy', 'posture-sources', 'signing'],
   // When a file has changed is told in one way.
   geo: ['config'],
@@ -180,6 +182,7 @@ const leaves = new Set([
   'outages',
   'requests-in-flight',
   'text',
+  'version',
   'watched-files',
 ]);
 

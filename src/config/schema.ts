@@ -15,6 +15,7 @@ import { drain } from './sections/drain.js';
 import { health, listen } from './sections/listeners.js';
 import { signing } from './sections/signing.js';
 import { store } from './sections/store.js';
+import { telemetry } from './sections/telemetry.js';
 import { listOfNetworks, path } from './sections/values.js';
 
 const issuer = z
@@ -178,6 +179,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   store,
   signing,
   audit,
+  telemetry,
   outbound,
   attestors: attestors(modules),
   policy,

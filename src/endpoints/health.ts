@@ -3,8 +3,6 @@ import type { Watched } from '../../attestors/attestor.js';
 import { createMetrics, type Metrics, type MetricsRoom } from '../telemetry/metrics.js';
 
 export interface HealthRoom extends MetricsRoom {
-  /** State of each attestor's keys, by attestor. */
-  readonly keys: () => Readonly<Record<string, unknown>>;
   /** Of the public listener; null: it speaks plain HTTP. */
   readonly tls: () => { readonly notAfter: number; readonly refused: boolean } | null;
 }

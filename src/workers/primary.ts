@@ -12,6 +12,7 @@ import { openPool, type Pool } from './pool.js';
 const spare = 1_000;
 
 interface Surroundings {
+  readonly info: (message: string) => void;
   readonly warn: (message: string) => void;
   readonly signal: AbortSignal;
 }
@@ -20,7 +21,7 @@ interface Surroundings {
  * @param count at least 1
  * @throws Error when a worker does not start, or when workers cannot share what the configuration names
  */
-export async function startWorkers(count: number, configuration: Configuration, { warn, signal }: Surroundings) {
+export async function startWorkers(count: number, configuration: Configuration, { info, warn, signal }: Surroundings) {
   refuseUnshared(count, configuration);
   const rooms = createRooms({ warn, signal });
   const phase: { isStopping: boolean; pool?: Pool; hasStarted: boolean } = { isStopping: false, hasStarted: false };
@@ -53,7 +54,7 @@ export async function startWorkers(count: number, configuration: Configuration, 
     phase.pool = pool;
     await rooms.open(async () => ({ started: await pool.started }));
     phase.hasStarted = true;
-    warn(`${count} workers serve, health on ${url}`);
+    info(`${count} workers serve, health on ${url}`);
     return { close, failed: pool.failed, deadline: configuration.drain.deadline * 1000 + spare };
   } catch (error) {
     await close().catch(() => {});

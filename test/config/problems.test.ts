@@ -25,7 +25,7 @@ const network = 'a network such as 10.0.0.0/8 or fd00::/8';
 
 const unknownKeys: readonly Row[] = [
   ['at the top', { more: 'enviroment: staging' }, '1:1: enviroment: unknown key (did you mean environment?)'],
-  ['that resembles none', { more: 'socket: {}' }, '1:1: socket: unknown key'],
+  ['that resembles none', { more: 'observability: {}' }, '1:1: observability: unknown key'],
   ['in a section', { more: 'listen: { prot: 80 }' }, '1:11: listen.prot: unknown key (did you mean port?)'],
   [
     'in an entry of a list',
