@@ -69,7 +69,7 @@ async function open(
     return room;
   };
   const { issuer } = configuration;
-  const store = closing(await openStore(configuration.store, around.now));
+  const store = closing(await openStore(configuration.store, around));
   const signer = closing(await openSigner(configuration.signing, { store }));
   const audit = closing(await openAudit(configuration.audit, around));
   const { now, warn } = around;

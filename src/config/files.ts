@@ -3,7 +3,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readPlaces } from '../geo/places.js';
 import type { Configuration } from './configuration.js';
-import type { Path } from './path.js';
+import { isRecord, type Path } from './path.js';
 import type { Finding } from './problem.js';
 
 /** A file, and where the configuration names it. */
@@ -17,8 +17,9 @@ interface NamedFile {
  * @param ofConditions files that conditions name, relative to the configuration's folder
  */
 export async function checkFiles(configuration: Configuration, ofConditions: readonly NamedFile[]): Promise<Finding[]> {
-  const { directory, issuer, attestors, outbound, postureSources } = configuration;
+  const { directory, issuer, attestors, outbound, postureSources, store } = configuration;
   const named = ofConditions.map(({ path, file }): NamedFile => ({ path, file: resolve(directory, file) }));
+  named.push(...filesIn(store, ['store']));
   if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
   for (const [name, { type, options }] of attestors) {
     for (const { path, file } of type.plan(options, issuer).files) {
@@ -32,6 +33,14 @@ export async function checkFiles(configuration: Configuration, ofConditions: rea
   }
   const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));
   return [...findings.flat(), ...(await checkGeo(configuration)), ...checkWritten(configuration)];
+}
+
+/** Wherever a value is `{ file: PATH }`. */
+function filesIn(value: unknown, path: Path): NamedFile[] {
+  if (!isRecord(value)) return [];
+  return Object.entries(value).flatMap(([key, part]) =>
+    key === 'file' ? [{ path: [...path, key], file: String(part) }] : filesIn(part, [...path, key]),
+  );
 }
 
 async function checkGeo({ geo }: Configuration): Promise<Finding[]> {

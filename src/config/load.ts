@@ -12,7 +12,7 @@ import { yamlFilesOf } from './folder.js';
 import { literalHosts } from './hosts.js';
 import { type LoadedModules, loadModules } from './modules.js';
 import { takeNotBuilt } from './not-built.js';
-import { pathsOf, valueAt } from './path.js';
+import { isRecord, pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
 import { beside, readSettledSources, type Sources } from './sources.js';
@@ -146,7 +146,7 @@ function configurationOf(
   const { audit, outbound, postureSources, store } = parsed;
   const values = {
     ...parsed,
-    store: store.type === 'embedded' ? absolute(store) : store,
+    store: store.type === 'embedded' ? absolute(store) : withAbsoluteFiles(store, directory),
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
     outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
     ...(parsed.geo && { geo: { database: resolve(directory, parsed.geo.database) } }),
@@ -178,6 +178,16 @@ function withAbsoluteHeaders(sources: Sections['postureSources'], directory: str
   return Object.fromEntries(
     Object.entries(sources).map(([name, source]) => [name, { ...source, headers: absolute(source.headers) }]),
   );
+}
+
+/** Wherever a value is `{ file: PATH }`. */
+function withAbsoluteFiles<Value>(value: Value, directory: string): Value {
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([key, part]) => [
+    key,
+    key === 'file' ? resolve(directory, String(part)) : withAbsoluteFiles(part, directory),
+  ]);
+  return Object.fromEntries(entries) as Value;
 }
 
 /** Plain data all the way down. */

@@ -9,7 +9,6 @@ import type { Finding } from './problem.js';
 export const notBuilt: readonly { readonly key: string; readonly block?: true }[] = [
   { key: 'listen.tls' },
   { key: 'admin' },
-  { key: 'store.type=redis', block: true },
   { key: 'signing.rotateEvery' },
   { key: 'signing.masterKey' },
   { key: 'signing.type', block: true },
