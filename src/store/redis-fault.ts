@@ -38,8 +38,11 @@ export function faultOf(error: unknown, deadline: number): Error {
   if (error instanceof RedisUnfit || error instanceof RedisUnacknowledged) return error;
   const { message = '', code } = error as { message?: string; code?: unknown };
   // A script that may not do something says so behind the words of Lua.
-  const word = /\b[A-Z]{3,}\b/.exec(message)?.[0] ?? '';
-  const permission = /can't run this command or subcommand|NOPERM|ACL/.test(message) ? 'NOPERM' : word;
+  const has = (word: string) => new RegExp(`\\b${word}\\b`).test(message);
+  const word = Object.keys(replies).find(has) ?? '';
+  const permission = /can't run this command or subcommand|ACL/.test(message)
+    ? 'NOPERM'
+    : (Object.keys(unfit).find(has) ?? '');
   const cause = { cause: error };
   const remedy = unfit[permission];
   if (remedy !== undefined) return new RedisUnfit(remedy, cause);

@@ -33,6 +33,7 @@ export function createNode(redis: Redis): RedisNode {
   let newest: Wait | undefined;
   let fit: { readonly connection: number; readonly checked: Promise<void> } | undefined;
   let lastFault: unknown;
+  let givenUp = -1;
   redis.on('close', () => {
     connection += 1;
   });
@@ -66,6 +67,12 @@ export function createNode(redis: Redis): RedisNode {
     return fit.checked;
   }
 
+  function reconnect(): void {
+    if (givenUp === connection) return;
+    givenUp = connection;
+    redis.disconnect(true);
+  }
+
   async function acknowledge(sent: { readonly connection: number; readonly waits: number }): Promise<void> {
     if (sent.connection !== connection) throw new Error('Connection is closed.');
     if (newest?.connection !== connection || newest.number <= sent.waits) {
@@ -92,11 +99,11 @@ export function createNode(redis: Redis): RedisNode {
         };
       } catch (error) {
         // It was demoted: whoever names the primary is asked again.
-        if (/READONLY/.test((error as Error).message)) redis.disconnect(true);
+        if (/READONLY/.test((error as Error).message)) reconnect();
         throw named(error);
       }
     },
-    reconnect: () => redis.disconnect(true),
+    reconnect,
   });
 }
 

@@ -19,6 +19,7 @@ export const ttl = (expiresAt: number | null, now: number): string =>
 const prelude = `
 local function replication()
   local info = redis.call('INFO', 'replication')
+  if string.find(info, 'role:slave', 1, true) then error('READONLY') end
   return string.match(info, 'master_replid:(%x+)'), string.find(info, 'state=online', 1, true) and 1 or 0
 end
 local function since(key, otherwise, history)

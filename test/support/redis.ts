@@ -2,11 +2,11 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from './upstream.js';
 
 export interface RedisServer {
   readonly port: number;
@@ -32,15 +32,6 @@ export function needRedis(context: Mocha.Context): void {
   if (spawnSync('redis-server', ['--version']).status === 0) return;
   if (process.env.CI !== undefined) throw new Error('redis-server is missing: apt-get install redis-server');
   context.skip();
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** The port of a cluster's bus lies 10,000 higher: ports of both have to be free. */
