@@ -52,6 +52,6 @@ export function faultOf(error: unknown, deadline: number): Error {
   if (replies[word] !== undefined) return new Error(replies[word], cause);
   if (typeof code === 'string' && /^[A-Z_]{3,60}$/.test(code))
     return new Error(`it cannot be reached (${code})`, cause);
-  if (/protocol error/i.test(message)) return new Error('what it sends is not the protocol of Redis', cause);
+  if (/Unknown RESP type/.test(message)) return new Error('what it sends is not the protocol of Redis', cause);
   return new Error('there is no connection to it', cause);
 }

@@ -573,6 +573,17 @@ const wrongSources: readonly Row[] = [
     { more: `postureSources: { edr: { type: http, ${byPod}, headers: { a: Bearer x }, ${edrFacts} } }` },
     '1:94: postureSources.edr.headers.a: wrong value (expected a map with file, found "Bearer x")',
   ],
+  ['no url of Redis', { more: 'store: { type: redis }' }, '1:8: store: mode single needs url'],
+  [
+    'a key of another mode of Redis',
+    { more: 'store: { type: redis, mode: cluster, nodes: ["a:1"], master: main }' },
+    '1:62: store.master: is not of mode cluster: remove it',
+  ],
+  [
+    'a password in the URL of Redis',
+    { more: 'store: { type: redis, url: "redis://u:p@h:x" }' },
+    '1:28: store.url: user and password do not belong here: set username and password, or name a file that holds the whole URL',
+  ],
   [
     'a deadline over 5s',
     { more: `postureSources: { edr: { type: http, ${byPod}, deadline: 6s, ${edrFacts} } }` },

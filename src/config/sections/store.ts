@@ -8,13 +8,15 @@ const secretFile = (what: string) =>
   object(`a map with file: the path of ${what}`, { file: path(`the path of ${what}`) }).optional();
 
 const aRedisUrl = 'redis://HOST:PORT or rediss://HOST:PORT (with TLS), with /NUMBER of a database if wanted';
-const noUser = 'a URL without user and password: set username and password, or name a file that holds the whole URL';
+const noUser =
+  'user and password do not belong here: set username and password, or name a file that holds the whole URL';
 const anAddress = 'an address such as redis-0.example:6379 or [fd00::1]:6379';
 
 const redisUrl = z
   .string({ error: aRedisUrl })
-  .refine((url) => !url.includes('@'), { error: noUser, abort: true })
-  .regex(/^rediss?:\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\/[0-9]{0,4})?$/, { error: aRedisUrl });
+  .regex(/@|^rediss?:\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\/[0-9]{0,4})?$/, {
+    error: aRedisUrl,
+  });
 
 const redis = object('a store', {
   type: z.literal('redis').describe('Redis 6.2 or later, for several replicas.'),
@@ -52,6 +54,10 @@ const redis = object('a store', {
     .default('counterseal')
     .describe('With which all keys begin, so that others may use the same Redis.'),
 }).superRefine((store, context) => {
+  // Here, where the message does not quote what was found.
+  if (typeof store.url === 'string' && store.url.includes('@')) {
+    context.addIssue({ code: 'custom', path: ['url'], message: noUser });
+  }
   for (const key of modeKeys) {
     const isWanted = wanted[store.mode].includes(key);
     const isThere = store[key] !== undefined;
