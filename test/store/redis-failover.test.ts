@@ -71,7 +71,9 @@ async function failOver(servers: Servers, stores: readonly Store[]): Promise<voi
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.ok(answersAgain !== undefined, 'it never answered again');
-  console.log(`      all answers again after ${Math.round(answersAgain)} ms; ${won.size} won, ${unknown} things unknown`);
+  console.log(
+    `      all answers again after ${Math.round(answersAgain)} ms; ${won.size} won, ${unknown} things unknown`,
+  );
   assert.ok(unknown > 0, 'nothing failed: the primary was not needed');
   for (const [thing, winner] of won) {
     assert.equal(await stores[1]?.claim(['evidence', thing], 'late', Date.now() + 600_000), winner, thing);
@@ -80,7 +82,10 @@ async function failOver(servers: Servers, stores: readonly Store[]): Promise<voi
 
 /** @returns the one who won, if anybody was told so */
 async function redeem(stores: readonly Store[], thing: string): Promise<string | undefined> {
-  const callers = Array.from({ length: thing.startsWith('after') ? 4 : redemptions }, (_, caller) => `${thing}/${caller}`);
+  const callers = Array.from(
+    { length: thing.startsWith('after') ? 4 : redemptions },
+    (_, caller) => `${thing}/${caller}`,
+  );
   const told = await Promise.allSettled(
     callers.map((caller, index) =>
       (stores[index % 2] as Store).claim(['evidence', thing], caller, Date.now() + 600_000),
