@@ -247,14 +247,14 @@ async function tokenCommand({ scope, audience, tokenFile, output, ...command }: 
 async function keysListCommand({ config, json }: { config: string; json?: true }): Promise<void> {
   const configuration = await load(config);
   const { listKeys, renderKey } = await import('./keys/keys.js');
-  const keys = await listKeys(configuration);
+  const keys = await listKeys(configuration, warn);
   print(json ? JSON.stringify(keys, null, 2).split('\n') : keys.map((key) => renderKey(key, Date.now())));
 }
 
 async function keysRotateCommand({ config }: { config: string }): Promise<void> {
   const configuration = await load(config);
   const { renderRotated, rotateKeys } = await import('./keys/keys.js');
-  const rotated = await rotateKeys(configuration);
+  const rotated = await rotateKeys(configuration, warn);
   print(rotated.map(renderRotated));
   process.exitCode = rotated.every(({ notBefore }) => notBefore === null) ? 0 : 1;
 }

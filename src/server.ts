@@ -91,7 +91,7 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     return { url, close: async () => void (await close(healthDrain)) };
   });
   const instruments = createInstruments();
-  const bareStore = await rooms.open(() => openStore(configuration.store, around.now));
+  const bareStore = await rooms.open(() => openStore(configuration.store, around));
   const store = createMeasuredStore(bareStore, instruments.roundTrip);
   const storeIsShared = isShared(configuration.store);
   const wayOut = () => openOutbound(configuration);

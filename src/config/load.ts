@@ -12,11 +12,10 @@ import { yamlFilesOf } from './folder.js';
 import { literalHosts } from './hosts.js';
 import { type LoadedModules, loadModules } from './modules.js';
 import { takeNotBuilt } from './not-built.js';
-import { pathsOf, valueAt } from './path.js';
+import { isRecord, pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
 import { announceOf } from './sections/drain.js';
-import { absoluteVault } from './sections/signing-remote.js';
 import { beside, readSettledSources, type Sources } from './sources.js';
 import { supplyOf } from './supply.js';
 
@@ -148,12 +147,12 @@ function configurationOf(
   const { audit, drain, listen, outbound, postureSources, signing, store } = parsed;
   const values = {
     ...parsed,
-    listen: { ...listen, ...(listen.tls && { tls: withAbsoluteTls(listen.tls, directory) }) },
+    listen: withAbsoluteFiles(listen, directory),
     drain: { ...drain, announce: announceOf(drain, listen) },
-    store: store.type === 'embedded' ? absolute(store) : store,
+    store: store.type === 'embedded' ? absolute(store) : withAbsoluteFiles(store, directory),
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
-    signing: withAbsoluteSigning(signing, directory),
-    outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
+    signing: withAbsoluteFiles(signing, directory),
+    outbound: withAbsoluteFiles(outbound, directory),
     ...(parsed.geo && { geo: { database: resolve(directory, parsed.geo.database) } }),
     postureSources: withAbsoluteHeaders(postureSources, directory),
     trustDomain: trustDomain ?? defaultTrustDomain(parsed.issuer),
@@ -177,41 +176,24 @@ function configurationOf(
   });
 }
 
-type Tls = NonNullable<Sections['listen']['tls']>;
-interface File {
-  readonly file: string;
-}
-
-const absoluteFile = ({ file }: File, directory: string): { file: string } => ({ file: resolve(directory, file) });
-
-function withAbsoluteTls(tls: Tls, directory: string): Tls {
-  const { cert, key, clientCa } = tls;
-  return {
-    ...tls,
-    cert: absoluteFile(cert, directory),
-    key: absoluteFile(key, directory),
-    ...(clientCa && { clientCa: absoluteFile(clientCa, directory) }),
-  };
-}
-
-function withAbsoluteSigning(signing: Sections['signing'], directory: string): Sections['signing'] {
-  if (signing.type === 'vault') return absoluteVault(signing, (path) => resolve(directory, path));
-  if (signing.type !== 'local') return signing;
-  const { masterKey, firstKey } = signing;
-  const previous = masterKey?.previous && { previous: absoluteFile(masterKey.previous, directory) };
-  return {
-    ...signing,
-    ...(masterKey && { masterKey: { ...absoluteFile(masterKey, directory), ...previous } }),
-    ...(firstKey && { firstKey: absoluteFile(firstKey, directory) }),
-  };
-}
-
 function withAbsoluteHeaders(sources: Sections['postureSources'], directory: string): Sections['postureSources'] {
   const absolute = (headers: Sections['postureSources'][string]['headers']) =>
     Object.fromEntries(Object.entries(headers).map(([name, { file }]) => [name, { file: resolve(directory, file) }]));
   return Object.fromEntries(
     Object.entries(sources).map(([name, source]) => [name, { ...source, headers: absolute(source.headers) }]),
   );
+}
+
+const fileKeys = new Set(['file', 'tokenFile']);
+
+/** Wherever a value is `{ file: PATH }`, or `{ tokenFile: PATH }`. */
+function withAbsoluteFiles<Value>(value: Value, directory: string): Value {
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([key, part]) => [
+    key,
+    fileKeys.has(key) ? resolve(directory, String(part)) : withAbsoluteFiles(part, directory),
+  ]);
+  return Object.fromEntries(entries) as Value;
 }
 
 /** Plain data all the way down. */

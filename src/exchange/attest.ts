@@ -134,8 +134,14 @@ function checkInvariants(attestation: Attestation, attestor: Attestor, room: Att
   }
 }
 
+/** Seconds that the clock of who made the evidence may be ahead of ours. */
+const skew = 60;
+/** Seconds that evidence may be old that does not say when it was made. */
+const oldest = 86_400;
+
 function claimEvidence(store: Store, attestation: Attestation, requestId: string): Promise<void> {
-  const { attestor, evidenceId, expiresAt } = attestation;
-  const once = { key: ['evidence', attestor, evidenceId], requestId, end: expiresAt } as const;
+  const { attestor, evidenceId, expiresAt, attestedAt, issuedAt, claims } = attestation;
+  const made = issuedAt ?? (typeof claims.iat === 'number' ? claims.iat : attestedAt - oldest);
+  const once = { key: ['evidence', attestor, evidenceId], requestId, from: made - skew, end: expiresAt } as const;
   return claimOnce(store, { ...once, what: 'The evidence', reason: 'evidence_replayed' });
 }

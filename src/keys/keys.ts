@@ -8,6 +8,12 @@ import type { SigningAlgorithm, SigningKeyStatus } from '../signing/signer.js';
 import { readEvery } from '../signing/times.js';
 import { openStore } from '../store/open.js';
 
+/** Milliseconds that the store gets to answer for the first time. */
+const patience = 10_000;
+
+/** A line for the operator. */
+type Warn = (message: string) => void;
+
 /** Times are ISO 8601; null: not yet. */
 export interface KeyRow {
   readonly kid: string;
@@ -23,8 +29,8 @@ export interface KeyRow {
 }
 
 /** The active key of each algorithm first. @throws Error when the store or a ring cannot be used */
-export function listKeys(configuration: Configuration): Promise<readonly KeyRow[]> {
-  return withRings(configuration, async ({ keeper, algorithms, rotateEvery }) => {
+export function listKeys(configuration: Configuration, warn: Warn): Promise<readonly KeyRow[]> {
+  return withRings(configuration, warn, async ({ keeper, algorithms, rotateEvery }) => {
     const rows: KeyRow[] = [];
     for (const algorithm of algorithms) {
       const ring = await keeper.read(algorithm);
@@ -44,8 +50,8 @@ export interface Rotated {
 }
 
 /** Makes the next key of each algorithm the active one, where it has been published for long enough. @throws as `listKeys` */
-export function rotateKeys(configuration: Configuration): Promise<readonly Rotated[]> {
-  return withRings(configuration, async ({ keeper, algorithms }) => {
+export function rotateKeys(configuration: Configuration, warn: Warn): Promise<readonly Rotated[]> {
+  return withRings(configuration, warn, async ({ keeper, algorithms }) => {
     const all: Rotated[] = [];
     for (const algorithm of algorithms) {
       const rotation = await keeper.rotate(algorithm);
@@ -65,11 +71,16 @@ interface Rings {
 
 async function withRings<T>(
   { signing, store: options }: Configuration,
+  warn: Warn,
   work: (rings: Rings) => Promise<T>,
 ): Promise<T> {
   if (signing.type !== 'local')
     throw new Error('The signing keys are not in the store: whoever keeps them rotates them.');
-  const store = await openStore(options, Date.now);
+  const signal = AbortSignal.timeout(patience);
+  const store = await openStore(options, { now: Date.now, warn, signal }).catch((error: unknown) => {
+    if (signal.aborted) throw new Error(`The store did not answer within ${patience / 1000} s.`, { cause: error });
+    throw error;
+  });
   try {
     const keeper = await openRingKeeper(signing, { store, storeIsShared: isShared(options), now: Date.now });
     return await work({ ...signing, keeper });

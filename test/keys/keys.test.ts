@@ -14,6 +14,8 @@ import { createFolder, type TestFolder } from '../support/folder.js';
 import { startService } from '../support/service.js';
 import { keeperOf } from '../support/signer.js';
 
+const warn = (message: string) => assert.fail(message);
+
 describe('counterseal keys', function () {
   this.timeout(30_000);
   let folder: TestFolder;
@@ -33,7 +35,7 @@ describe('counterseal keys', function () {
     for (const algorithm of ['ES256', 'EdDSA'] as const) await keeper.open(algorithm);
     await store.close();
   }
-  const list = async () => listKeys(await loadConfiguration(config));
+  const list = async () => listKeys(await loadConfiguration(config), warn);
   const kids = (rows: readonly KeyRow[], state: string) =>
     rows.filter((row) => row.state === state).map(({ kid }) => kid);
 
@@ -126,8 +128,8 @@ describe('counterseal keys', function () {
     });
     try {
       const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-      const next = kids(await listKeys(configuration), 'next');
-      const rotated = await rotateKeys(configuration);
+      const next = kids(await listKeys(configuration, warn), 'next');
+      const rotated = await rotateKeys(configuration, warn);
       assert.deepEqual(rotated, [{ algorithm: 'ES256', active: next[0], notBefore: null }]);
       const kid = async () => decodeProtectedHeader(String((await service.exchange()).body.access_token)).kid;
       while ((await kid()) !== next[0]) await pause(50);

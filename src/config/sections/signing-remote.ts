@@ -111,11 +111,3 @@ export const vaultTokenFile = ({ auth }: Pick<Vault, 'auth'>) =>
   'kubernetes' in auth
     ? { path: ['signing', 'auth', 'kubernetes', 'tokenFile'], file: auth.kubernetes.tokenFile }
     : { path: ['signing', 'auth', 'tokenFile'], file: auth.tokenFile };
-
-/** With paths made absolute. */
-export function absoluteVault(signing: Vault, absolute: (path: string) => string): Vault {
-  const { auth } = signing;
-  if (!('kubernetes' in auth)) return { ...signing, auth: { tokenFile: absolute(auth.tokenFile) } };
-  const { kubernetes } = auth;
-  return { ...signing, auth: { kubernetes: { ...kubernetes, tokenFile: absolute(kubernetes.tokenFile) } } };
-}
