@@ -153,6 +153,7 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     instruments,
     keys: host.keyStatus,
     signingKeys: signer.publicKeys,
+    signingKeyAges: () => (signer.keys?.() ?? []).map(({ since, ...key }) => ({ ...key, age: host.now() - since })),
     tls: listener.tls,
     suppressed: audit.suppressed,
     auditFailures: audit.failures,

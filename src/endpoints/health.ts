@@ -2,10 +2,7 @@
 import type { Watched } from '../../attestors/attestor.js';
 import { createMetrics, type Metrics, type MetricsRoom } from '../telemetry/metrics.js';
 
-export interface HealthRoom extends MetricsRoom {
-  /** Of the public listener; null: it speaks plain HTTP. */
-  readonly tls: () => { readonly notAfter: number; readonly refused: boolean } | null;
-}
+export type HealthRoom = MetricsRoom;
 
 /** What `/readyz` says: 200 when it is `ready`, else 503. */
 export interface Readiness extends Readonly<Record<string, unknown>> {

@@ -22,6 +22,10 @@ export interface MetricsRoom {
   readonly keys: () => Readonly<Record<string, readonly { readonly ageSeconds: number | null }[]>>;
   /** That are published. */
   readonly signingKeys: () => readonly { readonly alg?: string }[];
+  /** Of those that the service keeps itself: seconds since each got into its state. */
+  readonly signingKeyAges: () => readonly { readonly algorithm: string; readonly state: string; readonly age: number }[];
+  /** Of the public listener; null: it speaks plain HTTP. `notAfter`: of the certificate in use, in seconds since the epoch. */
+  readonly tls: () => { readonly notAfter: number; readonly refused: boolean } | null;
   /** The one in force, and whether the file on disk could not be taken. */
   readonly policy: () => { readonly revision: string; readonly refused: boolean };
   /** Refusals that were counted and not written. */
@@ -56,6 +60,11 @@ const watchedGauge = (value: (watched: Watched) => number): Pick<Scraped, 'label
       kinds.map((one): Sample => [{ attestor, kind: one.kind }, value(one)]),
     ),
 });
+
+type TlsState = NonNullable<ReturnType<MetricsRoom['tls']>>;
+
+const ofTls = (tls: TlsState | null, value: (tls: TlsState) => number): readonly Sample[] =>
+  tls === null ? [] : [[{}, value(tls)]];
 
 const gauges: readonly Scraped[] = [
   {
@@ -97,6 +106,28 @@ const gauges: readonly Scraped[] = [
       for (const { alg = 'unknown' } of signingKeys()) counts.set(alg, (counts.get(alg) ?? 0) + 1);
       return [...counts].map(([algorithm, count]): Sample => [{ algorithm }, count]);
     },
+  },
+  {
+    name: 'counterseal_signing_key_age_seconds',
+    help: 'Since the key signs, or since it is published as the next one; of keys that the service keeps itself.',
+    labelNames: ['algorithm', 'state'],
+    aggregator: 'max',
+    samples: ({ signingKeyAges }) =>
+      signingKeyAges().flatMap(({ algorithm, state, age }): readonly Sample[] =>
+        state === 'retired' ? [] : [[{ algorithm, state }, age]],
+      ),
+  },
+  {
+    name: 'counterseal_tls_certificate_end_seconds',
+    help: 'When the certificate in use ends, in seconds since the epoch.',
+    aggregator: 'min',
+    samples: ({ tls }) => ofTls(tls(), ({ notAfter }) => notAfter),
+  },
+  {
+    name: 'counterseal_tls_files_refused',
+    help: '1 while the certificate or the key on disk cannot be taken, and an earlier certificate is in use, else 0.',
+    aggregator: 'max',
+    samples: ({ tls }) => ofTls(tls(), ({ refused }) => Number(refused)),
   },
   {
     name: 'counterseal_policy_info',

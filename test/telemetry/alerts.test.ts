@@ -21,6 +21,7 @@ const { panels } = JSON.parse(read('deploy/helm/dashboards/counterseal.json')) a
   panels: { title: string; targets: { expr: string }[] }[];
 };
 const asked = [
+  ...alerts.map(({ alert, expr }) => ({ where: alert, expr })),
   ...panels.flatMap(({ title, targets }) =>
     targets.map(({ expr }) => ({
       where: title,

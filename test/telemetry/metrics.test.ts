@@ -110,7 +110,12 @@ describe('telemetry: metrics of a running service', () => {
 
   it('tells of the store, the keys, the policy and the build', () => {
     assert.ok((seen.value('counterseal_store_operation_duration_seconds_count{operation="append"}') ?? 0) > 0);
-    assert.equal(seen.value('counterseal_signing_keys{algorithm="ES256"}'), 1);
+    // The one that signs, and the next.
+    assert.equal(seen.value('counterseal_signing_keys{algorithm="ES256"}'), 2);
+    for (const state of ['active', 'next']) {
+      const age = seen.value(`counterseal_signing_key_age_seconds{algorithm="ES256",state="${state}"}`) ?? -1;
+      assert.ok(age >= 0 && age < 60, `${state}: ${age}`);
+    }
     assert.equal(seen.value('counterseal_attestor_keys_age_seconds{attestor="prod-eu"}'), 0);
     assert.equal(seen.value('counterseal_policy_file_refused'), 0);
     assert.equal(seen.value(`counterseal_build_info{version="${version}",node="${process.version}"}`), 1);
