@@ -36,6 +36,7 @@ describe('counterseal serve as a process', function () {
 trustDomain: example.com
 environment: production
 listen: { port: 0 }
+telemetry: { logs: { format: text } }
 store: { type: embedded, path: store }
 audit: { sinks: [{ type: file, path: audit.jsonl }] }
 attestors:

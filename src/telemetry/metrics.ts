@@ -23,7 +23,11 @@ export interface MetricsRoom {
   /** That are published. */
   readonly signingKeys: () => readonly { readonly alg?: string }[];
   /** Of those that the service keeps itself: seconds since each got into its state. */
-  readonly signingKeyAges: () => readonly { readonly algorithm: string; readonly state: string; readonly age: number }[];
+  readonly signingKeyAges: () => readonly {
+    readonly algorithm: string;
+    readonly state: string;
+    readonly age: number;
+  }[];
   /** Of the public listener; null: it speaks plain HTTP. `notAfter`: of the certificate in use, in seconds since the epoch. */
   readonly tls: () => { readonly notAfter: number; readonly refused: boolean } | null;
   /** The one in force, and whether the file on disk could not be taken. */

@@ -198,7 +198,7 @@ const wrongValues: readonly Row[] = [
   [
     'signing.type',
     { more: 'signing: { type: lokal }' },
-    '1:18: signing.type: wrong value (expected local, found "lokal"; did you mean local?)',
+    '1:18: signing.type: wrong value (expected one of local, aws-kms, vault, found "lokal"; did you mean local?)',
   ],
   [
     'algorithm',
