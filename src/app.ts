@@ -17,13 +17,11 @@ import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
 import type { Introspection } from './introspection/introspection.js';
 import type { Signer } from './signing/signer.js';
+import { cacheable } from './signing/times.js';
 import { createMetrics } from './telemetry/metrics.js';
 
 type Handler = (ctx: Context) => Promise<void> | void;
 type Warn = (message: string) => void;
-
-/** Seconds that the key set and the metadata may be cached; a new key has to be published longer than this before use. */
-const cacheable = 300;
 
 export interface PublicRooms extends MetadataRoom {
   readonly signer: Signer;

@@ -205,6 +205,21 @@ async function tokenCommand({ scope, audience, tokenFile, output, ...command }: 
   process.stdout.write(`${outputs[output](issued, process.env.KUBERNETES_EXEC_INFO)}\n`);
 }
 
+async function keysListCommand({ config, json }: { config: string; json?: true }): Promise<void> {
+  const configuration = await load(config);
+  const { listKeys, renderKey } = await import('./keys/keys.js');
+  const keys = await listKeys(configuration);
+  print(json ? JSON.stringify(keys, null, 2).split('\n') : keys.map((key) => renderKey(key, Date.now())));
+}
+
+async function keysRotateCommand({ config }: { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { renderRotated, rotateKeys } = await import('./keys/keys.js');
+  const rotated = await rotateKeys(configuration);
+  print(rotated.map(renderRotated));
+  process.exitCode = rotated.every(({ notBefore }) => notBefore === null) ? 0 : 1;
+}
+
 const program = new Command('counterseal')
   .description('Verifies what a platform says of a workload, and exchanges it for a short-lived scoped token.')
   .version(version);
@@ -261,6 +276,19 @@ policy
   .requiredOption('--config <file>', 'the configuration')
   .option('--strict', 'exit 1 when there is a note, too')
   .action(lintCommand);
+
+const keys = program.command('keys').description('look at the signing keys in the store, and rotate them');
+keys
+  .command('list')
+  .description('print the keys, and what happens to each next')
+  .requiredOption('--config <file>', 'the configuration')
+  .option('--json', 'as JSON')
+  .action(keysListCommand);
+keys
+  .command('rotate')
+  .description('sign with the next keys: exit 1, with the time, when they have not been published for long enough')
+  .requiredOption('--config <file>', 'the configuration')
+  .action(keysRotateCommand);
 
 program
   .command('token')

@@ -7,6 +7,7 @@ import { openAudit } from './audit/open.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
 import { watchPolicy } from './config/reload.js';
+import { isShared } from './config/sections/store.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
@@ -37,7 +38,7 @@ export interface Surroundings {
   readonly stdout: NodeJS.WritableStream;
   /** A line for operators. */
   readonly warn: (message: string) => void;
-  /** As `watchPolicy` has it. */
+  /** As `watchPolicy` and `createLocalSigner` have it. */
   readonly lookEvery?: number;
 }
 
@@ -69,10 +70,11 @@ async function open(
     return room;
   };
   const { issuer } = configuration;
+  const { now, warn, lookEvery } = around;
   const store = closing(await openStore(configuration.store, around.now));
-  const signer = closing(await openSigner(configuration.signing, { store }));
+  const storeIsShared = isShared(configuration.store);
+  const signer = closing(await openSigner(configuration.signing, { store, storeIsShared, now, warn, lookEvery }));
   const audit = closing(await openAudit(configuration.audit, around));
-  const { now, warn } = around;
   const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
   const nonces = await openNonces(store, () => now() / 1000);
   const host = closing(await openHost(configuration, { nonces, now: () => now() / 1000, revocation, warn }));
@@ -83,9 +85,7 @@ async function open(
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  const { policy, clients, isRefused } = closing(
-    watchPolicy(configuration, { load: loadTested, warn, lookEvery: around.lookEvery }),
-  );
+  const { policy, clients, isRefused } = closing(watchPolicy(configuration, { load: loadTested, warn, lookEvery }));
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const { send } = host.outbound;
   const path = (relative: string) => resolve(configuration.directory, relative);

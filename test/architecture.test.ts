@@ -94,12 +94,13 @@ const roomOf = (file: string) =>
 
 /** Each room, and the rooms that it may import from. */
 const may: Readonly<Record<string, readonly string[]>> = {
-  main: ['audit', 'config', 'doctor', 'policy', 'policy-cases', 'policy-tools', 'server', 'workload'],
+  main: ['audit', 'config', 'doctor', 'keys', 'policy', 'policy-cases', 'policy-tools', 'server', 'workload'],
   // Commands about policies: nothing of the service imports it.
   'policy-tools': ['attestors', 'audit', 'config', 'policy', 'policy-cases', 'posture-sources'],
   // Cases are a command, and what a policy has to pass before the service takes it.
   'policy-cases': ['config', 'policy', 'posture-sources'],
   doctor: ['attestor-host', 'attestors', 'config'],
+  keys: ['config', 'signing', 'store'],
   server: [
     'app',
     'attestor-host',

@@ -5,6 +5,7 @@ import { isLoopback } from '../../attestors/options.js';
 import { valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { Sections } from './schema.js';
+import { isShared } from './sections/store.js';
 
 /**
  * @param valid the sections that are valid in themselves; a check whose sections are not all there is left out
@@ -16,6 +17,7 @@ export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[
     ...checkPorts(valid, values),
     ...checkAttestors(valid),
     ...checkAlgorithms(valid),
+    ...checkMasterKey(valid),
   ];
 }
 
@@ -87,3 +89,12 @@ function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
         ],
   );
 }
+
+function checkMasterKey({ signing, store }: Partial<Sections>): Finding[] {
+  if (signing === undefined || store === undefined || !isShared(store)) return [];
+  if (signing.type !== 'local' || signing.masterKey !== undefined) return [];
+  return [{ path: ['signing', 'masterKey'], message: masterKeyIsMissing, expected: 'a map with file' }];
+}
+
+const masterKeyIsMissing =
+  'missing key: private keys do not lie in a store of others in plain text; make a master key with `openssl rand -base64 32`, for all replicas';

@@ -2,6 +2,8 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readPlaces } from '../geo/places.js';
+import { readFirstKey } from '../signing/local-key.js';
+import { readMasterKey } from '../signing/master-key.js';
 import type { Configuration } from './configuration.js';
 import type { Path } from './path.js';
 import type { Finding } from './problem.js';
@@ -31,19 +33,46 @@ export async function checkFiles(configuration: Configuration, ofConditions: rea
     }
   }
   const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));
-  return [...findings.flat(), ...(await checkGeo(configuration)), ...checkWritten(configuration)];
+  return [
+    ...findings.flat(),
+    ...(await checkGeo(configuration)),
+    ...(await checkSigning(configuration)),
+    ...checkWritten(configuration),
+  ];
 }
 
 async function checkGeo({ geo }: Configuration): Promise<Finding[]> {
   if (geo === undefined) return [];
-  const path = ['geo', 'database'];
-  const unopened = await checkFile(path, geo.database);
+  const read = async (file: string) => readPlaces(await readFile(file));
+  return checkContent({ path: ['geo', 'database'], file: geo.database }, read);
+}
+
+async function checkSigning({ signing }: Configuration): Promise<Finding[]> {
+  if (signing.type !== 'local') return [];
+  const { algorithms, masterKey, firstKey } = signing;
+  const checks: Promise<Finding[]>[] = [];
+  const check = (
+    path: Path,
+    named: { readonly file: string } | undefined,
+    read: (file: string) => Promise<unknown>,
+  ) => {
+    if (named !== undefined) checks.push(checkContent({ path: ['signing', ...path, 'file'], file: named.file }, read));
+  };
+  check(['masterKey'], masterKey, readMasterKey);
+  check(['masterKey', 'previous'], masterKey?.previous, readMasterKey);
+  check(['firstKey'], firstKey, (file) => readFirstKey(file, algorithms));
+  return (await Promise.all(checks)).flat();
+}
+
+/** @param read throws when the file does not hold what it has to */
+async function checkContent({ path, file }: NamedFile, read: (file: string) => Promise<unknown>): Promise<Finding[]> {
+  const unopened = await checkFile(path, file);
   if (unopened.length > 0) return unopened;
   try {
-    readPlaces(await readFile(geo.database));
+    await read(file);
     return [];
   } catch (error) {
-    return [{ path, message: `${geo.database} cannot be used: ${(error as Error).message}` }];
+    return [{ path, message: `${file} cannot be used: ${(error as Error).message}` }];
   }
 }
 

@@ -143,11 +143,12 @@ function configurationOf(
     ...value,
     path: resolve(directory, value.path),
   });
-  const { audit, outbound, postureSources, store } = parsed;
+  const { audit, outbound, postureSources, signing, store } = parsed;
   const values = {
     ...parsed,
     store: store.type === 'embedded' ? absolute(store) : store,
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
+    signing: withAbsoluteFiles(signing, directory),
     outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
     ...(parsed.geo && { geo: { database: resolve(directory, parsed.geo.database) } }),
     postureSources: withAbsoluteHeaders(postureSources, directory),
@@ -170,6 +171,18 @@ function configurationOf(
     clients,
     literalHosts: hosts,
   });
+}
+
+function withAbsoluteFiles(signing: Sections['signing'], directory: string): Sections['signing'] {
+  if (signing.type !== 'local') return signing;
+  const { masterKey, firstKey } = signing;
+  const absolute = ({ file }: { readonly file: string }) => ({ file: resolve(directory, file) });
+  const previous = masterKey?.previous && { previous: absolute(masterKey.previous) };
+  return {
+    ...signing,
+    ...(masterKey && { masterKey: { ...absolute(masterKey), ...previous } }),
+    ...(firstKey && { firstKey: absolute(firstKey) }),
+  };
 }
 
 function withAbsoluteHeaders(sources: Sections['postureSources'], directory: string): Sections['postureSources'] {

@@ -207,7 +207,10 @@ const kinds: Readonly<Record<string, string>> = {
 export const expectation: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.expected;
   if (issue.code === 'invalid_value') return oneOf(issue.values.map(String));
-  if (issue.code === 'invalid_union' && Array.isArray(issue.options)) return oneOf(issue.options.map(String));
+  if (issue.code === 'invalid_union' && Array.isArray(issue.options)) {
+    // Undefined is among them where the type may be left out.
+    return oneOf(issue.options.filter((option) => option !== undefined).map(String));
+  }
   if (issue.code === 'too_small') return `at least ${issue.minimum}`;
   if (issue.code === 'too_big') return `at most ${issue.maximum}`;
   if (issue.code === 'invalid_format')

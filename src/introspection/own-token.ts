@@ -6,6 +6,7 @@ import { importKeys, type VerificationKey } from '../jwt/key.js';
 import { quoteClaim } from '../jwt/quote.js';
 import { type KeyFinder, verifyJwt } from '../jwt/verify.js';
 import type { Signer } from '../signing/signer.js';
+import { longestLifetime } from '../signing/times.js';
 
 export interface OwnTokenRoom {
   readonly issuer: string;
@@ -26,9 +27,6 @@ export interface OwnToken {
  */
 export type ReadOwnToken = (token: string, audiences: ReadonlySet<string>) => Promise<OwnToken>;
 
-/** Seconds: the bound of `lifetime` in the configuration. */
-const maxLifetime = 86_400;
-
 export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadOwnToken {
   const keys = createKeyFinder(signer);
   return async (token, audiences) => {
@@ -37,7 +35,7 @@ export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadO
     if (typeof audience !== 'string' || !audiences.has(audience)) {
       throw new Rejected('jwt_audience', `aud: expected one of the caller's resources; found ${quoteClaim(audience)}.`);
     }
-    const expect = { issuer, audience, otherAudiences: 'refuse', maxLifetime } as const;
+    const expect = { issuer, audience, otherAudiences: 'refuse', maxLifetime: longestLifetime } as const;
     const { claims, iat } = await verifyJwt(jwt, keys, expect, now(), 'access token');
     const { attestor, instance } = claims.attestation as { attestor: string; instance: string };
     return Object.freeze({ claims, issuedAt: iat, attestor, instance });

@@ -5,10 +5,9 @@
 import { z } from 'zod';
 import { duration, name, text } from '../../attestors/options.js';
 import { signingAlgorithms } from '../signing/signer.js';
+import { longestLifetime } from '../signing/times.js';
 import { ruleConditionsSchema } from './conditions/schema.js';
 import { list, object } from './strict.js';
-
-const longest = 86_400;
 
 /** RFC 6749 §3.3: scope-token. */
 const scopeToken = z
@@ -17,7 +16,7 @@ const scopeToken = z
 
 const scope = list('a list of at least one scope token', scopeToken);
 
-const lifetime = duration().refine((seconds) => seconds <= longest, { error: 'a lifetime of at most 24h' });
+const lifetime = duration().refine((seconds) => seconds <= longestLifetime, { error: 'a lifetime of at most 24h' });
 
 const environmentName = name('the name of an environment, such as production');
 

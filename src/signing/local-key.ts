@@ -2,42 +2,50 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPair,
+  type JsonWebKey,
   type KeyObject,
   type SigningOptions,
   sign,
   verify,
 } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { JWK } from 'jose';
 import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
-import type { Store } from '../store/store.js';
-import type { SigningAlgorithm } from './signer.js';
+import type { NewKey } from './ring.js';
+import { damaged, orUndefined } from './ring-text.js';
+import { type SigningAlgorithm, signingAlgorithms } from './signer.js';
+
+export type PublicJwk = JWK & { readonly kid: string };
 
 export interface LocalKey {
   readonly algorithm: SigningAlgorithm;
   /** Null where the signature scheme fixes it. */
   readonly hash: string | null;
   readonly input: { readonly key: KeyObject } & SigningOptions;
-  readonly publicJwk: JWK & { readonly kid: string };
+  readonly publicJwk: PublicJwk;
 }
 
 const generate = promisify(generateKeyPair);
 
-/** `fits` compares what OpenSSL read from the stored key, not what the JWK says about itself. */
+/** `fits` compares what OpenSSL read, not what a JWK says about itself. */
 const kinds = {
   ES256: {
+    form: 'an EC key on P-256',
     hash: 'sha256',
     options: { dsaEncoding: 'ieee-p1363' },
     generate: () => generate('ec', { namedCurve: 'P-256' }),
     fits: (key: KeyObject) => key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1',
   },
   RS256: {
+    form: 'an RSA key of at least 2048 bits',
     hash: 'sha256',
     options: {},
     generate: () => generate('rsa', { modulusLength: 2048 }),
     fits: (key: KeyObject) => key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048,
   },
   EdDSA: {
+    form: 'an Ed25519 key',
     hash: null,
     options: {},
     generate: () => generate('ed25519'),
@@ -45,39 +53,70 @@ const kinds = {
   },
 } as const;
 
-/** The key that the store has for the algorithm; made if there is none. Processes that start at once agree on one. */
-export async function loadOrMakeKey(algorithm: SigningAlgorithm, store: Store): Promise<LocalKey> {
-  const place = ['signing-key', algorithm] as const;
-  const stored = (await store.get(place))?.value ?? (await store.claim(place, await makePrivateJwk(algorithm)));
-  return importKey(algorithm, stored);
-}
-
-async function makePrivateJwk(algorithm: SigningAlgorithm): Promise<string> {
+export async function makeKey(algorithm: SigningAlgorithm): Promise<NewKey> {
   const { privateKey } = await kinds[algorithm].generate();
-  return JSON.stringify(privateKey.export({ format: 'jwk' }));
+  return newKeyOf(privateKey);
 }
 
-async function importKey(algorithm: SigningAlgorithm, stored: string): Promise<LocalKey> {
-  const { hash, options } = kinds[algorithm];
-  const key = readPrivateKey(algorithm, stored);
-  const members = createPublicKey(key).export({ format: 'jwk' }) as JWK;
-  const kid = await calculateJwkThumbprint(members);
-  return Object.freeze({
-    algorithm,
-    hash,
-    input: Object.freeze({ key, ...options }),
-    publicJwk: Object.freeze({ ...members, kid, alg: algorithm, use: 'sig' }),
-  });
+/** @throws Error that the stored key is damaged */
+export async function takeKey(algorithm: SigningAlgorithm, jwk: JsonWebKey): Promise<NewKey> {
+  return newKeyOf(readPrivateKey(algorithm, jwk));
 }
 
-function readPrivateKey(algorithm: SigningAlgorithm, stored: string): KeyObject {
-  try {
-    const key = createPrivateKey({ key: JSON.parse(stored), format: 'jwk' });
-    if (kinds[algorithm].fits(key) && signsWhatVerifies(algorithm, key)) return key;
-  } catch {
-    // Without its cause: a parser quotes what it could not read, and that is a private key.
+async function newKeyOf(key: KeyObject): Promise<NewKey> {
+  const kid = await calculateJwkThumbprint(createPublicKey(key).export({ format: 'jwk' }) as JWK);
+  return Object.freeze({ kid, jwk: key.export({ format: 'jwk' }) });
+}
+
+export interface FirstKey {
+  readonly algorithm: SigningAlgorithm;
+  readonly key: NewKey;
+}
+
+/**
+ * @param file PEM of a private key: PKCS #8, SEC 1 or PKCS #1
+ * @throws Error that tells what a file has to hold, and nothing of what it holds; that of the file system as it comes
+ */
+export async function readFirstKey(file: string, algorithms: readonly SigningAlgorithm[]): Promise<FirstKey> {
+  const text = await readFile(file, 'latin1');
+  const key = orUndefined(() => createPrivateKey({ key: text, format: 'pem' }));
+  if (key === undefined) throw new Error('a first key is a private key in PEM, without a passphrase');
+  const algorithm = signingAlgorithms.find((each) => kinds[each].fits(key));
+  if (algorithm === undefined || !algorithms.includes(algorithm)) {
+    const forms = algorithms.map((each) => `${kinds[each].form} (${each})`).join(', ');
+    throw new Error(`the key is for none of signing.algorithms, which take ${forms}`);
   }
-  throw unusable(algorithm);
+  return Object.freeze({ algorithm, key: await newKeyOf(key) });
+}
+
+/** @throws Error that the stored key is damaged */
+export async function importPrivate(algorithm: SigningAlgorithm, { kid, jwk }: NewKey): Promise<LocalKey> {
+  const { hash, options } = kinds[algorithm];
+  const key = readPrivateKey(algorithm, jwk);
+  const publicJwk = await publicJwkOf(algorithm, createPublicKey(key));
+  if (publicJwk.kid !== kid) throw damaged(algorithm);
+  return Object.freeze({ algorithm, hash, input: Object.freeze({ key, ...options }), publicJwk });
+}
+
+/** @throws Error that the stored key is damaged */
+export async function importPublic(algorithm: SigningAlgorithm, { kid, jwk }: NewKey): Promise<PublicJwk> {
+  const key = orUndefined(() => createPublicKey({ key: jwk, format: 'jwk' }));
+  if (key === undefined || !kinds[algorithm].fits(key)) throw damaged(algorithm);
+  const publicJwk = await publicJwkOf(algorithm, key);
+  if (publicJwk.kid !== kid) throw damaged(algorithm);
+  return publicJwk;
+}
+
+async function publicJwkOf(algorithm: SigningAlgorithm, key: KeyObject): Promise<PublicJwk> {
+  const members = key.export({ format: 'jwk' }) as JWK;
+  return Object.freeze({ ...members, kid: await calculateJwkThumbprint(members), alg: algorithm, use: 'sig' });
+}
+
+function readPrivateKey(algorithm: SigningAlgorithm, jwk: JsonWebKey): KeyObject {
+  const key = orUndefined(() => createPrivateKey({ key: jwk, format: 'jwk' }));
+  if (key === undefined || !kinds[algorithm].fits(key)) throw damaged(algorithm);
+  if (!orUndefined(() => signsWhatVerifies(algorithm, key))) throw damaged(algorithm);
+  return key;
 }
 
 /** A JWK whose halves do not belong together is imported without complaint. */
@@ -86,9 +125,3 @@ function signsWhatVerifies(algorithm: SigningAlgorithm, key: KeyObject): boolean
   const probe = Buffer.from('counterseal');
   return verify(hash, probe, createPublicKey(key), sign(hash, probe, key));
 }
-
-const unusable = (algorithm: SigningAlgorithm): Error =>
-  new Error(
-    `The signing key for ${algorithm} in the store is damaged. Restore the store from a backup; or start with an empty ` +
-      'store, which makes a new key: tokens signed with the old one then no longer verify.',
-  );

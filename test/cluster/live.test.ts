@@ -40,7 +40,7 @@ describe(kubeconfig === undefined ? `watched cluster (${noCluster})` : 'watched 
       const { status, reason } = await ask(token, from);
       const record = await from.lastRecord();
       if (status === 200 && caughtUp(record)) return record;
-      assert.ok(performance.now() - began < 5_000, reason);
+      assert.ok(performance.now() - began < 20_000, reason);
       await sleep(5);
     }
   };
@@ -51,7 +51,7 @@ describe(kubeconfig === undefined ? `watched cluster (${noCluster})` : 'watched 
       const { status, reason } = await ask(token, from);
       // An exchange that was under way at the very moment is refused for that: the next says what happened.
       const isSettled = status !== 200 && reason !== 'instance_ended';
-      if (isSettled || performance.now() - began > 5_000) return { status, reason };
+      if (isSettled || performance.now() - began > 20_000) return { status, reason };
       await sleep(5);
     }
   };
@@ -212,22 +212,27 @@ describe(kubeconfig === undefined ? `watched cluster (${noCluster})` : 'watched 
     const value = '<'.repeat(1_200_000);
     const containers = [{ name: 'main', image: 'registry.k8s.io/pause:3.10', env: [{ name: 'LARGE', value }] }];
     const names = Array.from({ length: 12 }, (_, index) => `large-${index}`);
-    for (const name of names) await cluster.createPod(name, 'calendar-agent', { spec: { containers } });
-    // Listed anew, and followed.
-    const fresh = await start('{}');
-    const token = await pod('agent-8');
-    for (const from of [service, fresh]) await served(token, from);
-    const change = { metadata: { annotations: { 'example.com/change': '1' } } };
-    await cluster.core.patchNamespacedPod({ name: 'large-0', namespace: cluster.namespace, body: change }, merge);
-    await cluster.deletePod('agent-8');
-    for (const from of [service, fresh]) {
-      assert.equal((await refused(token, from)).reason, 'pod_deleted');
-      assert.deepEqual(
-        from.warnings.filter((line) => line.includes('does not work')),
-        [],
-      );
+    let fresh: TestService | undefined;
+    try {
+      for (const name of names) await cluster.createPod(name, 'calendar-agent', { spec: { containers } });
+      // Listed anew, and followed.
+      const listed = await start('{}');
+      fresh = listed;
+      const token = await pod('agent-8');
+      for (const from of [service, listed]) await served(token, from);
+      const change = { metadata: { annotations: { 'example.com/change': '1' } } };
+      await cluster.core.patchNamespacedPod({ name: 'large-0', namespace: cluster.namespace, body: change }, merge);
+      await cluster.deletePod('agent-8');
+      for (const from of [service, listed]) {
+        assert.equal((await refused(token, from)).reason, 'pod_deleted');
+        assert.deepEqual(
+          from.warnings.filter((line) => line.includes('does not work')),
+          [],
+        );
+      }
+    } finally {
+      await fresh?.close();
+      for (const name of names) await cluster.deletePod(name).catch(() => {});
     }
-    await fresh.close();
-    for (const name of names) await cluster.deletePod(name);
   });
 });

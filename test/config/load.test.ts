@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -24,7 +25,7 @@ describe('config: a valid file', () => {
         listen: { host: '127.0.0.1', port: 8080, trustedProxies: [] },
         health: { host: '127.0.0.1', port: 9090 },
         store: { type: 'embedded', path: resolve('data') },
-        signing: { algorithms: ['ES256'] },
+        signing: { type: 'local', algorithms: ['ES256'], rotateEvery: 2_592_000 },
         audit: {
           durability: 'strict',
           sinks: [{ type: 'file', path: resolve('audit.jsonl') }],
@@ -44,7 +45,7 @@ region: eu-central
 listen: { host: "::", port: 0, trustedProxies: [10.0.0.0/8] }
 health: { host: 0.0.0.0, port: 65535 }
 store: { type: memory }
-signing: { algorithms: [RS256, EdDSA, ES256] }
+signing: { algorithms: [RS256, EdDSA, ES256], rotateEvery: 1d, masterKey: { file: m, previous: { file: p } }, firstKey: { file: /f.pem } }
 outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
       audit: 'audit: { durability: relaxed, sinks: [{ type: stdout }], refusalsPerSecond: 1 }',
       issuer: 'issuer: https://sts.example.com/tenant',
@@ -59,7 +60,13 @@ outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
         listen: { host: '::', port: 0, trustedProxies: ['10.0.0.0/8'] },
         health: { host: '0.0.0.0', port: 65535 },
         store: { type: 'memory' },
-        signing: { algorithms: ['RS256', 'EdDSA', 'ES256'] },
+        signing: {
+          type: 'local',
+          algorithms: ['RS256', 'EdDSA', 'ES256'],
+          rotateEvery: 86_400,
+          masterKey: { file: resolve('m'), previous: { file: resolve('p') } },
+          firstKey: { file: '/f.pem' },
+        },
         audit: { durability: 'relaxed', sinks: [{ type: 'stdout' }], refusalsPerSecond: 1 },
         outbound: { allow: ['10.0.0.0/8', 'fd00::/8'] },
       },
@@ -232,6 +239,31 @@ describe('config: loadConfiguration', () => {
     execFileSync('mkfifo', [pipe]);
     await writeFile(file, yaml({ more: 'outbound: { ca: { file: pipe } }' }));
     assert.deepEqual(await problemsOf(file), [[file, 1, 25, `${pipe} is no file: name a regular one`]]);
+  });
+
+  it('says of files with keys what they have to hold, and quotes nothing of them', async () => {
+    const file = join(folder, 'keys.yaml');
+    const signing = 'signing: { masterKey: { file: a, previous: { file: b } }, firstKey: { file: c } }';
+    await writeFile(file, yaml({ more: signing }));
+    await writeFile(join(folder, 'jwks.json'), '{}');
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    const unusable = (name: string, why: string) => `${join(folder, name)} cannot be used: ${why}`;
+    const masterKey = 'a master key is 32 random bytes in base64: make one with `openssl rand -base64 32`';
+    const write = async (a: string, b: string, c: string) => {
+      for (const [name, text] of Object.entries({ a, b, c })) await writeFile(join(folder, name), text);
+    };
+    await write('canary', 'canary', 'canary');
+    assert.deepEqual(await problemsOf(file), [
+      [file, 1, 31, unusable('a', masterKey)],
+      [file, 1, 52, unusable('b', masterKey)],
+      [file, 1, 77, unusable('c', 'a first key is a private key in PEM, without a passphrase')],
+    ]);
+    const random = `${randomBytes(32).toString('base64')}\n`;
+    await write(random, random, rsa.export({ format: 'pem', type: 'pkcs8' }).toString());
+    const needed = 'the key is for none of signing.algorithms, which take an EC key on P-256 (ES256)';
+    assert.deepEqual(await problemsOf(file), [[file, 1, 77, unusable('c', needed)]]);
+    await writeFile(file, yaml({ more: signing.replace('{', '{ algorithms: [RS256],') }));
+    await loadConfiguration(file);
   });
 
   it('refuses a file that two would write', async () => {

@@ -158,10 +158,27 @@ const wrongValues: readonly Row[] = [
     '1:16: store.type: wrong value (expected one of memory, embedded, found "embeded"; did you mean embedded?)',
   ],
   [
+    'signing.type',
+    { more: 'signing: { type: lokal }' },
+    '1:18: signing.type: wrong value (expected local, found "lokal"; did you mean local?)',
+  ],
+  [
     'algorithm',
     { more: 'signing: { algorithms: [ES265, none] }' },
     '1:25: signing.algorithms[0]: wrong value (expected one of ES256, RS256, EdDSA, found "ES265"; did you mean ES256?)',
     '1:32: signing.algorithms[1]: wrong value (expected one of ES256, RS256, EdDSA, found "none")',
+  ],
+  ...['23h', '366d'].map(
+    (duration): Row => [
+      `rotateEvery ${duration}`,
+      { more: `signing: { rotateEvery: ${duration} }` },
+      `1:25: signing.rotateEvery: wrong value (expected a duration from 1d to 365d, found "${duration}")`,
+    ],
+  ),
+  [
+    'a master key in the file itself',
+    { more: 'signing: { masterKey: AAAA }' },
+    '1:23: signing.masterKey: wrong value (expected a map with file, and previous while it is being exchanged, found "AAAA")',
   ],
   [
     'no algorithm',
@@ -585,9 +602,8 @@ const notBuiltYet: Readonly<Record<string, Row>> = {
   'listen.tls': ['', { more: 'listen: { tls: { cert: { file: x } } }' }, '1:11: listen.tls'],
   admin: ['', { more: 'admin: { socket: x }' }, '1:1: admin'],
   'store.type=redis': ['', { more: 'store: { type: redis, url: "redis://x" }' }, '1:16: store.type: redis'],
-  'signing.rotateEvery': ['', { more: 'signing: { rotateEvery: 30d }' }, '1:12: signing.rotateEvery'],
-  'signing.masterKey': ['', { more: 'signing: { masterKey: { file: x } }' }, '1:12: signing.masterKey'],
-  'signing.type': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:12: signing.type'],
+  'signing.type=aws-kms': ['', { more: 'signing: { type: aws-kms, key: x }' }, '1:18: signing.type: aws-kms'],
+  'signing.type=vault': ['', { more: 'signing: { type: vault, key: x }' }, '1:18: signing.type: vault'],
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [

@@ -3,9 +3,9 @@ import { createLocalJWKSet, jwtVerify } from 'jose';
 import type { Attestation } from '../../attestors/attestor.js';
 import { mint } from '../../src/exchange/mint.js';
 import type { Granted } from '../../src/policy/decision.js';
-import { createLocalSigner } from '../../src/signing/local.js';
 import type { Signer } from '../../src/signing/signer.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { localSigner } from '../support/signer.js';
 
 const now = 1_800_000_000;
 const issuer = 'https://counterseal.example';
@@ -32,7 +32,7 @@ describe('mint', () => {
   const store = createMemoryStore();
   let signer: Signer;
   before(async () => {
-    signer = await createLocalSigner({ algorithms: ['ES256', 'RS256'], store });
+    signer = await localSigner(['ES256', 'RS256'], store);
   });
   after(async () => {
     await signer.close();

@@ -5,12 +5,12 @@ import { createIntrospection } from '../../src/introspection/introspection.js';
 import { compileClients } from '../../src/policy/clients.js';
 import { clientsSchema, resourcesSchema } from '../../src/policy/schema.js';
 import type { Revocation } from '../../src/revocation/revocation.js';
-import { createLocalSigner } from '../../src/signing/local.js';
 import type { Signer } from '../../src/signing/signer.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { attestationAt } from '../support/attestation.js';
 import { assertionType } from '../support/introspection.js';
 import { calendar } from '../support/service.js';
+import { localSigner } from '../support/signer.js';
 
 const now = 1_800_000_000;
 const issuer = 'https://sts.example.com';
@@ -24,7 +24,7 @@ const clients = compileClients({
 describe('introspection while the log of revocations fails', () => {
   let signer: Signer;
   before(async () => {
-    signer = await createLocalSigner({ algorithms: ['ES256'], store: createMemoryStore() });
+    signer = await localSigner(['ES256'], createMemoryStore());
   });
   after(() => signer.close());
 

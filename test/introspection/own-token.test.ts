@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { Rejected } from '../../src/errors.js';
 import { createReadOwnToken, type ReadOwnToken } from '../../src/introspection/own-token.js';
-import { createLocalSigner } from '../../src/signing/local.js';
 import type { Signer } from '../../src/signing/signer.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { localSigner } from '../support/signer.js';
 
 const now = 1_800_000_000;
 const issuer = 'https://sts.example.com';
@@ -23,7 +23,7 @@ describe('our own tokens', () => {
   let signer: Signer;
   let read: ReadOwnToken;
   before(async () => {
-    signer = await createLocalSigner({ algorithms: ['ES256', 'RS256', 'EdDSA'], store: createMemoryStore() });
+    signer = await localSigner(['ES256', 'RS256', 'EdDSA'], createMemoryStore());
     read = createReadOwnToken({ issuer, signer, now: () => now });
   });
   after(() => signer.close());
@@ -58,7 +58,7 @@ describe('our own tokens', () => {
   }
 
   it('are none with a key that is no longer published', async () => {
-    const other = await createLocalSigner({ algorithms: ['ES256'], store: createMemoryStore() });
+    const other = await localSigner(['ES256'], createMemoryStore());
     let current: Signer = signer;
     const readCurrent = createReadOwnToken({
       issuer,

@@ -1,35 +1,65 @@
 import { strict as assert } from 'node:assert';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { Unavailable } from '../../src/errors.js';
-import { createLocalSigner } from '../../src/signing/local.js';
-import type { SigningAlgorithm } from '../../src/signing/signer.js';
+import type { Signer, SigningAlgorithm } from '../../src/signing/signer.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { describeSigner } from '../conformance/signer.js';
+import { day, localSigner } from '../support/signer.js';
 
 describeSigner('local', async () => {
   const store = createMemoryStore();
-  return { open: (algorithms) => createLocalSigner({ algorithms, store }), dispose: () => store.close() };
+  let time = 1_800_000_000;
+  const now = () => time;
+  const open: Signer[] = [];
+  return {
+    async open(algorithms) {
+      const signer = await localSigner(algorithms, store, { now });
+      open.push(signer);
+      return signer;
+    },
+    async rotate() {
+      // Longer than keys may go unread, so that the next signature reads them.
+      time += 31 * day;
+    },
+    async dispose() {
+      await Promise.all(open.map((signer) => signer.close()));
+      await store.close();
+    },
+  };
 });
 
 describe('the local signer', () => {
   let store: Store;
+  let open: Signer[];
   beforeEach(() => {
     store = createMemoryStore();
+    open = [];
   });
-  afterEach(() => store.close());
+  afterEach(async () => {
+    await Promise.all(open.map((signer) => signer.close()));
+    await store.close();
+  });
 
-  const start = (...algorithms: SigningAlgorithm[]) => createLocalSigner({ algorithms, store });
+  const start = async (...algorithms: SigningAlgorithm[]) => {
+    const signer = await localSigner(algorithms, store);
+    open.push(signer);
+    return signer;
+  };
   const jwkOf = ({ privateKey }: { privateKey: KeyObject }) => privateKey.export({ format: 'jwk' });
 
-  it('keeps one key an algorithm in the store, and makes the key of an added algorithm beside them', async () => {
+  it('publishes for each algorithm the key that signs and the next one, and adds those of an added algorithm', async () => {
     const before = await start('ES256');
+    assert.deepEqual(
+      before.keys?.().map(({ state }) => state),
+      ['active', 'next'],
+    );
     const after = await start('ES256', 'EdDSA');
-    assert.deepEqual(after.publicKeys()[0], before.publicKeys()[0]);
-    assert.equal(after.publicKeys().length, 2);
-    const stored = JSON.parse((await store.get(['signing-key', 'ES256']))?.value ?? '');
-    assert.equal(stored.crv, 'P-256');
-    assert.equal(typeof stored.d, 'string');
+    assert.deepEqual(after.publicKeys().slice(0, 2), before.publicKeys());
+    assert.deepEqual(
+      after.publicKeys().map(({ alg }) => alg),
+      ['ES256', 'ES256', 'EdDSA', 'EdDSA'],
+    );
   });
 
   it('makes RSA keys of 2,048 bits', async () => {

@@ -28,7 +28,7 @@ import { audience, createFixture, type Fixture, ids, otherTenant, start, subscri
 const otherSubscription = '9e21eb24-9236-4cb8-a828-81258501618e';
 
 describe('azure: attested documents', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let chain: Chain;
   let fixture: Fixture;
   let attestor: Attestor;

@@ -1,0 +1,134 @@
+/** `counterseal keys`: the keys in the store, which the service need not run for. Private members stay where they are. */
+import type { Configuration } from '../config/configuration.js';
+import { isShared } from '../config/sections/store.js';
+import { openRingKeeper } from '../signing/open.js';
+import { dueAt, type Ring, readyAt } from '../signing/ring.js';
+import type { RingKeeper } from '../signing/ring-keeper.js';
+import type { SigningAlgorithm, SigningKeyStatus } from '../signing/signer.js';
+import { readEvery } from '../signing/times.js';
+import { openStore } from '../store/open.js';
+
+/** Times are ISO 8601; null: not yet. */
+export interface KeyRow {
+  readonly kid: string;
+  readonly algorithm: SigningAlgorithm;
+  readonly state: SigningKeyStatus['state'];
+  readonly published: string;
+  readonly activated: string | null;
+  readonly retired: string | null;
+  /** When it gets into its next state. */
+  readonly until: string;
+  /** When `counterseal keys rotate` may make it the active one; null: it is not the next one. */
+  readonly ready: string | null;
+}
+
+/** The active key of each algorithm first. @throws Error when the store or a ring cannot be used */
+export function listKeys(configuration: Configuration): Promise<readonly KeyRow[]> {
+  return withRings(configuration, async ({ keeper, algorithms, rotateEvery }) => {
+    const rows: KeyRow[] = [];
+    for (const algorithm of algorithms) {
+      const ring = await keeper.read(algorithm);
+      if (ring === undefined) throw noKeys(algorithm);
+      rows.push(...rowsOf(algorithm, ring, rotateEvery));
+    }
+    return rows;
+  });
+}
+
+export interface Rotated {
+  readonly algorithm: SigningAlgorithm;
+  /** The `kid` that signs now. */
+  readonly active: string;
+  /** ISO 8601; null: it was rotated. */
+  readonly notBefore: string | null;
+}
+
+/** Makes the next key of each algorithm the active one, where it has been published for long enough. @throws as `listKeys` */
+export function rotateKeys(configuration: Configuration): Promise<readonly Rotated[]> {
+  return withRings(configuration, async ({ keeper, algorithms }) => {
+    const all: Rotated[] = [];
+    for (const algorithm of algorithms) {
+      const rotation = await keeper.rotate(algorithm);
+      if (rotation === undefined) throw noKeys(algorithm);
+      const { ring, rotated } = rotation;
+      all.push({ algorithm, active: ring.active.kid, notBefore: rotated ? null : iso(readyAt(ring)) });
+    }
+    return all;
+  });
+}
+
+interface Rings {
+  readonly keeper: RingKeeper;
+  readonly algorithms: readonly SigningAlgorithm[];
+  readonly rotateEvery: number;
+}
+
+async function withRings<T>(
+  { signing, store: options }: Configuration,
+  work: (rings: Rings) => Promise<T>,
+): Promise<T> {
+  if (signing.type !== 'local')
+    throw new Error('The signing keys are not in the store: whoever keeps them rotates them.');
+  const store = await openStore(options, Date.now);
+  try {
+    const keeper = await openRingKeeper(signing, { store, storeIsShared: isShared(options), now: Date.now });
+    return await work({ ...signing, keeper });
+  } finally {
+    await store.close();
+  }
+}
+
+const noKeys = (algorithm: SigningAlgorithm): Error =>
+  new Error(`The store has no signing keys for ${algorithm} yet: the first start of the service makes them.`);
+
+function rowsOf(algorithm: SigningAlgorithm, ring: Ring, rotateEvery: number): readonly KeyRow[] {
+  const { active, next, retired } = ring;
+  const due = iso(dueAt(ring, rotateEvery));
+  const common = { algorithm, activated: null, retired: null, ready: null };
+  const row = ({ kid, published }: { readonly kid: string; readonly published: number }) => ({
+    ...common,
+    kid,
+    published: iso(published),
+  });
+  return [
+    { ...row(active), state: 'active', activated: iso(active.activated), until: due },
+    ...(next === null ? [] : [{ ...row(next), state: 'next' as const, until: due, ready: iso(readyAt(ring)) }]),
+    ...retired.map((key) => ({
+      ...row(key),
+      state: 'retired' as const,
+      activated: iso(key.activated),
+      retired: iso(key.retired),
+      until: iso(key.leaves),
+    })),
+  ];
+}
+
+const iso = (time: number | null): string => new Date(Math.ceil(time ?? 0) * 1000).toISOString().replace('.000Z', 'Z');
+
+/** @param now milliseconds since the epoch */
+export const renderKey = (row: KeyRow, now: number): string =>
+  [row.algorithm, row.state.padEnd(7), row.kid, lifeOf(row, (since) => ageOf(since ?? '', now))].join('  ');
+
+function lifeOf({ state, published, activated, retired, until, ready }: KeyRow, age: (since: string | null) => string) {
+  if (state === 'active') return `signs since ${age(activated)}, until ${until}`;
+  if (state === 'retired') return `retired since ${age(retired)}, leaves /jwks ${until}`;
+  return `published since ${age(published)}, signs from ${until}, or by rotate from ${ready}`;
+}
+
+export const renderRotated = ({ algorithm, active, notBefore }: Rotated): string =>
+  notBefore === null
+    ? `${algorithm}  ${active} signs now, on every replica within ${readEvery} s`
+    : `${algorithm}  ${active} goes on: the next key may be in nobody's cache yet, so it cannot sign before ${notBefore}`;
+
+/** As `30d`, `5h`, `12m` or `3s`: the whole units that have passed. */
+function ageOf(since: string, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000));
+  for (const [unit, length] of [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+  ] as const) {
+    if (seconds >= length) return `${Math.floor(seconds / length)}${unit}`;
+  }
+  return `${seconds}s`;
+}

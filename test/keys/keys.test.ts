@@ -1,0 +1,115 @@
+/** `counterseal keys`, on a store that the service may have open. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { decodeProtectedHeader } from 'jose';
+import { loadConfiguration } from '../../src/config/load.js';
+import { type KeyRow, listKeys, renderKey, rotateKeys } from '../../src/keys/keys.js';
+import { openEmbeddedStore } from '../../src/store/embedded.js';
+import { yaml } from '../config/sample.js';
+import { finish } from '../support/command-line.js';
+import { createFolder, type TestFolder } from '../support/folder.js';
+import { startService } from '../support/service.js';
+import { keeperOf } from '../support/signer.js';
+
+describe('counterseal keys', function () {
+  this.timeout(30_000);
+  let folder: TestFolder;
+  let config: string;
+  beforeEach(async () => {
+    folder = await createFolder();
+    config = join(folder.path, 'c.yaml');
+    const more = 'store: { type: embedded, path: store }\nsigning: { algorithms: [ES256, EdDSA] }';
+    await folder.write({ 'c.yaml': yaml({ more }), 'jwks.json': '{"keys":[]}' });
+  });
+  afterEach(() => folder.remove());
+
+  /** @param ago seconds since the service was started first */
+  async function makeKeys(ago: number, path = folder.path): Promise<void> {
+    const store = await openEmbeddedStore({ path: join(path, 'store') });
+    const keeper = keeperOf(store, { now: () => Math.floor(Date.now() / 1000) - ago });
+    for (const algorithm of ['ES256', 'EdDSA'] as const) await keeper.open(algorithm);
+    await store.close();
+  }
+  const list = async () => listKeys(await loadConfiguration(config));
+  const kids = (rows: readonly KeyRow[], state: string) =>
+    rows.filter((row) => row.state === state).map(({ kid }) => kid);
+
+  it('list says what each key does and what happens next, for people and as JSON, and nothing private', async () => {
+    await makeKeys(3600);
+    const { code, stdout } = await finish('keys', 'list', '--config', config);
+    assert.equal(code, 0);
+    const time = '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ';
+    const [active, next, ...others] = stdout.trimEnd().split('\n');
+    assert.match(active ?? '', new RegExp(`^ES256  active   [\\w-]{43}  signs since 1h, until ${time}$`));
+    assert.match(
+      next ?? '',
+      new RegExp(`^ES256  next     [\\w-]{43}  published since 1h, signs from ${time}, or by rotate from ${time}$`),
+    );
+    assert.deepEqual(
+      others.map((line) => line.split(/ +/).slice(0, 2)),
+      [
+        ['EdDSA', 'active'],
+        ['EdDSA', 'next'],
+      ],
+    );
+    const asJson = await finish('keys', 'list', '--config', config, '--json');
+    const rows = JSON.parse(asJson.stdout) as KeyRow[];
+    assert.deepEqual(rows, await list());
+    assert.deepEqual(new Set(rows.flatMap((row) => Object.keys(row))), new Set(rowMembers));
+    assert.equal(Date.parse(rows[0]?.until ?? '') - Date.parse(rows[0]?.activated ?? ''), 30 * 86_400_000);
+  });
+  const rowMembers = ['algorithm', 'kid', 'state', 'published', 'activated', 'retired', 'until', 'ready'];
+
+  it('rotate makes the next keys sign at once where they are ready, and tells when where they are not', async () => {
+    await makeKeys(3600);
+    const before = await list();
+    const { code, stdout } = await finish('keys', 'rotate', '--config', config);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^ES256 {2}[\w-]{43} signs now, on every replica within 5 s\nEdDSA {2}[\w-]{43} signs now/);
+    const after = await list();
+    assert.deepEqual(kids(after, 'active'), kids(before, 'next'));
+    assert.deepEqual(kids(after, 'retired'), kids(before, 'active'));
+    assert.match(
+      renderKey(after[2] ?? assert.fail(), Date.now()),
+      /^ES256 {2}retired {2}\S+ {2}retired since \d+s, leaves \/jwks \d{4}-/,
+    );
+    const again = await finish('keys', 'rotate', '--config', config);
+    assert.equal(again.code, 1);
+    assert.match(again.stdout, /^ES256 {2}[\w-]{43} goes on: .* cannot sign before \d{4}-\S+Z\nEdDSA /);
+    assert.deepEqual(await list(), after);
+  });
+
+  it('are refused in one sentence where the service has not run yet', async () => {
+    for (const command of ['list', 'rotate']) {
+      const { code, stderr } = await finish('keys', command, '--config', config);
+      assert.equal(code, 1);
+      assert.equal(
+        stderr,
+        'counterseal: The store has no signing keys for ES256 yet: the first start of the service makes them.\n',
+      );
+    }
+  });
+
+  it('rotates under a service that runs and encrypts its keys, which then signs with the new key', async () => {
+    const service = await startService({
+      more: 'signing: { masterKey: { file: master.key } }',
+      prepare: async (path) => {
+        await makeKeys(3600, path);
+        await writeFile(join(path, 'master.key'), randomBytes(32).toString('base64'));
+      },
+    });
+    try {
+      const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
+      const next = kids(await listKeys(configuration), 'next');
+      const rotated = await rotateKeys(configuration);
+      assert.deepEqual(rotated, [{ algorithm: 'ES256', active: next[0], notBefore: null }]);
+      const kid = async () => decodeProtectedHeader(String((await service.exchange()).body.access_token)).kid;
+      while ((await kid()) !== next[0]) await pause(50);
+    } finally {
+      await service.close();
+    }
+  });
+});

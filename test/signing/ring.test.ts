@@ -1,0 +1,114 @@
+/** The life of keys, over any order of clock, schedule and commands. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { bringForward, firstRing, publishNext, type Ring, readyAt, rotate, statesOf } from '../../src/signing/ring.js';
+
+const start = 1_800_000_000;
+const rotateEvery = 86_400;
+/** As docs/keys.md has them, and not as the code has them. */
+const [cached, unread, clocks, lifetime] = [300, 300, 60, 86_400];
+
+let made = 0;
+const key = () => {
+  made++;
+  return { kid: `k${made}`, jwk: { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: `private-${made}` } };
+};
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
+}
+
+const keep = (ring: Ring, now: number): Ring => freeze(publishNext(bringForward(ring, now, rotateEvery), key(), now));
+const begin = () => freeze(publishNext(firstRing(key(), start), key(), start));
+
+interface Life {
+  readonly published: number;
+  state: string;
+  retired?: number;
+}
+
+/** Notes each change of the ring, and asserts that it was allowed at that time. */
+function observe(lives: Map<string, Life>, ring: Ring, now: number): void {
+  const states = new Map(statesOf(ring).map(({ kid, state }) => [kid, state]));
+  assert.equal(states.size, 1 + (ring.next ? 1 : 0) + ring.retired.length, 'each key is there once');
+  assert.equal([...states.values()].filter((state) => state === 'active').length, 1);
+  for (const [kid, state] of states) {
+    const life = lives.get(kid);
+    if (life === undefined) {
+      assert.ok(state === 'next' || lives.size === 0, 'but for the very first, a key is next before all else');
+      lives.set(kid, { published: now, state });
+      continue;
+    }
+    if (life.state === state) continue;
+    assert.ok((life.state === 'next' && state === 'active') || (life.state === 'active' && state === 'retired'));
+    if (state === 'active') assert.ok(now - life.published >= cached + unread + clocks);
+    if (state === 'retired') life.retired = now;
+    life.state = state;
+  }
+  for (const [kid, life] of lives) {
+    if (states.has(kid) || life.state === 'gone') continue;
+    assert.ok(life.state === 'retired' && now - (life.retired ?? now) >= lifetime + unread + clocks);
+    life.state = 'gone';
+  }
+  for (const { jwk } of ring.retired) assert.ok(!('d' in jwk), 'a retired key cannot sign');
+}
+
+const step = fc.record({
+  seconds: fc.oneof(fc.integer({ min: 0, max: 700 }), fc.integer({ min: 0, max: 200_000 })),
+  by: fc.constantFrom('schedule', 'command'),
+});
+
+describe('a ring of keys', () => {
+  it('over any steps: one active key, published before use, kept until its last token has expired', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        let [ring, now] = [begin(), start];
+        const lives = new Map<string, Life>();
+        observe(lives, firstRing(ring.active, start), start);
+        observe(lives, ring, now);
+        for (const { seconds, by } of steps) {
+          now += seconds;
+          ring = keep(by === 'command' ? rotate(ring, now) : ring, now);
+          observe(lives, ring, now);
+          assert.equal(bringForward(ring, now, rotateEvery), ring, 'done once, nothing is left to do');
+          assert.equal(keep(ring, now), ring);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is rotated when the active key has signed for rotateEvery, and not a second before', () => {
+    const ring = begin();
+    assert.equal(bringForward(ring, start + rotateEvery - 1, rotateEvery), ring);
+    const rotated = bringForward(ring, start + rotateEvery, rotateEvery);
+    assert.equal(rotated.active.kid, ring.next?.kid);
+    assert.equal(rotated.retired[0]?.kid, ring.active.kid);
+  });
+
+  it('is rotated by command from the second on in which nobody can hold a key set without the next key', () => {
+    const ring = begin();
+    const ready = readyAt(ring) ?? assert.fail();
+    assert.equal(ready, start + cached + unread + clocks);
+    assert.equal(rotate(ring, ready - 1), ring);
+    assert.equal(rotate(ring, ready).active.kid, ring.next?.kid);
+  });
+
+  it('is not rotated without a next key, however old the active one is', () => {
+    const ring = freeze(firstRing(key(), start));
+    assert.equal(bringForward(ring, start + 1000 * rotateEvery, rotateEvery), ring);
+    assert.equal(rotate(ring, start + 1000 * rotateEvery), ring);
+  });
+
+  it('lets a retired key go in the second in which the last token has expired everywhere', () => {
+    const at = start + rotateEvery;
+    const ring = keep(begin(), at);
+    const leaves = at + lifetime + unread + clocks;
+    assert.equal(ring.retired[0]?.leaves, leaves);
+    const long = 365 * 86_400;
+    assert.equal(bringForward(ring, leaves - 1, long).retired.length, 1);
+    assert.equal(bringForward(ring, leaves, long).retired.length, 0);
+  });
+});
