@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import Koa, { type Context } from 'koa';
 import { createBodyReader } from './endpoints/body.js';
 import { type Challenge, createChallengeListener } from './endpoints/challenge.js';
-import { alive, type HealthRoom, readiness } from './endpoints/health.js';
+import { alive, type Health } from './endpoints/health.js';
 import { createIntrospectListener } from './endpoints/introspect.js';
 import {
   authorizationServerMetadata,
@@ -18,7 +18,6 @@ import type { Pipeline } from './exchange/pipeline.js';
 import type { Introspection } from './introspection/introspection.js';
 import type { Signer } from './signing/signer.js';
 import { cacheable } from './signing/times.js';
-import { createMetrics } from './telemetry/metrics.js';
 
 type Handler = (ctx: Context) => Promise<void> | void;
 type Warn = (message: string) => void;
@@ -70,14 +69,30 @@ function pathOf(url = ''): string {
   return query < 0 ? target : target.slice(0, query);
 }
 
-export function createHealthListener(room: HealthRoom, warn: Warn): RequestListener {
-  const json = (value: () => unknown): Handler => get('application/json', 'no-store', () => JSON.stringify(value()));
-  const metrics = createMetrics(room);
+export function createHealthListener(health: Health, warn: Warn): RequestListener {
+  const json = async (value: unknown, status = 200) => ({
+    type: 'application/json',
+    text: JSON.stringify(value),
+    status,
+  });
   return createKoa(
     new Map<string, Handler>([
-      ['/healthz', json(alive)],
-      ['/readyz', json(() => readiness(room))],
-      ['/metrics', get(metrics.contentType, 'no-store', metrics.text)],
+      ['/healthz', get(() => json(alive()))],
+      [
+        '/readyz',
+        get(async () => {
+          const readiness = await health.readiness();
+          return json(readiness, readiness.status === 'ready' ? 200 : 503);
+        }),
+      ],
+      [
+        '/metrics',
+        get(async () => {
+          const metrics = health.metrics();
+          if (metrics === null) return json({ error: 'starting' }, 503);
+          return { type: metrics.contentType, text: await metrics.text() };
+        }),
+      ],
     ]),
     warn,
   );
@@ -105,18 +120,25 @@ function createKoa(routes: ReadonlyMap<string, Handler>, warn: Warn): RequestLis
 }
 
 const cached = (type: string, value: () => unknown): Handler =>
-  get(type, `public, max-age=${cacheable}`, () => JSON.stringify(value()));
+  get(async () => ({ type, text: JSON.stringify(value()), cacheControl: `public, max-age=${cacheable}` }));
 
-function get(type: string, cacheControl: string, text: () => string | Promise<string>): Handler {
+interface Page {
+  readonly type: string;
+  readonly text: string;
+  readonly status?: number;
+  readonly cacheControl?: string;
+}
+
+function get(page: () => Promise<Page>): Handler {
   return async (ctx) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       ctx.set('Allow', 'GET, HEAD');
       answer(ctx, 405, { error: 'method_not_allowed' });
       return;
     }
-    const body = await text();
-    ctx.status = 200;
-    ctx.body = body;
+    const { type, text, status = 200, cacheControl = 'no-store' } = await page();
+    ctx.status = status;
+    ctx.body = text;
     ctx.set({ 'Content-Type': type, 'Cache-Control': cacheControl });
   };
 }

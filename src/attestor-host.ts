@@ -1,7 +1,7 @@
 /** What the host hands to each attestor; the only doors out of a plug-in. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Attestor, AttestorHost, AttestorType, Clock, KeySource } from '../attestors/attestor.js';
+import type { Attestor, AttestorHost, AttestorType, Clock, KeySetStatus, KeySource } from '../attestors/attestor.js';
 import type { Nonces } from './challenge/nonces.js';
 import { createKeySet, type HostKeySet } from './jwt/key-set.js';
 import { keyLoader } from './jwt/sources.js';
@@ -27,19 +27,23 @@ export interface Host {
   readonly outbound: Pick<Outbound, 'send'>;
   forAttestor(name: string): AttestorHost;
   /** State of each attestor's keys, by attestor. */
-  keyStatus(): Readonly<Record<string, unknown>>;
+  keyStatus(): Readonly<Record<string, readonly KeySetStatus[]>>;
   close(): Promise<void>;
 }
 
+/** What of a configuration the way out needs. */
+interface OutboundRoom {
+  readonly outbound: { readonly ca?: { readonly file: string } | undefined; readonly allow: readonly string[] };
+  readonly literalHosts: ReadonlySet<string>;
+}
+
 /** What of a configuration a host needs. */
-export interface HostRoom {
+export interface HostRoom extends OutboundRoom {
   readonly issuer: string;
   readonly environment: string;
   readonly trustDomain: string;
   /** Absolute: relative paths are relative to it. */
   readonly directory: string;
-  readonly outbound: { readonly ca?: { readonly file: string } | undefined; readonly allow: readonly string[] };
-  readonly literalHosts: ReadonlySet<string>;
 }
 
 /** @throws Error when the certificates of `outbound.ca` cannot be used */
@@ -47,16 +51,21 @@ export async function openHost(
   room: HostRoom,
   around: Pick<HostOptions, 'nonces' | 'now' | 'revocation' | 'warn'>,
 ): Promise<Host> {
-  const { issuer, environment, trustDomain, directory, outbound, literalHosts } = room;
-  const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
+  const { issuer, environment, trustDomain, directory } = room;
   return createHost({
     issuer,
     environment,
     trustDomain,
-    outbound: createOutbound({ ...ca, allow: outbound.allow, literalHosts }),
+    outbound: await openOutbound(room),
     path: (relative) => resolve(directory, relative),
     ...around,
   });
+}
+
+/** @throws Error when the certificates of `outbound.ca` cannot be used */
+export async function openOutbound({ outbound, literalHosts }: OutboundRoom): Promise<Outbound> {
+  const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
+  return createOutbound({ ...ca, allow: outbound.allow, literalHosts });
 }
 
 export function createHost(options: HostOptions): Host {

@@ -1,13 +1,13 @@
 /** The command line: the only reader of argv and of the environment. */
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Configuration } from './config/configuration.js';
 import type { ClusterOptions } from './doctor/cluster-add.js';
+import type { Surroundings } from './server.js';
 import { printable } from './text.js';
+import { version } from './version.js';
 import { type Output, outputs } from './workload/output.js';
 import { platforms } from './workload/platforms/index.js';
-
-const { version } = createRequire(import.meta.url)('counterseal/package.json') as { version: string };
 
 // Which versions of Node we run on is said by us: the SDK's warning of its own would stand before every answer.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -52,28 +52,67 @@ async function loadForService(file: string) {
   return orProblems(loadTested(file));
 }
 
-async function serveCommand({ config }: { config: string }): Promise<void> {
-  const configuration = await loadForService(config);
-  const { serve } = await import('./server.js');
-  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, warn });
-  warn(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
-  warn(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
-  let stopping = false;
-  const stop = () => {
-    if (stopping) return;
-    stopping = true;
-    warn('stopping: no new connections, requests in flight are finished');
-    service.close().then(
-      () => process.exit(0),
-      (error: unknown) => fail(`counterseal: ${error instanceof Error ? error.message : String(error)}`),
-    );
+/** Lines of `serve`: by default those of JSON, or of a terminal, and as the configuration has them once it is read. */
+async function openLog() {
+  const { createLog } = await import('./telemetry/log.js');
+  let log = createLog({ level: 'info' }, process.stderr);
+  return Object.freeze({
+    configure({ telemetry }: Configuration) {
+      log = createLog(telemetry.logs, process.stderr);
+    },
+    info: (message: string) => log.info(message),
+    warn: (message: string) => log.warn(message),
+    error: (message: string) => log.error(message),
+  });
+}
+
+type ServeLog = Awaited<ReturnType<typeof openLog>>;
+
+async function serveCommand({ config, workers }: { config: string; workers?: number }): Promise<void> {
+  const { run } = await import('./run.js');
+  const log = await openLog();
+  if (workers === undefined) {
+    return run((signal) => startService(config, log, { signal }), { log, again: 'ends at once' });
+  }
+  const { answerPrimary, isWorker, tellReady } = await import('./workers/worker.js');
+  if (isWorker()) {
+    const startWorker = async (signal: AbortSignal) => {
+      const service = await startService(config, log, { signal, openHealth: answerPrimary });
+      tellReady();
+      return service;
+    };
+    return run(startWorker, { log, again: 'ignored' });
+  }
+  const startAll = async (signal: AbortSignal) => {
+    const configuration = await loadForService(config);
+    log.configure(configuration);
+    const { startWorkers } = await import('./workers/primary.js');
+    return startWorkers(workers, configuration, { ...log, signal });
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  return run(startAll, { log, again: 'ends at once' });
+}
+
+async function startService(config: string, log: ServeLog, around: Pick<Surroundings, 'openHealth' | 'signal'>) {
+  const configuration = await loadForService(config);
+  log.configure(configuration);
+  const { serve } = await import('./server.js');
+  const service = await serve(configuration, { now: Date.now, stdout: process.stdout, ...log, ...around });
+  log.info(`issuer ${configuration.issuer}, policy ${configuration.policy.revision}`);
+  log.info(`listening on ${service.publicUrl}, health on ${service.healthUrl}`);
+  return { close: service.close, deadline: configuration.drain.deadline * 1000 };
+}
+
+function countOfWorkers(text: string): number {
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 to 999 is expected.');
+  return Number(text);
 }
 
 async function checkCommand({ config }: { config: string }): Promise<void> {
-  const { attestors, policy } = await loadForService(config);
+  const { attestors, listen, policy } = await loadForService(config);
+  if (listen.tls !== undefined) {
+    const { readMaterial } = await import('./tls/material.js');
+    await readMaterial(listen.tls, Date.now() / 1000);
+  }
   const rules = policy.ruleCount;
   process.stdout.write(`${config}: valid; ${attestors.size} attestors, ${rules} rules, policy ${policy.revision}\n`);
 }
@@ -208,14 +247,14 @@ async function tokenCommand({ scope, audience, tokenFile, output, ...command }: 
 async function keysListCommand({ config, json }: { config: string; json?: true }): Promise<void> {
   const configuration = await load(config);
   const { listKeys, renderKey } = await import('./keys/keys.js');
-  const keys = await listKeys(configuration);
+  const keys = await listKeys(configuration, warn);
   print(json ? JSON.stringify(keys, null, 2).split('\n') : keys.map((key) => renderKey(key, Date.now())));
 }
 
 async function keysRotateCommand({ config }: { config: string }): Promise<void> {
   const configuration = await load(config);
   const { renderRotated, rotateKeys } = await import('./keys/keys.js');
-  const rotated = await rotateKeys(configuration);
+  const rotated = await rotateKeys(configuration, warn);
   print(rotated.map(renderRotated));
   process.exitCode = rotated.every(({ notBefore }) => notBefore === null) ? 0 : 1;
 }
@@ -227,6 +266,7 @@ program
   .command('serve')
   .description('run the service')
   .requiredOption('--config <file>', 'the configuration')
+  .option('--workers <count>', 'so many processes behind one port; default: this one alone', countOfWorkers)
   .action(serveCommand);
 program
   .command('check')

@@ -6,8 +6,8 @@ const quietFor = 60;
 const quietForAll = 5;
 
 export interface Outages {
-  /** @param name with which the line begins @param error of one of ours the detail is told: others may quote what was sent */
-  failed(name: string, error: unknown, decisionId: string): void;
+  /** @param name with which the line begins @param error of one of ours the detail is told: others may quote what was sent @param decisionId null: of many, or of none */
+  failed(name: string, error: unknown, decisionId: string | null): void;
   answered(name: string): void;
 }
 
@@ -29,7 +29,8 @@ export function createOutages({ now, warn }: OutagesRoom): Outages {
       if (since >= 0 && since < (isSame ? quietFor : quietForAll)) return;
       told.set(name, { at: now(), reason, failing: true });
       const why = error instanceof Refusal ? error.detail : `it cannot be asked (${(error as Error).name})`;
-      warn(`${name} gave no usable answer in decision ${decisionId}, and maybe in others: ${why}`);
+      const where = decisionId === null ? '' : ` in decision ${decisionId}, and maybe in others`;
+      warn(`${name} gave no usable answer${where}: ${why}`);
     },
     answered(name) {
       const last = told.get(name);

@@ -29,6 +29,8 @@ export interface OutboundOptions {
   readonly allow: readonly string[];
   /** IP addresses as `URL` writes them, IPv6 without brackets, that may be called where a URL has them literally. */
   readonly literalHosts: ReadonlySet<string>;
+  /** http to any address that may be called; else to loopback only. */
+  readonly plainHttp?: true;
   /** Every address of a name. Default: the system's resolver. */
   readonly resolve?: (hostname: string) => Promise<readonly Address[]>;
 }
@@ -222,13 +224,13 @@ interface ConnectOptions {
   readonly ca: { readonly secureContext?: SecureContext };
 }
 
-function createConnectOptions({ ca, allow, literalHosts, resolve }: OutboundOptions): ConnectOptions {
+function createConnectOptions({ ca, allow, literalHosts, plainHttp, resolve }: OutboundOptions): ConnectOptions {
   const allowed = networks(allow);
   return {
     resolve: resolve ?? ((hostname) => resolveName(hostname, { all: true })),
     ca: ca === undefined ? {} : { secureContext: trusting(ca) },
     permits(protocol, address, isLiteral = false) {
-      if (protocol === 'http:' && !contains(loopback, address)) return false;
+      if (protocol === 'http:' && !plainHttp && !contains(loopback, address)) return false;
       return isPublic(address) || contains(allowed, address) || (isLiteral && literalHosts.has(address));
     },
   };

@@ -1,34 +1,43 @@
 /** Builds the rooms from a configuration, opens the listeners, and closes everything in the reverse order. */
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
-import { createAttestor, type Host, openHost } from './attestor-host.js';
+import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
 import { watchPolicy } from './config/reload.js';
 import { isShared } from './config/sections/store.js';
 import { createChallenge } from './endpoints/challenge.js';
+import { createHealth, type ServiceHealth } from './endpoints/health.js';
 import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
-import { createPipeline } from './exchange/pipeline.js';
+import { createPipeline, type Observe } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
-import { openListener } from './listener.js';
+import { type Listener, openListener } from './listener.js';
 import { loadTested } from './policy-cases/tested.js';
 import { createPostureSources } from './posture-sources/sources.js';
 import { openRevocation } from './revocation/revocation.js';
+import { createRooms, type Rooms } from './rooms.js';
 import { openSigner } from './signing/open.js';
 import { openStore } from './store/open.js';
+import { createInstruments } from './telemetry/instruments.js';
+import { createMeasuredStore } from './telemetry/measured-store.js';
+import { openTraces } from './telemetry/open-traces.js';
 
 export interface Service {
-  /** `http://HOST:PORT`, with the port that was really taken. */
+  /** `http://HOST:PORT` or `https://HOST:PORT`, with the port that was really taken. */
   readonly publicUrl: string;
   readonly healthUrl: string;
-  /** Stops accepting, lets what is in flight finish, flushes the records. */
+  /**
+   * As `drain` has it: says that it stops, goes on accepting for a while, lets what is in flight finish, flushes the records.
+   * @throws Error that says what was cut off or lost; everything is closed nevertheless
+   */
   close(): Promise<void>;
 }
 
@@ -36,56 +45,74 @@ export interface Surroundings {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly stdout: NodeJS.WritableStream;
-  /** A line for operators. */
+  /** A line for operators, about what is wrong. */
   readonly warn: (message: string) => void;
-  /** As `watchPolicy` and `createLocalSigner` have it. */
+  /** And about what is as it should be. Default: as `warn`. */
+  readonly info?: (message: string) => void;
+  /** Milliseconds between two looks at files that may change, default 1,000. */
   readonly lookEvery?: number;
+  /** Ends the start: it throws GivenUp then. */
+  readonly signal?: AbortSignal;
+  /** Default: the health listener of the configuration. */
+  readonly openHealth?: (health: ServiceHealth) => Promise<OpenHealth>;
 }
+
+export interface OpenHealth {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Milliseconds that a request to the health listener has to finish. */
+const healthDrain = 1_000;
 
 /**
  * @param configuration of `loadTested`, so that its policy has passed its tests
  * @throws Error when something that is needed at start cannot be had; what was opened is closed again
  */
 export async function serve(configuration: Configuration, around: Surroundings): Promise<Service> {
-  const closers: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const rooms = createRooms(around);
   try {
-    return await open(configuration, around, closers, close);
+    return await open(configuration, around, rooms);
   } catch (error) {
-    await close();
+    await rooms.close();
     throw error;
   }
 }
 
-async function open(
-  configuration: Configuration,
-  around: Surroundings,
-  closers: (() => Promise<void>)[],
-  close: () => Promise<void>,
-): Promise<Service> {
-  const closing = <T extends { close(): Promise<void> }>(room: T): T => {
-    closers.push(() => room.close());
-    return room;
-  };
+async function open(configuration: Configuration, around: Surroundings, rooms: Rooms): Promise<Service> {
   const { issuer } = configuration;
-  const { now, warn, lookEvery } = around;
-  const store = closing(await openStore(configuration.store, around.now));
+  const { now, warn, info = warn, lookEvery = 1_000 } = around;
+  const tlsRoom = { now: () => now() / 1000, warn, lookEvery };
+  const health = createHealth();
+  // First, so that it can be asked how far the start is, and closed last.
+  const { url: healthUrl } = await rooms.open(async () => {
+    if (around.openHealth !== undefined) return around.openHealth(health);
+    const { url, close } = await openListener(createHealthListener(health, warn), configuration.health, tlsRoom);
+    return { url, close: async () => void (await close(healthDrain)) };
+  });
+  const instruments = createInstruments();
+  const bareStore = await rooms.open(() => openStore(configuration.store, around));
+  const store = createMeasuredStore(bareStore, instruments.roundTrip);
   const storeIsShared = isShared(configuration.store);
-  const signer = closing(await openSigner(configuration.signing, { store, storeIsShared, now, warn, lookEvery }));
-  const audit = closing(await openAudit(configuration.audit, around));
-  const revocation = closing(await openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }));
-  const nonces = await openNonces(store, () => now() / 1000);
-  const host = closing(await openHost(configuration, { nonces, now: () => now() / 1000, revocation, warn }));
-  const attestors = await createAttestors(configuration, host, closing);
+  const wayOut = () => openOutbound(configuration);
+  const signing = { store, storeIsShared, now, warn, lookEvery: around.lookEvery, openOutbound: wayOut };
+  const signer = await rooms.open(() => openSigner(configuration.signing, signing));
+  const audit = await rooms.open(() => openAudit(configuration.audit, around));
+  const revocation = await rooms.open(() =>
+    openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }),
+  );
+  const nonces = await rooms.open(() => openNonces(store, () => now() / 1000));
+  const host = await rooms.open(() => openHost(configuration, { nonces, now: () => now() / 1000, revocation, warn }));
+  const attestors = await createAttestors(configuration, host, rooms);
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
   const { trustDomain } = configuration;
   const delegators = delegatorsOf(configuration);
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  const { policy, clients, isRefused } = closing(watchPolicy(configuration, { load: loadTested, warn, lookEvery }));
+  const { policy, clients, isRefused } = await rooms.open(async () =>
+    watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
+  );
   const deployment = { environment: configuration.environment, region: configuration.region ?? null };
   const { send } = host.outbound;
   const path = (relative: string) => resolve(configuration.directory, relative);
@@ -94,44 +121,76 @@ async function open(
   const lookUp = createLookUp({ external, source });
   const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
   const { geo } = configuration;
-  const locate = geo && closing(await openGeoDatabase(geo.database, { now: host.now, warn })).locate;
-  const rooms = { issuer, signer, attest, behaviour, lookUp, locate, policy, revocation, audit, deployment, now, warn };
-  const pipeline = createPipeline(rooms);
+  const locate = geo && (await rooms.open(() => openGeoDatabase(geo.database, { now: host.now, warn }))).locate;
+  const { traces: tracing } = configuration.telemetry;
+  const { ca } = configuration.outbound;
+  const traces = tracing && (await rooms.open(() => openTraces(tracing, { path, ca, warn })));
+  const observe: Observe = (trail, times) => {
+    instruments.exchange(trail, times);
+    traces?.observe(trail, times);
+  };
+  const judging = { attest, behaviour, lookUp, locate, policy };
+  const telling = { observe, beginTrace: traces?.begin };
+  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, audit, deployment, now, warn });
   const introspection =
     clients().length === 0
       ? null
-      : createIntrospection({ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors });
-  const health = createHealthListener(
-    {
-      policy: () => ({ revision: policy().revision, refused: isRefused() }),
-      keys: host.keyStatus,
-      suppressed: audit.suppressed,
-      watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),
-    },
-    warn,
-  );
-  const listener = createPublicListener({
+      : createIntrospection({
+          ...{ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors },
+          observe: instruments.introspection,
+        });
+  const answer = createPublicListener({
     ...{ issuer, signer, pipeline, introspection, challenge, warn },
     trustedProxies: configuration.listen.trustedProxies,
   });
-  const { url: healthUrl } = closing(await openListener(health, configuration.health));
-  const { url: publicUrl } = closing(await openListener(listener, configuration.listen));
-  return Object.freeze({ publicUrl, healthUrl, close });
+  const { drain } = configuration;
+  const listener = await rooms.open(async () => {
+    const listening = await openListener(answer, configuration.listen, tlsRoom);
+    return { ...listening, close: () => drainWithin(listening, drain) };
+  });
+  health.ready({
+    policy: () => ({ revision: policy().revision, refused: isRefused() }),
+    instruments,
+    keys: host.keyStatus,
+    signingKeys: signer.publicKeys,
+    tls: listener.tls,
+    suppressed: audit.suppressed,
+    auditFailures: audit.failures,
+    watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),
+  });
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    health.stopping();
+    listener.announceEnd();
+    await sleep(drain.announce * 1000);
+    await rooms.close();
+  };
+  return Object.freeze<Service>({
+    publicUrl: listener.url,
+    healthUrl,
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  });
+}
+
+/** What is in flight gets three quarters of the time that is left, and what comes after it, such as the records, the last. */
+async function drainWithin(listener: Listener, { announce, deadline }: Configuration['drain']): Promise<void> {
+  const within = (deadline - announce) * 0.75;
+  const cutOff = await listener.close(within * 1000);
+  if (cutOff > 0) throw new Error(`requests that took longer than ${within} s were cut off: ${cutOff}`);
 }
 
 /** All at once: one whose platform does not answer must not hold up the others. */
-async function createAttestors(
-  { attestors }: Configuration,
-  host: Host,
-  closing: (attestor: Attestor) => Attestor,
-): Promise<readonly Attestor[]> {
+async function createAttestors({ attestors }: Configuration, host: Host, rooms: Rooms): Promise<readonly Attestor[]> {
   const created = await Promise.allSettled(
-    [...attestors].map(([name, attestor]) => createAttestor(name, attestor, host.forAttestor(name))),
+    [...attestors].map(([name, attestor]) => rooms.open(() => createAttestor(name, attestor, host.forAttestor(name)))),
   );
-  // What did start is closed again when another did not.
-  const started = created.flatMap((each) => (each.status === 'fulfilled' ? [closing(each.value)] : []));
-  for (const each of created) if (each.status === 'rejected') throw each.reason;
-  return started;
+  return created.map((each) => {
+    if (each.status === 'rejected') throw each.reason;
+    return each.value;
+  });
 }
 
 /** As the configuration has it: no plug-in can say otherwise of itself. */

@@ -30,7 +30,12 @@ export function printable(text: string): string {
  */
 export function scrub(text: string): string {
   const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
-  return cut.replace(tokenLike, '[token]');
+  return redactTokens(cut);
+}
+
+/** For text of bounded length. */
+export function redactTokens(text: string): string {
+  return text.replace(tokenLike, '[token]');
 }
 
 function escaped(character: string): string {

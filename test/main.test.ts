@@ -59,7 +59,7 @@ rules:
       run.child.kill('SIGKILL');
     }
     assert.equal(run.stdout, '');
-    assert.match(run.stderr, /^counterseal: stopping: no new connections/m);
+    assert.match(run.stderr, /^{"level":"info","time":"[^"]+","message":"stopping \(SIGTERM\)[^"]*"}$/m);
     const audit = join(folder, 'audit.jsonl');
     const lines = (await readFile(audit, 'utf8')).split('\n');
     assert.equal(lines.length, 2);

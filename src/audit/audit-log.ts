@@ -21,6 +21,8 @@ export interface AuditLogOptions {
 export interface CountingAuditLog extends AuditLog {
   /** Refusals that `admit` did not admit, since the start. */
   suppressed(): number;
+  /** Writes that failed, by the name of the sink, since the start. */
+  failures(): Readonly<Record<string, number>>;
 }
 
 /** `close` writes what is buffered and closes the sinks; it rejects when records were lost. */
@@ -43,6 +45,7 @@ export function createAuditLog(options: AuditLogOptions): CountingAuditLog {
     append: (record) => keeper.append(auditLine(record)),
     admit: budget.admit,
     suppressed: budget.suppressed,
+    failures: () => Object.fromEntries(sinks.map((sink) => [sink.name, sink.failures()])),
     close,
   });
 }

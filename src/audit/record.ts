@@ -9,6 +9,8 @@ export interface AuditRecord {
   /** RFC 3339 in UTC with milliseconds: when the request arrived. */
   readonly time: string;
   readonly decision_id: string;
+  /** Only of a request that is traced: 32 hexadecimal digits. */
+  readonly trace_id?: string;
   readonly outcome: 'permitted' | 'refused';
   /** The OAuth error that the client got. */
   readonly error: string | null;

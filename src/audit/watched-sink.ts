@@ -4,13 +4,22 @@ import type { AuditSink } from './log.js';
 /** Milliseconds after which a write counts as failed. */
 const writeDeadline = 5000;
 
+export interface WatchedSink extends AuditSink {
+  /** Writes that failed, since the start. */
+  failures(): number;
+}
+
 /** Rejects after the deadline; while the late write has still not come back, further ones are rejected at once. */
-export function watchSink(sink: AuditSink, warn: (message: string) => void): AuditSink {
+export function watchSink(sink: AuditSink, warn: (message: string) => void): WatchedSink {
   let busy = false;
   let failing = false;
+  let failures = 0;
 
   async function write(lines: string): Promise<void> {
-    if (busy) throw new Error(`the audit sink ${sink.name} has not finished an earlier write`);
+    if (busy) {
+      failures += 1;
+      throw new Error(`the audit sink ${sink.name} has not finished an earlier write`);
+    }
     busy = true;
     const written = sink.write(lines).finally(() => {
       busy = false;
@@ -18,6 +27,7 @@ export function watchSink(sink: AuditSink, warn: (message: string) => void): Aud
     try {
       await beforeDeadline(written, sink.name);
     } catch (error) {
+      failures += 1;
       if (!failing) warn(`No tokens are issued until the audit record is kept again: ${messageOf(error)}`);
       failing = true;
       throw error;
@@ -26,7 +36,7 @@ export function watchSink(sink: AuditSink, warn: (message: string) => void): Aud
     failing = false;
   }
 
-  return Object.freeze({ name: sink.name, write, close: () => sink.close() });
+  return Object.freeze({ name: sink.name, write, close: () => sink.close(), failures: () => failures });
 }
 
 function beforeDeadline(written: Promise<void>, name: string): Promise<void> {

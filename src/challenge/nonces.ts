@@ -60,7 +60,8 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
     },
     async redeem(purpose, nonce, requestId) {
       check(purpose, nonce);
-      const once = { key: ['nonce', purpose, nonce], requestId, end: endOf(nonce) } as const;
+      const end = endOf(nonce);
+      const once = { key: ['nonce', purpose, nonce], requestId, from: end - nonceLifetime, end } as const;
       await claimOnce(store, { ...once, what: 'The nonce', reason: 'nonce_used' });
     },
   });

@@ -2,9 +2,11 @@
 import { isIPv4 } from 'node:net';
 import type { Route } from '../../attestors/attestor.js';
 import { isLoopback } from '../../attestors/options.js';
+import { algorithmsOf } from '../signing/algorithms.js';
 import { valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { Sections } from './schema.js';
+import { announceOf } from './sections/drain.js';
 import { isShared } from './sections/store.js';
 
 /**
@@ -15,6 +17,7 @@ export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[
   return [
     ...checkTrustDomain(valid),
     ...checkPorts(valid, values),
+    ...checkDrain(valid, values),
     ...checkAttestors(valid),
     ...checkAlgorithms(valid),
     ...checkMasterKey(valid),
@@ -48,6 +51,15 @@ function checkPorts({ listen, health }: Partial<Sections>, values: unknown): Fin
   return [{ path: [section, 'port'], message, found: renderFound(listen.port) }];
 }
 
+function checkDrain({ drain, listen }: Partial<Sections>, values: unknown): Finding[] {
+  if (drain === undefined || listen === undefined) return [];
+  const announce = announceOf(drain, listen);
+  if (announce < drain.deadline) return [];
+  const key = valueAt(values, ['drain', 'deadline']) === undefined ? 'announce' : 'deadline';
+  const message = `drain.announce (${announce}s) is a part of drain.deadline (${drain.deadline}s), which has to be longer`;
+  return [{ path: ['drain', key], message }];
+}
+
 function overlap(one: string, other: string): boolean {
   if (one === other || one === '::' || other === '::') return true;
   return (one === '0.0.0.0' || other === '0.0.0.0') && isIPv4(one) && isIPv4(other);
@@ -76,14 +88,16 @@ const sameRoute = (owner: string, { issuer, audience }: Route) =>
 
 function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
   if (resources === undefined || signing === undefined) return [];
+  const algorithms = algorithmsOf(signing);
+  const place = signing.type === 'local' ? 'signing.algorithms' : 'the algorithms of signing.keys';
   return Object.entries(resources).flatMap(([uri, { algorithm }]) =>
-    algorithm === undefined || signing.algorithms.includes(algorithm)
+    algorithm === undefined || algorithms.includes(algorithm)
       ? []
       : [
           {
             path: ['resources', uri, 'algorithm'],
-            message: 'not one of signing.algorithms: add it there, or choose one of them',
-            expected: `one of ${signing.algorithms.join(', ')}`,
+            message: `not one of ${place}: add it there, or choose one of them`,
+            expected: `one of ${algorithms.join(', ')}`,
             found: renderFound(algorithm),
           },
         ],

@@ -5,8 +5,9 @@ import { readPlaces } from '../geo/places.js';
 import { readFirstKey } from '../signing/local-key.js';
 import { readMasterKey } from '../signing/master-key.js';
 import type { Configuration } from './configuration.js';
-import type { Path } from './path.js';
+import { isRecord, type Path } from './path.js';
 import type { Finding } from './problem.js';
+import { vaultTokenFile } from './sections/signing-remote.js';
 
 /** A file, and where the configuration names it. */
 interface NamedFile {
@@ -19,9 +20,15 @@ interface NamedFile {
  * @param ofConditions files that conditions name, relative to the configuration's folder
  */
 export async function checkFiles(configuration: Configuration, ofConditions: readonly NamedFile[]): Promise<Finding[]> {
-  const { directory, issuer, attestors, outbound, postureSources } = configuration;
+  const { directory, issuer, attestors, listen, outbound, postureSources, signing, store } = configuration;
   const named = ofConditions.map(({ path, file }): NamedFile => ({ path, file: resolve(directory, file) }));
+  named.push(...filesIn(store, ['store']));
   if (outbound.ca !== undefined) named.push({ path: ['outbound', 'ca', 'file'], file: outbound.ca.file });
+  for (const key of ['cert', 'key', 'clientCa'] as const) {
+    const file = listen.tls?.[key]?.file;
+    if (file !== undefined) named.push({ path: ['listen', 'tls', key, 'file'], file });
+  }
+  if (signing.type === 'vault') named.push(vaultTokenFile(signing));
   for (const [name, { type, options }] of attestors) {
     for (const { path, file } of type.plan(options, issuer).files) {
       named.push({ path: ['attestors', name, ...path], file: resolve(directory, file) });
@@ -39,6 +46,14 @@ export async function checkFiles(configuration: Configuration, ofConditions: rea
     ...(await checkSigning(configuration)),
     ...checkWritten(configuration),
   ];
+}
+
+/** Wherever a value is `{ file: PATH }`. */
+function filesIn(value: unknown, path: Path): NamedFile[] {
+  if (!isRecord(value)) return [];
+  return Object.entries(value).flatMap(([key, part]) =>
+    key === 'file' ? [{ path: [...path, key], file: String(part) }] : filesIn(part, [...path, key]),
+  );
 }
 
 async function checkGeo({ geo }: Configuration): Promise<Finding[]> {

@@ -12,9 +12,10 @@ import { yamlFilesOf } from './folder.js';
 import { literalHosts } from './hosts.js';
 import { type LoadedModules, loadModules } from './modules.js';
 import { takeNotBuilt } from './not-built.js';
-import { pathsOf, valueAt } from './path.js';
+import { isRecord, pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
+import { announceOf } from './sections/drain.js';
 import { beside, readSettledSources, type Sources } from './sources.js';
 import { supplyOf } from './supply.js';
 
@@ -56,9 +57,9 @@ function parse(file: string, { values, locate }: Located, { types, findings: ear
   if (findings.length > 0 || !parsed.success || compiled === undefined) {
     throw new ConfigurationError(findings.map(locate));
   }
-  const { attestors, postureSources } = values as { attestors: unknown; postureSources?: unknown };
+  const { attestors, postureSources, signing } = values as Readonly<Record<string, unknown>>;
   const called = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.authzen`));
-  const hosts = literalHosts([attestors, postureSources, ...called.map((path) => valueAt(values, path))]);
+  const hosts = literalHosts([attestors, postureSources, signing, ...called.map((path) => valueAt(values, path))]);
   const configuration = configurationOf(resolve(file), parsed.data, compiled, hosts);
   const tokens = decisionPoints.flatMap((pattern) => pathsOf(values, `${pattern}.token.file`));
   const files = tokens.map((path) => ({ path, file: String(valueAt(values, path)) }));
@@ -143,13 +144,15 @@ function configurationOf(
     ...value,
     path: resolve(directory, value.path),
   });
-  const { audit, outbound, postureSources, signing, store } = parsed;
+  const { audit, drain, listen, outbound, postureSources, signing, store } = parsed;
   const values = {
     ...parsed,
-    store: store.type === 'embedded' ? absolute(store) : store,
+    listen: withAbsoluteFiles(listen, directory),
+    drain: { ...drain, announce: announceOf(drain, listen) },
+    store: store.type === 'embedded' ? absolute(store) : withAbsoluteFiles(store, directory),
     audit: { ...audit, sinks: audit.sinks.map((sink) => (sink.type === 'file' ? absolute(sink) : sink)) },
     signing: withAbsoluteFiles(signing, directory),
-    outbound: { ...outbound, ...(outbound.ca && { ca: { file: resolve(directory, outbound.ca.file) } }) },
+    outbound: withAbsoluteFiles(outbound, directory),
     ...(parsed.geo && { geo: { database: resolve(directory, parsed.geo.database) } }),
     postureSources: withAbsoluteHeaders(postureSources, directory),
     trustDomain: trustDomain ?? defaultTrustDomain(parsed.issuer),
@@ -173,24 +176,24 @@ function configurationOf(
   });
 }
 
-function withAbsoluteFiles(signing: Sections['signing'], directory: string): Sections['signing'] {
-  if (signing.type !== 'local') return signing;
-  const { masterKey, firstKey } = signing;
-  const absolute = ({ file }: { readonly file: string }) => ({ file: resolve(directory, file) });
-  const previous = masterKey?.previous && { previous: absolute(masterKey.previous) };
-  return {
-    ...signing,
-    ...(masterKey && { masterKey: { ...absolute(masterKey), ...previous } }),
-    ...(firstKey && { firstKey: absolute(firstKey) }),
-  };
-}
-
 function withAbsoluteHeaders(sources: Sections['postureSources'], directory: string): Sections['postureSources'] {
   const absolute = (headers: Sections['postureSources'][string]['headers']) =>
     Object.fromEntries(Object.entries(headers).map(([name, { file }]) => [name, { file: resolve(directory, file) }]));
   return Object.fromEntries(
     Object.entries(sources).map(([name, source]) => [name, { ...source, headers: absolute(source.headers) }]),
   );
+}
+
+const fileKeys = new Set(['file', 'tokenFile']);
+
+/** Wherever a value is `{ file: PATH }`, or `{ tokenFile: PATH }`. */
+function withAbsoluteFiles<Value>(value: Value, directory: string): Value {
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([key, part]) => [
+    key,
+    fileKeys.has(key) ? resolve(directory, String(part)) : withAbsoluteFiles(part, directory),
+  ]);
+  return Object.fromEntries(entries) as Value;
 }
 
 /** Plain data all the way down. */

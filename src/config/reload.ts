@@ -21,13 +21,15 @@ export interface PolicyInForce {
 interface Watching {
   /** Loads a changed file. @throws Error when it must not be taken */
   readonly load: (file: string) => Promise<Configuration>;
-  /** Is told of each change of policy, and of each file that is not taken, with file, line and column. */
+  /** Is told of each file that is not taken, with file, line and column. */
   readonly warn: (message: string) => void;
+  /** Is told that a policy is in force. */
+  readonly info: (message: string) => void;
   /** Milliseconds between two looks at the files, default 1,000. What has changed is read when it looks the same twice: an editor may still be writing. */
   readonly lookEvery?: number | undefined;
 }
 
-export function watchPolicy(first: Configuration, { load, warn, lookEvery = 1_000 }: Watching): PolicyInForce {
+export function watchPolicy(first: Configuration, { load, warn, info, lookEvery = 1_000 }: Watching): PolicyInForce {
   const { file } = first;
   let inForce = first;
   let { alsoRead, fileVersion: taken } = first;
@@ -43,8 +45,8 @@ export function watchPolicy(first: Configuration, { load, warn, lookEvery = 1_00
     try {
       const next = await load(file);
       checkRest(inForce, next);
-      if (next.policy.revision !== inForce.policy.revision) warn(`policy ${next.policy.revision} is in force now`);
-      else if (refused) warn(`${file} can be taken again; policy ${next.policy.revision} is in force`);
+      if (next.policy.revision !== inForce.policy.revision) info(`policy ${next.policy.revision} is in force now`);
+      else if (refused) info(`${file} can be taken again; policy ${next.policy.revision} is in force`);
       refused = false;
       inForce = next;
       ({ alsoRead, fileVersion: taken } = next);

@@ -11,9 +11,11 @@ import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js
 import { list, object } from '../policy/strict.js';
 import { postureSourcesSchema } from '../posture-sources/schema.js';
 import { valueAt } from './path.js';
+import { drain } from './sections/drain.js';
 import { health, listen } from './sections/listeners.js';
 import { signing } from './sections/signing.js';
 import { store } from './sections/store.js';
+import { telemetry } from './sections/telemetry.js';
 import { listOfNetworks, path } from './sections/values.js';
 
 const issuer = z
@@ -173,9 +175,11 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   region: region.optional(),
   listen,
   health,
+  drain,
   store,
   signing,
   audit,
+  telemetry,
   outbound,
   attestors: attestors(modules),
   policy,

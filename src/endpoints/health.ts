@@ -1,20 +1,61 @@
 /** The health listener: no secrets, no actions. */
 import type { Watched } from '../../attestors/attestor.js';
-import type { MetricsRoom } from '../telemetry/metrics.js';
+import { createMetrics, type Metrics, type MetricsRoom } from '../telemetry/metrics.js';
 
 export interface HealthRoom extends MetricsRoom {
-  /** State of each attestor's keys, by attestor. */
-  readonly keys: () => Readonly<Record<string, unknown>>;
+  /** Of the public listener; null: it speaks plain HTTP. */
+  readonly tls: () => { readonly notAfter: number; readonly refused: boolean } | null;
+}
+
+/** What `/readyz` says: 200 when it is `ready`, else 503. */
+export interface Readiness extends Readonly<Record<string, unknown>> {
+  readonly status: 'starting' | 'ready' | 'stopping';
+}
+
+export interface Health {
+  readiness(): Readiness | Promise<Readiness>;
+  /** Null until it has started. */
+  metrics(): Pick<Metrics, 'contentType' | 'text'> | null;
+}
+
+/** Of a service: it is starting, until it is said to be ready. */
+export interface ServiceHealth extends Health {
+  readiness(): Readiness;
+  metrics(): Metrics | null;
+  ready(room: HealthRoom): void;
+  stopping(): void;
 }
 
 export const alive = () => ({ status: 'alive' });
 
-export function readiness(room: HealthRoom): Record<string, unknown> {
+export function createHealth(): ServiceHealth {
+  let room: HealthRoom | null = null;
+  let metrics: Metrics | null = null;
+  let isStopping = false;
+  return Object.freeze<ServiceHealth>({
+    readiness() {
+      if (isStopping) return { status: 'stopping' };
+      return room === null ? { status: 'starting' } : readinessOf(room);
+    },
+    metrics: () => metrics,
+    ready(known) {
+      room = known;
+      metrics = createMetrics(known);
+    },
+    stopping() {
+      isStopping = true;
+    },
+  });
+}
+
+function readinessOf(room: HealthRoom): Readiness {
   const policy = room.policy();
+  const tls = room.tls();
   return {
     status: 'ready',
     policy_revision: policy.revision,
     policy_file_refused: policy.refused,
+    tls: tls && { not_after: new Date(tls.notAfter * 1000).toISOString(), refused: tls.refused },
     keys: room.keys(),
     watched: Object.fromEntries(
       Object.entries(room.watched()).map(([name, kinds]) => [name, kinds.map(renderWatched)]),

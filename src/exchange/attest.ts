@@ -23,8 +23,15 @@ export interface AttestRoom {
   readonly store: Store;
 }
 
-/** Who asks, on every grant and endpoint: a workload. */
-export type Attest = (evidence: Evidence, requestId: string) => Promise<Attestation>;
+/**
+ * Who asks, on every grant and endpoint: a workload.
+ * @param routed is told the attestor whose route the evidence carries, before it is verified
+ */
+export type Attest = (
+  evidence: Evidence,
+  requestId: string,
+  routed?: (attestor: string) => void,
+) => Promise<Attestation>;
 
 /** Token type → issuer → audience → attestor. */
 type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attestor>>>;
@@ -33,7 +40,7 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId) => {
+  return async (received, requestId, routed) => {
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
       throw new Refusal(
@@ -44,6 +51,7 @@ export function createAttest(room: AttestRoom): Attest {
     }
     const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType));
     const attestor = route(byIssuer, sender);
+    routed?.(attestor.name);
     if (room.delegators.has(attestor.name)) {
       throw new Rejected(
         'delegator_is_no_workload',
@@ -126,8 +134,14 @@ function checkInvariants(attestation: Attestation, attestor: Attestor, room: Att
   }
 }
 
+/** Seconds that the clock of who made the evidence may be ahead of ours. */
+const skew = 60;
+/** Seconds that evidence may be old that does not say when it was made. */
+const oldest = 86_400;
+
 function claimEvidence(store: Store, attestation: Attestation, requestId: string): Promise<void> {
-  const { attestor, evidenceId, expiresAt } = attestation;
-  const once = { key: ['evidence', attestor, evidenceId], requestId, end: expiresAt } as const;
+  const { attestor, evidenceId, expiresAt, attestedAt, issuedAt, claims } = attestation;
+  const made = issuedAt ?? (typeof claims.iat === 'number' ? claims.iat : attestedAt - oldest);
+  const once = { key: ['evidence', attestor, evidenceId], requestId, from: made - skew, end: expiresAt } as const;
   return claimOnce(store, { ...once, what: 'The evidence', reason: 'evidence_replayed' });
 }

@@ -16,7 +16,8 @@ import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
 import { readBody, readRequest } from './request.js';
 import { errorResponse, tokenResponse } from './response.js';
-import { type Deployment, recordOf, type Trail } from './trail.js';
+import { createTimeline, type StageTime } from './timeline.js';
+import { type Deployment, recordOf, type Trace, type Trail } from './trail.js';
 import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
@@ -33,7 +34,13 @@ export interface Rooms extends MintRoom {
   readonly now: () => number;
   /** For faults of our own. */
   readonly warn: (message: string) => void;
+  readonly observe: Observe;
+  /** Left out: nothing is traced. */
+  readonly beginTrace?: ((traceparent: string | undefined) => Trace | undefined) | undefined;
 }
+
+/** Is told of each exchange when it has ended. Must not throw. */
+export type Observe = (trail: Trail, times: readonly StageTime[]) => void;
 
 export type Pipeline = (wire: WireRequest) => Promise<WireResponse>;
 
@@ -44,16 +51,26 @@ export function createPipeline(rooms: Rooms): Pipeline {
       arrivedAt: rooms.now(),
       address: wire.address,
       policy: rooms.policy(),
+      timeline: createTimeline(),
+      trace: rooms.beginTrace?.(wire.traceparent),
     };
-    try {
-      await exchange(rooms, wire, trail);
-      await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now()));
-      if (trail.issued === undefined) throw new Error('the exchange ended without a token');
-      return tokenResponse(trail.issued);
-    } catch (error) {
-      return refuse(rooms, wire, trail, asRefusal(error, trail, rooms));
-    }
+    const response = await answer(rooms, wire, trail);
+    rooms.observe(trail, trail.timeline.finish());
+    return response;
   };
+}
+
+async function answer(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<WireResponse> {
+  try {
+    await exchange(rooms, wire, trail);
+    trail.timeline.enter('audit');
+    await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now()));
+    trail.timeline.enter('response');
+    if (trail.issued === undefined) throw new Error('the exchange ended without a token');
+    return tokenResponse(trail.issued);
+  } catch (error) {
+    return refuse(rooms, wire, trail, asRefusal(error, trail, rooms));
+  }
 }
 
 /** request → attest → facts (with behaviour, and what others are asked) → decide → count → mint → note. Each stage leaves what it made on the trail, for the record. */
@@ -61,9 +78,13 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   trail.form = readBody(wire);
   const request = readRequest(trail.form, wire.authorization);
   trail.request = request;
-  const attestation = await rooms.attest(request.evidence, trail.decisionId);
+  trail.timeline.enter('attest');
+  const attestation = await rooms.attest(request.evidence, trail.decisionId, (attestor) => {
+    trail.attestor = attestor;
+  });
   trail.attestation = attestation;
   checkClient(request.client, attestation);
+  trail.timeline.enter('facts');
   const { policy, decisionId } = trail;
   const reads = policy.attestors.get(attestation.attestor)?.reads ?? [];
   const gathered = gatherFacts(attestation, {
@@ -79,9 +100,11 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const found = rooms.lookUp(policy, { ...inquiry, facts: known });
   const facts = found instanceof Promise ? await found : found;
   trail.facts = facts;
+  trail.timeline.enter('decide');
   trail.decision = decide(policy, facts, request.asked);
   const counted = rooms.behaviour.count(policy, { ...inquiry, facts }, trail.decision);
   if (counted !== undefined) ({ facts: trail.facts, decision: trail.decision } = await counted);
+  trail.timeline.enter('mint');
   const issued = await mint(rooms, grantedBy(trail.decision), attestation, facts.now);
   const noted = noteHolder(rooms, issued, attestation);
   // Awaited only when it has to be: a pair that the log has costs no turn.
@@ -103,17 +126,23 @@ function grantedBy(decision: Decision): Granted {
 
 /** The record comes before the answer; a refusal that cannot be recorded is a 503 like everything else. */
 async function refuse(rooms: Rooms, wire: WireRequest, trail: Trail, refusal: Refusal): Promise<WireResponse> {
-  const authorizationUsed = wire.authorization !== undefined;
-  if (refusal.fault === 'audit_unavailable') return errorResponse(refusal, null, authorizationUsed);
+  trail.refusal = refusal;
+  const isRecorded = await recordRefusal(rooms, wire, trail, refusal);
+  trail.timeline.enter('response');
+  return errorResponse(trail.refusal, isRecorded ? trail.decisionId : null, wire.authorization !== undefined);
+}
+
+async function recordRefusal(rooms: Rooms, wire: WireRequest, trail: Trail, refusal: Refusal): Promise<boolean> {
+  if (refusal.fault === 'audit_unavailable') return false;
   // Without verified evidence anybody can send as much as they like: beyond a budget it is counted, not written.
-  if (trail.attestation === undefined && !rooms.audit.admit(wire.address)) {
-    return errorResponse(refusal, null, authorizationUsed);
-  }
+  if (trail.attestation === undefined && !rooms.audit.admit(wire.address)) return false;
+  trail.timeline.enter('audit');
   try {
     await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now(), refusal));
-    return errorResponse(refusal, trail.decisionId, authorizationUsed);
+    return true;
   } catch (error) {
-    return errorResponse(asRefusal(error, trail, rooms), null, authorizationUsed);
+    trail.refusal = asRefusal(error, trail, rooms);
+    return false;
   }
 }
 
@@ -122,10 +151,13 @@ function asRefusal(error: unknown, trail: Trail, rooms: Rooms): Refusal {
     if (error.fault === 'evidence_rejected' && trail.request !== undefined) {
       return new Refusal(trail.request.evidenceFault, error.reason, error.detail);
     }
-    if (error.fault === 'internal') rooms.warn(`decision ${trail.decisionId}: ${error.message}`);
+    if (error.fault === 'internal') rooms.warn(`${nameOf(trail)}: ${error.message}`);
     return error;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  rooms.warn(`decision ${trail.decisionId}: ${stack}`);
+  rooms.warn(`${nameOf(trail)}: ${stack}`);
   return new Refusal('internal', 'internal', error instanceof Error ? error.name : 'unknown', { cause: error });
 }
+
+const nameOf = ({ decisionId, trace }: Trail) =>
+  trace === undefined ? `decision ${decisionId}` : `decision ${decisionId}, trace ${trace.traceId}`;

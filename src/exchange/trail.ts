@@ -10,6 +10,14 @@ import { scrub } from '../text.js';
 import type { Form } from './form.js';
 import type { Issued } from './mint.js';
 import type { TokenRequest } from './request.js';
+import type { Timeline } from './timeline.js';
+
+/** Of W3C Trace Context, hexadecimal. */
+export interface Trace {
+  readonly traceId: string;
+  /** Null: it begins here. */
+  readonly parentSpanId: string | null;
+}
 
 export interface Trail {
   readonly decisionId: string;
@@ -18,12 +26,19 @@ export interface Trail {
   readonly address: string;
   /** In force when it arrived. */
   readonly policy: Policy;
+  readonly timeline: Timeline;
+  /** Undefined: there is none that anybody sees. */
+  readonly trace: Trace | undefined;
   form?: Form;
   request?: TokenRequest;
+  /** To which the evidence was routed; it may have been refused there. */
+  attestor?: string;
   attestation?: Attestation;
   facts?: Facts;
   decision?: Decision;
   issued?: Issued;
+  /** What the client is told instead of a token. */
+  refusal?: Refusal;
 }
 
 export interface Deployment {
@@ -37,6 +52,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
   return {
     time: new Date(trail.arrivedAt).toISOString(),
     decision_id: trail.decisionId,
+    ...(trail.trace && { trace_id: trail.trace.traceId }),
     outcome: refusal === undefined ? 'permitted' : 'refused',
     error: refusal === undefined ? null : faults[refusal.fault].error,
     reason: refusal?.reason ?? decision?.reason ?? 'granted',

@@ -13,6 +13,8 @@ export interface WireRequest {
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
   readonly authorization: string | undefined;
+  /** W3C Trace Context; not checked. */
+  readonly traceparent?: string | undefined;
   /** Whether Authorization or Content-Type came more than once. */
   readonly repeatedHeader: boolean;
   readonly body: WireBody;

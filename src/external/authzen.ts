@@ -1,6 +1,7 @@
 /** The client of policy decision points (AuthZEN). Whatever is no clear decision within the deadline is none. */
 import type { Clock, UnknownCause } from '../../attestors/attestor.js';
 import { asAnswer, type Breaker, createBreaker } from '../../attestors/breaker.js';
+import { createBearers } from '../bearer.js';
 import { withDeadline } from '../deadline.js';
 import { Unavailable } from '../errors.js';
 import type { Answer, TargetInquiry } from '../exchange/look-up.js';
@@ -8,7 +9,6 @@ import { createOutages } from '../outages.js';
 import type { Outbound } from '../outbound.js';
 import type { ExternalAnswer } from '../policy/facts.js';
 import type { ExternalAsk, ExternalLookup } from '../policy/lookup.js';
-import { createBearers } from './bearer.js';
 import { answerOf, pathOf, requestOf } from './messages.js';
 
 /** Bytes of a request, and of an answer. */
@@ -28,7 +28,7 @@ export type AskExternal = (lookup: ExternalLookup, inquiry: TargetInquiry) => Pr
 
 export function createExternal(room: ExternalRoom): AskExternal {
   const { now, path } = room;
-  const bearerOf = createBearers();
+  const bearerOf = createBearers('pdp_token');
   const outages = createOutages(room);
   /** By URL, for as long as the process runs: as many as the configuration ever named. */
   const breakers = new Map<string, Breaker>();

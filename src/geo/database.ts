@@ -1,9 +1,9 @@
 /** The user's MMDB file in use: read at start, and again when it changes. */
 import { readFile } from 'node:fs/promises';
-import { versionOf } from '../file-version.js';
+import { filesVersion, watchFiles } from '../watched-files.js';
 import { type Place, readPlaces } from './places.js';
 
-/** Milliseconds between two looks at the file. What has changed is read when it looks the same twice: somebody may still be writing. */
+/** Milliseconds between two looks at the file. */
 const lookEvery = 60_000;
 
 /** Days after which a file is called old: networks change hands. */
@@ -25,23 +25,16 @@ interface GeoRoom {
 
 /** @throws Error when the file cannot be used */
 export async function openGeoDatabase(file: string, { now, warn }: GeoRoom): Promise<GeoDatabase> {
-  // Before it is read: what is written meanwhile is another version.
-  let taken = await versionOf(file);
-  let seen = taken;
+  const taken = await filesVersion([file]);
   let places = readPlaces(await readFile(file));
-  let looking: Promise<void> = Promise.resolve();
 
   const warnOld = () => {
     const days = Math.floor((now() - places.builtAt) / 86_400);
     if (days > oldAfter) warn(`geo.database ${file} was made ${days} days ago: get a newer one`);
   };
 
-  async function lookOnce(): Promise<void> {
-    const version = await versionOf(file);
-    const isSettled = version === seen;
-    seen = version;
-    if (!isSettled || version === taken) return;
-    taken = version;
+  /** What is broken is said once, and is not looked at again until it changes. */
+  async function take(): Promise<true> {
     try {
       places = readPlaces(await readFile(file));
       warnOld();
@@ -49,21 +42,10 @@ export async function openGeoDatabase(file: string, { now, warn }: GeoRoom): Pro
       const { code, message } = error as NodeJS.ErrnoException;
       warn(`geo.database ${file} has changed and is not taken, the earlier one stays in use: ${code ?? message}`);
     }
+    return true;
   }
 
-  const look = () => {
-    looking = looking.then(lookOnce);
-    return looking;
-  };
   warnOld();
-  const timer = setInterval(look, lookEvery);
-  timer.unref();
-  return Object.freeze<GeoDatabase>({
-    locate: (ip) => places.locate(ip),
-    look,
-    async close() {
-      clearInterval(timer);
-      await looking;
-    },
-  });
+  const { look, close } = watchFiles([file], { taken, lookEvery, take });
+  return Object.freeze<GeoDatabase>({ locate: (ip) => places.locate(ip), look, close });
 }

@@ -22,8 +22,13 @@ const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Claims that the answer has, where the token has them (RFC 7662 §2.2). */
 const told = ['iss', 'sub', 'aud', 'client_id', 'scope', 'iat', 'nbf', 'exp', 'jti', 'attestation'] as const;
 
+export interface Introspected {
+  readonly isActive: boolean;
+  readonly response: WireResponse;
+}
+
 /** @throws Refusal */
-export async function introspect(room: IntrospectRoom, wire: WireRequest): Promise<WireResponse> {
+export async function introspect(room: IntrospectRoom, wire: WireRequest): Promise<Introspected> {
   const form = readBody(wire);
   const assertion = readAssertion(form, wire.authorization);
   const token = form.values.get('token');
@@ -31,7 +36,8 @@ export async function introspect(room: IntrospectRoom, wire: WireRequest): Promi
   const caller = await authenticate(room, assertion, randomUUID(), 'caller_invalid');
   checkClientId(form, caller);
   const active = await readActive(room, token, caller);
-  return jsonResponse(active === undefined ? { active: false } : activeAnswer(active));
+  const answer = active === undefined ? { active: false } : activeAnswer(active);
+  return { isActive: active !== undefined, response: jsonResponse(answer) };
 }
 
 /** @throws Refusal `client_authentication_ambiguous`, `caller_invalid` */

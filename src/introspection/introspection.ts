@@ -1,6 +1,6 @@
 /** What a configuration with clients serves: `POST /introspect` and `GET /revocations`, each as one function. */
 import type { Attestor, Clock } from '../../attestors/attestor.js';
-import { Refusal } from '../errors.js';
+import { type Fault, Refusal } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
 import { errorResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
@@ -22,7 +22,12 @@ export interface IntrospectionRooms {
   readonly now: Clock;
   /** For faults of our own. */
   readonly warn: (message: string) => void;
+  /** Is told of each request to `POST /introspect`; the fault is that of a refusal. Must not throw. */
+  readonly observe: (outcome: IntrospectionOutcome, fault: Fault | null) => void;
 }
+
+/** `refused`: the caller, or for want of a dependency. */
+export type IntrospectionOutcome = 'active' | 'inactive' | 'refused';
 
 export interface Introspection {
   introspect(wire: WireRequest): Promise<WireResponse>;
@@ -47,8 +52,15 @@ export function createIntrospection(rooms: IntrospectionRooms): Introspection {
     introspect: (wire) =>
       guarded(
         '/introspect',
-        () => introspect(room, wire),
-        (refusal) => errorResponse(refusal, null, wire.authorization !== undefined),
+        async () => {
+          const { isActive, response } = await introspect(room, wire);
+          rooms.observe(isActive ? 'active' : 'inactive', null);
+          return response;
+        },
+        (refusal) => {
+          rooms.observe('refused', refusal.fault);
+          return errorResponse(refusal, null, wire.authorization !== undefined);
+        },
       ),
     revocations: (request) => guarded('/revocations', () => revocations(room, request), refuseGet),
   });

@@ -8,6 +8,12 @@ import type { SigningAlgorithm, SigningKeyStatus } from '../signing/signer.js';
 import { readEvery } from '../signing/times.js';
 import { openStore } from '../store/open.js';
 
+/** Milliseconds that the store gets to answer for the first time. */
+const patience = 10_000;
+
+/** A line for the operator. */
+type Warn = (message: string) => void;
+
 /** Times are ISO 8601; null: not yet. */
 export interface KeyRow {
   readonly kid: string;
@@ -16,15 +22,15 @@ export interface KeyRow {
   readonly published: string;
   readonly activated: string | null;
   readonly retired: string | null;
-  /** When it gets into its next state. */
-  readonly until: string;
+  /** When it gets into its next state; null: that is known when there is a next key. */
+  readonly until: string | null;
   /** When `counterseal keys rotate` may make it the active one; null: it is not the next one. */
   readonly ready: string | null;
 }
 
 /** The active key of each algorithm first. @throws Error when the store or a ring cannot be used */
-export function listKeys(configuration: Configuration): Promise<readonly KeyRow[]> {
-  return withRings(configuration, async ({ keeper, algorithms, rotateEvery }) => {
+export function listKeys(configuration: Configuration, warn: Warn): Promise<readonly KeyRow[]> {
+  return withRings(configuration, warn, async ({ keeper, algorithms, rotateEvery }) => {
     const rows: KeyRow[] = [];
     for (const algorithm of algorithms) {
       const ring = await keeper.read(algorithm);
@@ -44,14 +50,14 @@ export interface Rotated {
 }
 
 /** Makes the next key of each algorithm the active one, where it has been published for long enough. @throws as `listKeys` */
-export function rotateKeys(configuration: Configuration): Promise<readonly Rotated[]> {
-  return withRings(configuration, async ({ keeper, algorithms }) => {
+export function rotateKeys(configuration: Configuration, warn: Warn): Promise<readonly Rotated[]> {
+  return withRings(configuration, warn, async ({ keeper, algorithms }) => {
     const all: Rotated[] = [];
     for (const algorithm of algorithms) {
       const rotation = await keeper.rotate(algorithm);
       if (rotation === undefined) throw noKeys(algorithm);
       const { ring, rotated } = rotation;
-      all.push({ algorithm, active: ring.active.kid, notBefore: rotated ? null : iso(readyAt(ring)) });
+      all.push({ algorithm, active: ring.active.kid, notBefore: rotated ? null : isoOrNull(readyAt(ring)) });
     }
     return all;
   });
@@ -65,11 +71,16 @@ interface Rings {
 
 async function withRings<T>(
   { signing, store: options }: Configuration,
+  warn: Warn,
   work: (rings: Rings) => Promise<T>,
 ): Promise<T> {
   if (signing.type !== 'local')
     throw new Error('The signing keys are not in the store: whoever keeps them rotates them.');
-  const store = await openStore(options, Date.now);
+  const signal = AbortSignal.timeout(patience);
+  const store = await openStore(options, { now: Date.now, warn, signal }).catch((error: unknown) => {
+    if (signal.aborted) throw new Error(`The store did not answer within ${patience / 1000} s.`, { cause: error });
+    throw error;
+  });
   try {
     const keeper = await openRingKeeper(signing, { store, storeIsShared: isShared(options), now: Date.now });
     return await work({ ...signing, keeper });
@@ -83,34 +94,37 @@ const noKeys = (algorithm: SigningAlgorithm): Error =>
 
 function rowsOf(algorithm: SigningAlgorithm, ring: Ring, rotateEvery: number): readonly KeyRow[] {
   const { active, next, retired } = ring;
-  const due = iso(dueAt(ring, rotateEvery));
+  const due = isoOrNull(dueAt(ring, rotateEvery));
   const common = { algorithm, activated: null, retired: null, ready: null };
   const row = ({ kid, published }: { readonly kid: string; readonly published: number }) => ({
     ...common,
     kid,
-    published: iso(published),
+    published: isoOf(published),
   });
   return [
-    { ...row(active), state: 'active', activated: iso(active.activated), until: due },
-    ...(next === null ? [] : [{ ...row(next), state: 'next' as const, until: due, ready: iso(readyAt(ring)) }]),
+    { ...row(active), state: 'active', activated: isoOf(active.activated), until: due },
+    ...(next === null ? [] : [{ ...row(next), state: 'next' as const, until: due, ready: isoOrNull(readyAt(ring)) }]),
     ...retired.map((key) => ({
       ...row(key),
       state: 'retired' as const,
-      activated: iso(key.activated),
-      retired: iso(key.retired),
-      until: iso(key.leaves),
+      activated: isoOf(key.activated),
+      retired: isoOf(key.retired),
+      until: isoOf(key.leaves),
     })),
   ];
 }
 
-const iso = (time: number | null): string => new Date(Math.ceil(time ?? 0) * 1000).toISOString().replace('.000Z', 'Z');
+/** In whole seconds, rounded up. */
+const isoOf = (time: number): string => new Date(Math.ceil(time) * 1000).toISOString().replace('.000Z', 'Z');
+
+const isoOrNull = (time: number | null): string | null => (time === null ? null : isoOf(time));
 
 /** @param now milliseconds since the epoch */
 export const renderKey = (row: KeyRow, now: number): string =>
   [row.algorithm, row.state.padEnd(7), row.kid, lifeOf(row, (since) => ageOf(since ?? '', now))].join('  ');
 
 function lifeOf({ state, published, activated, retired, until, ready }: KeyRow, age: (since: string | null) => string) {
-  if (state === 'active') return `signs since ${age(activated)}, until ${until}`;
+  if (state === 'active') return `signs since ${age(activated)}, until ${until ?? 'there is a next one'}`;
   if (state === 'retired') return `retired since ${age(retired)}, leaves /jwks ${until}`;
   return `published since ${age(published)}, signs from ${until}, or by rotate from ${ready}`;
 }

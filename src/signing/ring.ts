@@ -49,13 +49,16 @@ export const publishNext = (ring: Ring, key: NewKey, now: number): Ring =>
 /** When the next key has been published for long enough; null while there is none. */
 export const readyAt = ({ next }: Ring): number | null => next && next.published + lead;
 
-/** When the schedule makes the next key the active one. */
-export const dueAt = (ring: Ring, rotateEvery: number): number =>
-  Math.max(ring.active.activated + rotateEvery, readyAt(ring) ?? Number.POSITIVE_INFINITY);
+/** When the schedule makes the next key the active one; null while there is none. */
+export function dueAt(ring: Ring, rotateEvery: number): number | null {
+  const ready = readyAt(ring);
+  return ready && Math.max(ring.active.activated + rotateEvery, ready);
+}
 
 /** What the schedule asks for. @param rotateEvery seconds, more than 0 */
 export function bringForward(ring: Ring, now: number, rotateEvery: number): Ring {
-  const rotated = now >= dueAt(ring, rotateEvery) ? rotate(ring, now) : ring;
+  const due = dueAt(ring, rotateEvery);
+  const rotated = due !== null && now >= due ? rotate(ring, now) : ring;
   const retired = rotated.retired.filter(({ leaves }) => now < leaves);
   return retired.length === rotated.retired.length ? rotated : { ...rotated, retired };
 }

@@ -1,6 +1,6 @@
 /** What is good once: of any number of callers, over all replicas, one goes on. */
 import { Rejected, Unavailable } from '../errors.js';
-import type { Key, Store } from './store.js';
+import { ClaimsUnknown, type Key, type Store } from './store.js';
 
 /**
  * Seconds that the claim outlives what is claimed. A clock that was ahead, and is set back, would else make it good again after its
@@ -12,6 +12,8 @@ export interface Once {
   readonly key: Key;
   /** Who claims. */
   readonly requestId: string;
+  /** Seconds since the epoch: nobody can have used it before. A store that lost claims refuses what could have been used until then. */
+  readonly from: number;
   /** Seconds since the epoch: from then on it is good for nobody. */
   readonly end: number;
   /** Such as `The nonce`, for operators. */
@@ -20,15 +22,28 @@ export interface Once {
   readonly reason: string;
 }
 
-/** @throws Rejected `reason`, Unavailable `store_unavailable` */
-export async function claimOnce(store: Store, { key, requestId, end, what, reason }: Once): Promise<void> {
+/**
+ * @throws Rejected `reason`
+ * @throws Unavailable `store_unavailable`, and `claims_unknown` when it may have been used before the store lost what it knew: what is
+ *   made anew is good, from the time that `Retry-After` says
+ */
+export async function claimOnce(store: Store, { key, requestId, from, end, what, reason }: Once): Promise<void> {
   let winner: string;
   try {
-    winner = await store.claim(key, requestId, Math.ceil((end + margin) * 1000));
+    winner = await store.claim(key, requestId, Math.ceil((end + margin) * 1000), Math.floor(from * 1000));
   } catch (cause) {
+    if (cause instanceof ClaimsUnknown) throw claimsUnknown(what, from, cause);
     throw new Unavailable('store_unavailable', `${what} could not be claimed: the store did not keep it.`, 1, {
       cause,
     });
   }
   if (winner !== requestId) throw new Rejected(reason, `${what} was used before, by request ${winner}.`);
+}
+
+function claimsUnknown(what: string, from: number, cause: ClaimsUnknown): Unavailable {
+  const since = cause.since / 1000;
+  const detail =
+    `${what} could have been used before ${new Date(cause.since).toISOString()}, since when the store knows what was used: ` +
+    'it was new, emptied, restarted or failed over then. One that is made anew is good.';
+  return new Unavailable('claims_unknown', detail, Math.max(1, Math.ceil(since - from)), { cause });
 }

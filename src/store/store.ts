@@ -23,8 +23,10 @@ export interface Store {
   /**
    * Atomic over all callers, processes and replicas: the first caller's value is kept until `expiresAt`, and everyone,
    * the first caller included, gets the value that won. Resolves when the claim is durable.
+   * @param from nobody can have claimed it before. Left out: whether an earlier claim was lost does not matter
+   * @throws ClaimsUnknown when `from` is before the time since when the store knows all claims, and it has none at the key
    */
-  claim(key: Key, value: string, expiresAt?: number): Promise<string>;
+  claim(key: Key, value: string, expiresAt?: number, from?: number): Promise<string>;
   get(key: Key): Promise<Versioned | undefined>;
   /** @returns false when `ifVersion` did not hold; then nothing was stored. Resolves when durable. */
   put(key: Key, value: string, options?: PutOptions): Promise<boolean>;
@@ -32,7 +34,26 @@ export interface Store {
   increment(key: Key, by: number, expiresAt: number): Promise<number>;
   /** An append-only log by name, so that nothing is ever scanned. */
   log(name: string): Log;
+  /** Left out: it answers as long as this process runs. */
+  status?(): StoreStatus;
+  /** Finishes what was begun. */
   close(): Promise<void>;
+}
+
+export interface StoreStatus {
+  readonly type: string;
+  readonly isAnswering: boolean;
+  /** Since when all claims are known. */
+  readonly since: number;
+}
+
+/** The store may have lost a claim: it was emptied, or its server was replaced, at `since` or before. */
+export class ClaimsUnknown extends Error {
+  override readonly name = 'ClaimsUnknown';
+  /** @param since milliseconds since the epoch */
+  constructor(readonly since: number) {
+    super(`Claims of before ${new Date(since).toISOString()} may have been lost.`);
+  }
 }
 
 export interface LogEntry {
@@ -43,6 +64,9 @@ export interface LogEntry {
 export interface Log {
   /** @returns the entry's cursor; cursors sort as strings, in the order of the appends */
   append(entry: string, expiresAt: number): Promise<string>;
-  /** Entries after the cursor (or from the start) that have not expired, oldest first, at most `limit` (default 1,000). */
+  /**
+   * Entries after the cursor (or from the start) that have not expired, oldest first, at most `limit` (default 1,000). After a
+   * cursor that the store has lost they come from the start again.
+   */
   read(after?: string, limit?: number): Promise<readonly LogEntry[]>;
 }

@@ -81,7 +81,7 @@ rules:
     const lines: string[] = [];
     for await (const line of createInterface(child.stderr)) {
       lines.push(line);
-      const [, listener, health] = /listening on (\S+), health on (\S+)/.exec(line) ?? [];
+      const [, listener, health] = /listening on (\S+), health on ([^\s"]+)/.exec(line) ?? [];
       if (listener !== undefined && health !== undefined) return { url: listener, healthUrl: health };
     }
     return assert.fail(`the service did not start: ${lines.join('\n')}`);

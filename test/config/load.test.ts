@@ -38,6 +38,17 @@ describe('config: a valid file', () => {
     );
   });
 
+  it('announces its end off loopback, unless it says otherwise', () => {
+    for (const [more, announce] of [
+      ['', 0],
+      ['listen: { host: 0.0.0.0 }', 5],
+      ['listen: { host: 0.0.0.0 }\ndrain: { announce: 0s }', 0],
+      ['drain: { announce: 2s }', 2],
+    ] as const) {
+      assert.deepEqual(load({ more }).drain, { announce, deadline: 25 }, more);
+    }
+  });
+
   it('keeps what it says', () => {
     const loaded = load({
       more: `trustDomain: example.com
@@ -71,6 +82,16 @@ outbound: { allow: [10.0.0.0/8, "fd00::/8"] }`,
         outbound: { allow: ['10.0.0.0/8', 'fd00::/8'] },
       },
     );
+  });
+
+  it('takes the files of listen.tls as relative to it, too', () => {
+    const more = 'listen: { tls: { cert: { file: tls.crt }, key: { file: /k.pem }, clientCa: { file: ../ca.pem } } }';
+    assert.deepEqual(load({ more }, '/etc/counterseal/c.yaml').listen.tls, {
+      cert: { file: '/etc/counterseal/tls.crt' },
+      key: { file: '/k.pem' },
+      clientCa: { file: '/etc/ca.pem' },
+      minVersion: 'TLSv1.3',
+    });
   });
 
   it('takes paths as relative to the folder of the file, or as they are when they are absolute', () => {

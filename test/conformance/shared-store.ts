@@ -9,8 +9,6 @@ export interface SharedStoreUnderTest extends StoreUnderTest {
   reopen(): Promise<Store>;
   /** A process over the same data, ready to work. */
   spawn(): Promise<StoreProcess>;
-  /** Records that are really kept, expired ones included. */
-  countRecords(): Promise<number>;
 }
 
 export function describeSharedStore(name: string, factory: () => Promise<SharedStoreUnderTest>): void {
@@ -42,21 +40,6 @@ export function describeSharedStore(name: string, factory: () => Promise<SharedS
       assert.ok((await again.log('events').append('b', never)) > cursor);
       under.setNow(start + 10);
       assert.equal(await again.claim(['jti', 'a'], 'later'), 'later');
-    });
-
-    it('really deletes what has expired, a few with every write', async () => {
-      await store.put(['keeper'], '', { expiresAt: never });
-      const before = await under.countRecords();
-      await Promise.all(Array.from({ length: 40 }, (_, n) => store.claim(['jti', String(n)], '', start + 10 + n)));
-      await store.put(['replaced'], '', { expiresAt: start + 15 });
-      await store.put(['replaced'], '', { expiresAt: start + 25 });
-      const full = await under.countRecords();
-      under.setNow(start + 1000);
-      await store.put(['keeper'], '', { expiresAt: never });
-      const swept = full - (await under.countRecords());
-      assert.ok(swept > 0 && swept < 40, `one write deleted ${swept} records`);
-      for (let write = 0; write < 40; write++) await store.put(['keeper'], '', { expiresAt: never });
-      assert.equal(await under.countRecords(), before);
     });
 
     it('is atomic between processes: one winner a key, no count lost, no log entry lost, doubled or missed', async function () {

@@ -55,6 +55,7 @@ function rooms(changes: Partial<Rooms> = {}) {
     deployment: { environment: 'production', region: null },
     now: () => now * 1000,
     warn: (message) => void warnings.push(message),
+    observe: () => {},
     ...changes,
   };
   return { run: createPipeline(all), records, warnings, signed: () => signed };

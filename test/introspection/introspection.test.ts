@@ -40,6 +40,7 @@ describe('introspection while the log of revocations fails', () => {
       revocation,
       now: () => now,
       warn: (message) => warnings.push(message),
+      observe: () => {},
     });
     const attestation = { attestor: 'one', instance: 'pod:2' };
     const token = await signer.sign('at+jwt', { iss: issuer, aud: calendar, iat: now, exp: now + 600, attestation });

@@ -1,6 +1,6 @@
 /** `counterseal keys`, on a store that the service may have open. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,6 +13,8 @@ import { finish } from '../support/command-line.js';
 import { createFolder, type TestFolder } from '../support/folder.js';
 import { startService } from '../support/service.js';
 import { keeperOf } from '../support/signer.js';
+
+const warn = (message: string) => assert.fail(message);
 
 describe('counterseal keys', function () {
   this.timeout(30_000);
@@ -33,7 +35,7 @@ describe('counterseal keys', function () {
     for (const algorithm of ['ES256', 'EdDSA'] as const) await keeper.open(algorithm);
     await store.close();
   }
-  const list = async () => listKeys(await loadConfiguration(config));
+  const list = async () => listKeys(await loadConfiguration(config), warn);
   const kids = (rows: readonly KeyRow[], state: string) =>
     rows.filter((row) => row.state === state).map(({ kid }) => kid);
 
@@ -82,6 +84,29 @@ describe('counterseal keys', function () {
     assert.deepEqual(await list(), after);
   });
 
+  it('list shows the one key of a store of version 0.1, and changes nothing', async () => {
+    const store = await openEmbeddedStore({ path: join(folder.path, 'store') });
+    for (const [algorithm, type] of [
+      ['ES256', 'ec'],
+      ['EdDSA', 'ed25519'],
+    ] as const) {
+      const { privateKey } = generateKeyPairSync(type as 'ec', { namedCurve: 'P-256' });
+      await store.put(['signing-key', algorithm], JSON.stringify(privateKey.export({ format: 'jwk' })));
+    }
+    const before = await store.get(['signing-key', 'ES256']);
+    const rows = await list();
+    assert.deepEqual(
+      rows.map(({ state, until }) => [state, until]),
+      [
+        ['active', null],
+        ['active', null],
+      ],
+    );
+    assert.match(renderKey(rows[0] ?? assert.fail(), Date.now()), /signs since \ds, until there is a next one$/);
+    assert.deepEqual(await store.get(['signing-key', 'ES256']), before);
+    await store.close();
+  });
+
   it('are refused in one sentence where the service has not run yet', async () => {
     for (const command of ['list', 'rotate']) {
       const { code, stderr } = await finish('keys', command, '--config', config);
@@ -103,8 +128,8 @@ describe('counterseal keys', function () {
     });
     try {
       const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-      const next = kids(await listKeys(configuration), 'next');
-      const rotated = await rotateKeys(configuration);
+      const next = kids(await listKeys(configuration, warn), 'next');
+      const rotated = await rotateKeys(configuration, warn);
       assert.deepEqual(rotated, [{ algorithm: 'ES256', active: next[0], notBefore: null }]);
       const kid = async () => decodeProtectedHeader(String((await service.exchange()).body.access_token)).kid;
       while ((await kid()) !== next[0]) await pause(50);

@@ -9,7 +9,8 @@ import { open } from 'lmdb';
 import { openEmbeddedStore } from '../../src/store/embedded.js';
 import type { Store } from '../../src/store/store.js';
 import { describeSharedStore } from '../conformance/shared-store.js';
-import { spawnStoreProcess } from '../support/store-jobs.js';
+import { start } from '../conformance/store.js';
+import { never, spawnStoreProcess } from '../support/store-jobs.js';
 
 const newFolder = () => mkdtemp(join(tmpdir(), 'counterseal-store-'));
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
@@ -27,8 +28,7 @@ describeSharedStore('embedded', async () => {
     store: await reopen(),
     setNow: (time) => (now = time),
     reopen,
-    spawn: () => spawnStoreProcess('embedded', path),
-    countRecords: () => countRecords(path),
+    spawn: () => spawnStoreProcess({ type: 'embedded', path }),
     async dispose() {
       await Promise.all(opened.map((store) => store.close()));
       await rm(path, { recursive: true });
@@ -103,7 +103,7 @@ describe('the embedded store', () => {
   it('keeps what resolved, and goes on, when a process is killed in the middle of its work', async function () {
     this.timeout(60_000);
     const store = await openEmbeddedStore({ path: folder });
-    const victim = await spawnStoreProcess('embedded', folder);
+    const victim = await spawnStoreProcess({ type: 'embedded', path: folder });
     const unfinished = assert.rejects(victim.run({ worker: 'victim', workers: 1, rounds: 1_000_000 }));
     while ((await store.log('jobs').read(undefined, 200)).length < 200) await new Promise(setImmediate);
     await victim.kill();
@@ -115,6 +115,24 @@ describe('the embedded store', () => {
       assert.equal(await store.claim(['job', String(round)], 'survivor'), 'victim');
     }
     assert.equal(await store.claim(['job', 'new'], 'survivor'), 'survivor');
+    await store.close();
+  });
+
+  it('really deletes what has expired, a few with every write', async () => {
+    let now = start;
+    const store = await openEmbeddedStore({ path: folder, now: () => now });
+    await store.put(['keeper'], '', { expiresAt: never });
+    const before = await countRecords(folder);
+    await Promise.all(Array.from({ length: 40 }, (_, n) => store.claim(['jti', String(n)], '', start + 10 + n)));
+    await store.put(['replaced'], '', { expiresAt: start + 15 });
+    await store.put(['replaced'], '', { expiresAt: start + 25 });
+    const full = await countRecords(folder);
+    now = start + 1000;
+    await store.put(['keeper'], '', { expiresAt: never });
+    const swept = full - (await countRecords(folder));
+    assert.ok(swept > 0 && swept < 40, `one write deleted ${swept} records`);
+    for (let write = 0; write < 40; write++) await store.put(['keeper'], '', { expiresAt: never });
+    assert.equal(await countRecords(folder), before);
     await store.close();
   });
 

@@ -68,7 +68,7 @@ describe('the file of the embedded store', () => {
     this.timeout(60_000);
     await writeFile(file, '');
     let isWriting = true;
-    const writers = await Promise.all([1, 2].map(() => spawnStoreProcess('embedded', folder)));
+    const writers = await Promise.all([1, 2].map(() => spawnStoreProcess({ type: 'embedded', path: folder })));
     const jobs = Promise.all(
       writers.map((writer, index) => writer.run({ worker: `w${index}`, workers: 2, rounds: 300 })),
     ).finally(() => {

@@ -44,6 +44,7 @@ export interface ServiceOptions {
   /** Further top-level lines of the configuration. */
   readonly more?: string;
   readonly audit?: string;
+  readonly store?: string;
   readonly cluster?: ClusterIssuer;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -187,7 +188,7 @@ environment: production
 region: eu-central
 listen: ${options.listen ?? `{ port: ${options.port ?? '0'} }`}
 health: { port: 0 }
-store: { type: embedded, path: store }
+store: ${options.store ?? '{ type: embedded, path: store }'}
 audit: ${options.audit ?? '{ durability: strict, sinks: [{ type: file, path: audit.jsonl }] }'}
 attestors: ${options.attestors ?? attestors}
 resources: ${options.resources ?? resources}

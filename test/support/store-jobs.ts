@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { StoreOptions } from '../../src/store/open.js';
 import type { Key, Store } from '../../src/store/store.js';
 
 /** Work that several processes do at once on the same data. */
@@ -68,8 +69,8 @@ async function arrive(store: Store, round: Key, workers: number): Promise<void> 
 }
 
 /** Runs `store-process.ts` in a process of its own; resolves when it has opened its store. */
-export async function spawnStoreProcess(kind: 'embedded', path: string): Promise<StoreProcess> {
-  const child = fork(fileURLToPath(new URL('store-process.ts', import.meta.url)), [kind, path], {
+export async function spawnStoreProcess(options: StoreOptions): Promise<StoreProcess> {
+  const child = fork(fileURLToPath(new URL('store-process.ts', import.meta.url)), [JSON.stringify(options)], {
     execArgv: ['--import', 'tsx'],
   });
   await answerOf(child);

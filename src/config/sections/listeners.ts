@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { text } from '../../../attestors/options.js';
 import { object } from '../../policy/strict.js';
-import { listOfNetworks } from './values.js';
+import { listOfNetworks, path } from './values.js';
 
 const aPort = 'a port: a whole number from 0 to 65535';
 
@@ -22,8 +22,22 @@ const listenerKeys = (port: number) => ({
     .describe('0: any that is free.'),
 });
 
-export const listen = object('a map with host, port and trustedProxies', {
+const pemFile = object('a map with file', { file: path('the path of a PEM file') });
+
+const tls = object('a map with cert and key', {
+  cert: pemFile.describe(
+    'The certificate, and after it those between it and its root. It and the next two are taken anew when they change.',
+  ),
+  key: pemFile.describe('Its private key, without a passphrase.'),
+  clientCa: pemFile
+    .optional()
+    .describe('Who signs certificates of clients: whoever shows none of it is cut off. Left out: clients show none.'),
+  minVersion: z.enum(['TLSv1.3', 'TLSv1.2']).default('TLSv1.3').describe('The lowest version of TLS that is spoken.'),
+});
+
+export const listen = object('a map with host, port, tls and trustedProxies', {
   ...listenerKeys(8080),
+  tls: tls.optional().describe('TLS of its own. Left out: plain HTTP, for something in front that speaks TLS.'),
   trustedProxies: listOfNetworks
     .refine((list) => !list.some((network) => network.endsWith('/0')), {
       error: 'networks of proxies and nobody else: whoever is in one of them may say where a request came from',

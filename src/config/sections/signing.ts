@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { duration } from '../../../attestors/options.js';
 import { object } from '../../policy/strict.js';
 import { signingAlgorithms } from '../../signing/signer.js';
+import { awsKms, vault } from './signing-remote.js';
 import { path } from './values.js';
 
 const algorithms = z
@@ -39,4 +40,7 @@ const local = object('a map with algorithms, rotateEvery, masterKey and firstKey
     .describe('The first key of its algorithm, where the store has none.'),
 });
 
-export const signing = z.discriminatedUnion('type', [local]).prefault({}).describe('How tokens are signed.');
+export const signing = z
+  .discriminatedUnion('type', [local, awsKms, vault])
+  .prefault({})
+  .describe('How tokens are signed.');

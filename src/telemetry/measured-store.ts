@@ -1,0 +1,34 @@
+/** Any store, with every round trip measured. */
+import type { Log, Store } from '../store/store.js';
+
+export type StoreOperation = 'claim' | 'get' | 'put' | 'increment' | 'append' | 'read';
+
+/** @param seconds from the call until it settled */
+export type MeasureRoundTrip = (operation: StoreOperation, seconds: number, failed: boolean) => void;
+
+export function createMeasuredStore(store: Store, measure: MeasureRoundTrip): Store {
+  async function measured<T>(operation: StoreOperation, call: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    let failed = true;
+    try {
+      const result = await call();
+      failed = false;
+      return result;
+    } finally {
+      measure(operation, (performance.now() - began) / 1000, failed);
+    }
+  }
+  const measuredLog = (log: Log) =>
+    Object.freeze<Log>({
+      append: (...entry) => measured('append', () => log.append(...entry)),
+      read: (...place) => measured('read', () => log.read(...place)),
+    });
+  return Object.freeze<Store>({
+    claim: (...claim) => measured('claim', () => store.claim(...claim)),
+    get: (key) => measured('get', () => store.get(key)),
+    put: (...entry) => measured('put', () => store.put(...entry)),
+    increment: (...counted) => measured('increment', () => store.increment(...counted)),
+    log: (name) => measuredLog(store.log(name)),
+    close: () => store.close(),
+  });
+}

@@ -1,0 +1,66 @@
+/** The traces that the configuration names, with a way out of their own: to that endpoint and nowhere else. */
+import { readFile } from 'node:fs/promises';
+import { createOutbound } from '../outbound.js';
+import { createTraces, type Traces } from './traces.js';
+
+export interface OpenTracesOptions {
+  readonly endpoint: string;
+  readonly sampleRatio: number;
+  readonly headers?: { readonly file: string } | undefined;
+}
+
+export interface TracesRoom {
+  /** Relative paths are relative to the configuration's folder. */
+  readonly path: (relative: string) => string;
+  /** As `outbound.ca` has it. */
+  readonly ca: { readonly file: string } | undefined;
+  readonly warn: (message: string) => void;
+}
+
+/** @throws Error when a file cannot be read, or its lines are no headers */
+export async function openTraces(
+  { endpoint, sampleRatio, headers }: OpenTracesOptions,
+  room: TracesRoom,
+): Promise<Traces> {
+  const { path, ca, warn } = room;
+  const all = {
+    'content-type': 'application/json',
+    ...(headers && readHeaders(await readFile(path(headers.file), 'utf8'))),
+  };
+  const trust = ca === undefined ? {} : { ca: await readFile(path(ca.file), 'utf8') };
+  // A collector is mostly near by, and spans hold no secrets.
+  const outbound = createOutbound({ ...trust, allow: ['0.0.0.0/0', '::/0'], literalHosts: new Set(), plainHttp: true });
+  const traces = createTraces({
+    sampleRatio,
+    warn,
+    async send(body) {
+      const { status } = await outbound.send(endpoint, {
+        method: 'POST',
+        headers: all,
+        body,
+        signal: new AbortController().signal,
+      });
+      if (status !== 200 && status !== 202) throw new Error(`its answer is ${status}`);
+    },
+  });
+  return Object.freeze<Traces>({
+    ...traces,
+    async close() {
+      await traces.close();
+      await outbound.close();
+    },
+  });
+}
+
+function readHeaders(text: string): Record<string, string> {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const entries = lines.map((line) => {
+    const [, name = '', value = ''] = /^([A-Za-z0-9-]+):[ \t]*([\x21-\x7e][\x20-\x7e]*)$/.exec(line) ?? [];
+    if (name === '') throw new Error('telemetry.traces.headers: a line of the file is not NAME: VALUE');
+    return [name.toLowerCase(), value] as const;
+  });
+  return Object.fromEntries(entries);
+}

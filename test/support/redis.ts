@@ -1,0 +1,188 @@
+/** Real Redis servers on free ports, in a folder that goes with them. */
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { freePort } from './upstream.js';
+
+export interface RedisServer {
+  readonly port: number;
+  readonly address: string;
+  readonly url: string;
+  /** What redis-cli prints for a command. */
+  cli(...command: string[]): Promise<string>;
+  signal(name: NodeJS.Signals): void;
+  /** As a machine that loses power. */
+  kill(): Promise<void>;
+  /** The same command line and folder again. */
+  start(): Promise<void>;
+}
+
+export interface Servers {
+  readonly servers: readonly RedisServer[];
+  readonly folder: string;
+  stop(): Promise<void>;
+}
+
+/** Skips the tests of a suite on a machine without Redis; CI has it. */
+export function needRedis(context: Mocha.Context): void {
+  if (spawnSync('redis-server', ['--version']).status === 0) return;
+  if (process.env.CI !== undefined) throw new Error('redis-server is missing: apt-get install redis-server');
+  context.skip();
+}
+
+/** The port of a cluster's bus lies 10,000 higher: ports of both have to be free. */
+async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = await freePort();
+    ports.add(port > 50_000 ? port - 20_000 : port);
+  }
+  return [...ports];
+}
+
+/** @param options by server, as on the command line */
+export async function startRedis(...options: (readonly string[])[]): Promise<Servers> {
+  const folder = await mkdtemp(join(tmpdir(), 'counterseal-redis-'));
+  const ports = await freePorts(options.length);
+  const servers = options.map((each, index) => createServerAt(folder, ports[index] ?? 0, each));
+  await Promise.all(servers.map((server) => server.start()));
+  return {
+    servers,
+    folder,
+    async stop() {
+      await Promise.all(servers.map((server) => server.kill()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function createServerAt(folder: string, port: number, options: readonly string[]): RedisServer {
+  let child: ChildProcess | undefined;
+  const authority = options.includes('--requirepass')
+    ? ['-a', options[options.indexOf('--requirepass') + 1] ?? '']
+    : [];
+  const cli: RedisServer['cli'] = async (...command) => {
+    const answer = await promisify(execFile)('redis-cli', [
+      '-p',
+      String(port),
+      '--no-auth-warning',
+      ...authority,
+      ...command,
+    ]);
+    return answer.stdout.trim();
+  };
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    url: `redis://127.0.0.1:${port}`,
+    cli,
+    signal: (name) => void child?.kill(name),
+    async kill() {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+    async start() {
+      const own = ['--port', String(port), '--dir', folder, '--save', '', '--dbfilename', `${port}.rdb`];
+      const args = options.includes('--sentinel') ? options : [...own, ...options];
+      child = spawn('redis-server', [...args.map((each) => each.replaceAll('PORT', String(port)))], {
+        stdio: 'ignore',
+        cwd: folder,
+      });
+      await until(async () => /PONG|NOAUTH|LOADING/.test(await cli('ping').catch(() => '')));
+    },
+  };
+}
+
+/** @param limit milliseconds */
+export async function until(holds: () => Promise<boolean> | boolean, limit = 20_000): Promise<void> {
+  const end = performance.now() + limit;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`It did not come true within ${limit} ms: ${holds}`);
+    await sleep(50);
+  }
+}
+
+/** A primary with one replica, which is connected. */
+export async function startPair(...options: string[]): Promise<Servers> {
+  const pair = await startRedis([...fast, ...options], [...fast, ...options]);
+  await follow(pair);
+  return pair;
+}
+
+const fast = ['--repl-diskless-sync-delay', '0'];
+
+async function follow({ servers: [primary, replica] }: Servers): Promise<void> {
+  await replica?.cli('replicaof', '127.0.0.1', String(primary?.port));
+  await until(async () => /state=online/.test((await primary?.cli('info', 'replication')) ?? ''));
+}
+
+/** Three primaries, each with a replica if wanted. */
+export async function startCluster(replicas: 0 | 1): Promise<Servers> {
+  const options = [
+    ...fast,
+    '--cluster-enabled',
+    'yes',
+    '--cluster-config-file',
+    'nodes-PORT.conf',
+    '--cluster-node-timeout',
+    '1000',
+  ];
+  const cluster = await startRedis(...Array.from({ length: 3 * (1 + replicas) }, () => options));
+  const addresses = cluster.servers.map(({ address }) => address);
+  const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes'];
+  await promisify(execFile)('redis-cli', create);
+  await until(async () => {
+    const states = await Promise.all(cluster.servers.map(({ cli }) => cli('cluster', 'info')));
+    const nodes = await Promise.all(cluster.servers.map(({ cli }) => cli('info', 'replication')));
+    const linked = nodes
+      .filter((info) => /role:master/.test(info))
+      .every((info) => replicas === 0 || /state=online/.test(info));
+    return linked && states.every((state) => state.includes('cluster_state:ok'));
+  });
+  return cluster;
+}
+
+export interface SentinelServers extends Servers {
+  /** Of Sentinels. */
+  readonly nodes: readonly string[];
+}
+
+/** A primary, a replica, and three Sentinels that call the primary `main`. */
+export async function startSentinels(): Promise<SentinelServers> {
+  const pair = await startPair();
+  const ports = await freePorts(3);
+  const sentinels = await Promise.all(
+    ports.map(async (port) => {
+      const file = join(pair.folder, `sentinel-${port}.conf`);
+      await writeFile(file, sentinelText(port, pair.servers[0]?.port ?? 0));
+      const sentinel = createServerAt(pair.folder, port, [file, '--sentinel']);
+      await sentinel.start();
+      return sentinel;
+    }),
+  );
+  await until(async () => {
+    const told = await Promise.all(sentinels.map(({ cli }) => cli('sentinel', 'master', 'main')));
+    return told.every((each) => /num-other-sentinels\s+2/.test(each) && /num-slaves\s+1/.test(each));
+  });
+  return {
+    servers: pair.servers,
+    folder: pair.folder,
+    nodes: sentinels.map(({ address }) => address),
+    async stop() {
+      await Promise.all(sentinels.map((sentinel) => sentinel.kill()));
+      await pair.stop();
+    },
+  };
+}
+
+const sentinelText = (port: number, primary: number): string => `
+port ${port}
+sentinel monitor main 127.0.0.1 ${primary} 2
+sentinel down-after-milliseconds main 800
+sentinel failover-timeout main 3000
+`;
