@@ -1,5 +1,5 @@
-// Runs in a pod, in the image of the service: agents that exchange the pod's token, again and again, through the service's name. Every
-// token that comes back is verified. GET /begin, /mark (the fault is now) and /end on port 8081 steer it; /end answers with figures.
+// Runs in a pod, in the image of the service: agents that exchange the pod's token and introspect what they get, again and again, through
+// the service's name. Every token that comes back is verified. GET /begin, /mark (the fault is now) and /end on port 8081 steer it; /end answers with figures.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Agent, request } from 'node:https';
@@ -57,47 +57,63 @@ async function isRight(token) {
 
 let run = null;
 
-async function attempt(agent) {
+/** @returns `ok` and the token, `wrong`, or what went wrong */
+async function exchange(agent) {
   const form = {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
     subject_token: readFileSync(tokenFile, 'utf8'),
     resource,
   };
-  try {
-    const { status, text } = await send(`${issuer}/token`, { form, agent });
-    if (status !== 200) return `${status} ${JSON.parse(text).error}`;
-    return (await isRight(JSON.parse(text).access_token)) ? 'ok' : 'wrong';
-  } catch (error) {
-    return error.code ?? error.name;
-  }
+  const { status, text } = await send(`${issuer}/token`, { form, agent });
+  if (status !== 200) return [`${status} ${JSON.parse(text).error}`];
+  const token = JSON.parse(text).access_token;
+  return (await isRight(token)) ? ['ok', token] : ['wrong'];
 }
 
-async function exchange(agent, figures) {
+const asClient = (token) => ({
+  client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  client_assertion: readFileSync(tokenFile, 'utf8'),
+  token,
+});
+
+async function introspect(agent, token) {
+  const { status, text } = await send(`${issuer}/introspect`, { form: asClient(token), agent });
+  if (status !== 200) return [`${status} ${JSON.parse(text).error}`];
+  return JSON.parse(text).active === true ? ['ok'] : ['wrong'];
+}
+
+/** Tries until it is ok, as clients should. @returns undefined when it was given up */
+async function insist(kind, work, figures) {
   const began = performance.now();
   for (let count = 1; count <= attempts; count += 1) {
-    const outcome = await attempt(agent);
+    const [outcome, result] = await work().catch((error) => [error.code ?? error.name]);
     if (outcome === 'ok') {
-      figures.milliseconds.push(performance.now() - began);
-      if (count > 1) figures.retried += 1;
-      return;
+      kind.milliseconds.push(performance.now() - began);
+      if (count > 1) kind.retried += 1;
+      return result;
     }
-    figures.failures.push([Date.now(), outcome]);
-    if (outcome === 'wrong') break;
+    kind.failures.push([Date.now(), outcome]);
+    if (outcome === 'wrong' || figures.ended) break;
     await sleep(pause * Math.min(count, 10));
   }
-  figures.lost += 1;
+  if (!figures.ended) kind.lost += 1;
+  return undefined;
 }
 
 async function loop(index, figures) {
+  const agent = index % 2 === 0 ? kept : fresh;
   while (!figures.ended) {
-    await exchange(index % 2 === 0 ? kept : fresh, figures);
+    const token = await insist(figures.exchange, () => exchange(agent), figures);
+    if (token !== undefined) await insist(figures.introspect, () => introspect(agent, token), figures);
     await sleep(pause);
   }
 }
 
+const kind = () => ({ milliseconds: [], failures: [], retried: 0, lost: 0 });
+
 function begin() {
-  const figures = { began: Date.now(), milliseconds: [], failures: [], retried: 0, lost: 0, ended: false };
+  const figures = { began: Date.now(), exchange: kind(), introspect: kind(), ended: false };
   figures.loops = Promise.all(Array.from({ length: agents }, (_, index) => loop(index, figures)));
   run = figures;
 }
@@ -106,36 +122,25 @@ async function end() {
   const figures = run;
   figures.ended = true;
   await figures.loops;
-  const sorted = figures.milliseconds.sort((one, other) => one - other);
-  const at = (share) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? -1);
   const since = figures.mark ?? figures.began;
-  const times = figures.failures.map(([time]) => time - since);
+  return { exchange: told(figures.exchange, since), introspect: told(figures.introspect, since) };
+}
+
+/** Milliseconds; of failures since the fault. */
+function told({ milliseconds, failures, retried, lost }, since) {
+  const sorted = milliseconds.sort((one, other) => one - other);
+  const at = (share) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? -1);
+  const times = failures.map(([time]) => time - since);
   const failed = {};
-  for (const [, outcome] of figures.failures) failed[outcome] = (failed[outcome] ?? 0) + 1;
-  return {
-    exchanges: sorted.length,
-    lost: figures.lost,
-    wrong: failed.wrong ?? 0,
-    retried: figures.retried,
-    failed_attempts: times.length,
-    failed,
-    first_failure_ms: times[0] ?? null,
-    last_failure_ms: times.length === 0 ? null : Math.max(...times),
-    p50_ms: at(0.5),
-    p99_ms: at(0.99),
-    longest_ms: at(1),
-    seconds: Math.round((Date.now() - figures.began) / 1000),
-  };
+  for (const [, outcome] of failures) failed[outcome] = (failed[outcome] ?? 0) + 1;
+  const window = times.length === 0 ? {} : { first: Math.min(...times), last: Math.max(...times) };
+  return { ok: sorted.length, lost, retried, failed, ...window, p50: at(0.5), p99: at(0.99), longest: at(1) };
 }
 
 /** Asks each replica by its address until it says that the token is not active; when each first said so. */
 async function untilInactive({ token, replicas }) {
   const { hostname: servername } = new URL(issuer);
-  const form = {
-    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: readFileSync(tokenFile, 'utf8'),
-    token,
-  };
+  const form = asClient(token);
   return Promise.all(
     replicas.map(async (address) => {
       const agent = new Agent({ keepAlive: true, servername });
@@ -146,7 +151,7 @@ async function untilInactive({ token, replicas }) {
           headers: { Host: servername },
         });
         if (JSON.parse(text).active === false) return Date.now();
-        if (!seenActive.has(address)) seenActive.add(address);
+        seenActive.add(address);
         await sleep(10);
       }
       return null;

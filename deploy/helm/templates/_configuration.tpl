@@ -67,10 +67,12 @@ path: /var/lib/counterseal/store
 {{- if $redis.passwordSecret.name -}}{{- $_ := set $store "password" (dict "file" "/etc/counterseal/redis-password/password") -}}{{- end -}}
 {{- if $redis.sentinelUsername -}}{{- $_ := set $store "sentinelUsername" $redis.sentinelUsername -}}{{- end -}}
 {{- if $redis.sentinelPasswordSecret.name -}}{{- $_ := set $store "sentinelPassword" (dict "file" "/etc/counterseal/sentinel-password/password") -}}{{- end -}}
-{{- if $redis.tls.secret -}}
+{{- if or $redis.tls.enabled $redis.tls.secret -}}
 {{- $tls := dict -}}
+{{- if $redis.tls.secret -}}
 {{- range $key := list "ca" "cert" "key" -}}
 {{- with get $redis.tls $key -}}{{- $_ := set $tls $key (dict "file" (printf "/etc/counterseal/redis-tls/%s" .)) -}}{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- $_ := set $store "tls" $tls -}}
 {{- end -}}
