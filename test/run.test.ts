@@ -338,7 +338,7 @@ ${more}
         assert.equal(await run.ended, 1);
         assert.match(
           run.stderr,
-          /worker \d ended with exit code 1, the 5th in a row that did not live for 5 s: given up/,
+          /worker \d ended with exit code 1, the 5th in a row that did not serve for 5 s: given up/,
         );
       } finally {
         run.child.kill('SIGKILL');

@@ -3,7 +3,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { type Ask, isAsked } from './messages.js';
 
-/** Milliseconds that a worker has to live to count as started well. */
+/** Milliseconds that a worker has to serve to count as started well, however long its start takes. */
 const settled = 5_000;
 /** So many in a row that did not: given up. */
 const most = 5;
@@ -39,13 +39,12 @@ export function openPool(count: number, warn: (message: string) => void): Pool {
   /** @returns when it is ready */
   function fork(number: number): Promise<void> {
     const worker = cluster.fork();
-    const began = performance.now();
-    let wasReady = false;
+    let readyAt: number | null = null;
     workers.set(number, worker);
     return new Promise((resolve, reject) => {
       worker.on('message', (message: unknown) => {
         if (message === 'ready') {
-          wasReady = true;
+          readyAt = performance.now();
           resolve();
         } else if (isAsked(message)) asked.get(message.id)?.(message.answer);
       });
@@ -55,15 +54,17 @@ export function openPool(count: number, warn: (message: string) => void): Pool {
         reject(new Error(how));
         if (phase === 'stopping') {
           if (code !== 0) faults.push(how);
-        } else if (phase === 'serving' || wasReady) restart(number, how, performance.now() - began);
+        } else if (phase === 'serving' || readyAt !== null) {
+          restart(number, how, readyAt === null ? 0 : performance.now() - readyAt);
+        }
       });
     });
   }
 
-  function restart(number: number, how: string, lived: number): void {
-    tooShort = lived < settled ? tooShort + 1 : 0;
+  function restart(number: number, how: string, served: number): void {
+    tooShort = served < settled ? tooShort + 1 : 0;
     if (tooShort >= most) {
-      giveUp(`${how}, the ${most}th in a row that did not live for ${settled / 1000} s: given up`);
+      giveUp(`${how}, the ${most}th in a row that did not serve for ${settled / 1000} s: given up`);
       return;
     }
     const pause = shortestPause * 2 ** tooShort;
