@@ -1,7 +1,7 @@
 /** A listener: opened with its bounds and its TLS, closed when what is in flight has ended. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { followRequests, type RequestsInFlight } from './requests-in-flight.js';
 import { type Clients, followClients } from './tls/clients.js';
 import type { TlsOptions } from './tls/material.js';
@@ -56,6 +56,11 @@ export async function openListener(
   const opened = options === undefined ? openPlain(handler) : await openTls(handler, options, room);
   const { server, requests, tls } = opened;
   server.maxConnections = maxConnections;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   const listening = new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => resolve());
@@ -69,7 +74,7 @@ export async function openListener(
     tls,
     announceEnd: requests.announceEnd,
     async close(within) {
-      const cutOff = await drain(server, requests, within);
+      const cutOff = await drain({ server, requests, sockets }, within);
       await opened.close();
       return cutOff;
     },
@@ -95,7 +100,11 @@ async function openTls(handler: RequestListener, options: TlsOptions, room: TlsR
   return { server, requests, tls: material.state, close: material.close };
 }
 
-async function drain(server: Server, requests: RequestsInFlight, within: number): Promise<number> {
+interface Draining extends Pick<Opened, 'server' | 'requests'> {
+  readonly sockets: ReadonlySet<Socket>;
+}
+
+async function drain({ server, requests, sockets }: Draining, within: number): Promise<number> {
   requests.announceEnd();
   let cutOff = 0;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -104,6 +113,8 @@ async function drain(server: Server, requests: RequestsInFlight, within: number)
   const timer = setTimeout(() => {
     cutOff = requests.count();
     server.closeAllConnections();
+    // Those that are still shaking hands are none of HTTP's.
+    for (const socket of sockets) socket.destroy();
   }, within);
   await closed;
   clearInterval(idle);

@@ -155,6 +155,7 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     signingKeys: signer.publicKeys,
     signingKeyAges: () => (signer.keys?.() ?? []).map(({ since, ...key }) => ({ ...key, age: host.now() - since })),
     tls: listener.tls,
+    store: () => store.status?.() ?? null,
     suppressed: audit.suppressed,
     auditFailures: audit.failures,
     watched: () => Object.fromEntries(attestors.map(({ name, watched }) => [name, watched?.() ?? []])),

@@ -48,11 +48,13 @@ export function createHealth(): ServiceHealth {
 function readinessOf(room: HealthRoom): Readiness {
   const policy = room.policy();
   const tls = room.tls();
+  const store = room.store();
   return {
     status: 'ready',
     policy_revision: policy.revision,
     policy_file_refused: policy.refused,
     tls: tls && { not_after: new Date(tls.notAfter * 1000).toISOString(), refused: tls.refused },
+    store: store && { answering: store.isAnswering, claims_known_since: new Date(store.since).toISOString() },
     keys: room.keys(),
     watched: Object.fromEntries(
       Object.entries(room.watched()).map(([name, kinds]) => [name, kinds.map(renderWatched)]),

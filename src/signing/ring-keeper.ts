@@ -4,7 +4,7 @@
  */
 import type { Key, Store } from '../store/store.js';
 import { type FirstKey, makeKey, takeKey } from './local-key.js';
-import { bringForward, firstRing, publishNext, type Ring, rotate } from './ring.js';
+import { bringForward, firstRing, publishNext, type Ring, rotate, withKeysOf } from './ring.js';
 import { type MasterKeys, type RingForm, type RingText, readRing, writeRing } from './ring-text.js';
 import type { SigningAlgorithm } from './signer.js';
 
@@ -72,7 +72,9 @@ export function createRingKeeper(room: RingKeeperRoom): RingKeeper {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const found = await read(algorithm);
       const before = found ? await ringOf(algorithm, found.text) : (last ?? (await makeRing(algorithm)));
-      const forward = bringForward(change?.(before) ?? before, now(), rotateEvery);
+      // Who started on an emptied store, before we noticed, has made another ring.
+      const whole = last ? withKeysOf(last, before, now()) : before;
+      const forward = bringForward(change?.(whole) ?? whole, now(), rotateEvery);
       const ring = forward.next ? forward : publishNext(forward, await makeKey(algorithm), now());
       const isInForm = found && 'ring' in found.text && (found.text.isCurrent || !rewrite);
       if (isInForm && ring === before) return { ring, version: found.version };

@@ -71,6 +71,19 @@ export function rotate(ring: Ring, now: number): Ring {
   return { active: { ...next, activated: now }, next: null, retired: [last, ...retired] };
 }
 
+/**
+ * The ring of a store that lost another one: that one's keys stay published until the last token that they signed has expired.
+ * @param lost as it was read last
+ */
+export function withKeysOf(lost: Ring, ring: Ring, now: number): Ring {
+  const known = new Set([ring.active, ...(ring.next ? [ring.next] : []), ...ring.retired].map(({ kid }) => kid));
+  const signing = [lost.active, ...(lost.next ? [{ ...lost.next, activated: now }] : [])].map(
+    (key): RetiredKey => ({ ...key, jwk: publicMembers(key.jwk), retired: now, leaves: now + retention }),
+  );
+  const missing = [...signing, ...lost.retired].filter(({ kid, leaves }) => !known.has(kid) && now < leaves);
+  return missing.length === 0 ? ring : { ...ring, retired: [...missing, ...ring.retired] };
+}
+
 const publicNames = ['kty', 'crv', 'x', 'y', 'n', 'e'] as const;
 
 function publicMembers(jwk: JsonWebKey): JsonWebKey {

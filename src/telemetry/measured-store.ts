@@ -1,5 +1,5 @@
 /** Any store, with every round trip measured. */
-import type { Log, Store } from '../store/store.js';
+import { ClaimsUnknown, type Log, type Store } from '../store/store.js';
 
 export type StoreOperation = 'claim' | 'get' | 'put' | 'increment' | 'append' | 'read';
 
@@ -9,11 +9,13 @@ export type MeasureRoundTrip = (operation: StoreOperation, seconds: number, fail
 export function createMeasuredStore(store: Store, measure: MeasureRoundTrip): Store {
   async function measured<T>(operation: StoreOperation, call: () => Promise<T>): Promise<T> {
     const began = performance.now();
-    let failed = true;
+    let failed = false;
     try {
-      const result = await call();
-      failed = false;
-      return result;
+      return await call();
+    } catch (error) {
+      // It answered: what it says of claims is about those who claim.
+      failed = !(error instanceof ClaimsUnknown);
+      throw error;
     } finally {
       measure(operation, (performance.now() - began) / 1000, failed);
     }
@@ -29,6 +31,7 @@ export function createMeasuredStore(store: Store, measure: MeasureRoundTrip): St
     put: (...entry) => measured('put', () => store.put(...entry)),
     increment: (...counted) => measured('increment', () => store.increment(...counted)),
     log: (name) => measuredLog(store.log(name)),
+    ...(store.status && { status: store.status }),
     close: () => store.close(),
   });
 }

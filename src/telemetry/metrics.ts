@@ -30,6 +30,8 @@ export interface MetricsRoom {
   }[];
   /** Of the public listener; null: it speaks plain HTTP. `notAfter`: of the certificate in use, in seconds since the epoch. */
   readonly tls: () => { readonly notAfter: number; readonly refused: boolean } | null;
+  /** Null: the store is on this machine. `since`: from when on its claims are known, in milliseconds since the epoch. */
+  readonly store: () => { readonly isAnswering: boolean; readonly since: number } | null;
   /** The one in force, and whether the file on disk could not be taken. */
   readonly policy: () => { readonly revision: string; readonly refused: boolean };
   /** Refusals that were counted and not written. */
@@ -65,10 +67,9 @@ const watchedGauge = (value: (watched: Watched) => number): Pick<Scraped, 'label
     ),
 });
 
-type TlsState = NonNullable<ReturnType<MetricsRoom['tls']>>;
-
-const ofTls = (tls: TlsState | null, value: (tls: TlsState) => number): readonly Sample[] =>
-  tls === null ? [] : [[{}, value(tls)]];
+/** Of what is not there in every service. */
+const ofOne = <State>(state: State | null, value: (state: State) => number): readonly Sample[] =>
+  state === null ? [] : [[{}, value(state)]];
 
 const gauges: readonly Scraped[] = [
   {
@@ -125,13 +126,25 @@ const gauges: readonly Scraped[] = [
     name: 'counterseal_tls_certificate_end_seconds',
     help: 'When the certificate in use ends, in seconds since the epoch.',
     aggregator: 'min',
-    samples: ({ tls }) => ofTls(tls(), ({ notAfter }) => notAfter),
+    samples: ({ tls }) => ofOne(tls(), ({ notAfter }) => notAfter),
   },
   {
     name: 'counterseal_tls_files_refused',
     help: '1 while the certificate or the key on disk cannot be taken, and an earlier certificate is in use, else 0.',
     aggregator: 'max',
-    samples: ({ tls }) => ofTls(tls(), ({ refused }) => Number(refused)),
+    samples: ({ tls }) => ofOne(tls(), ({ refused }) => Number(refused)),
+  },
+  {
+    name: 'counterseal_store_answering',
+    help: '1 while Redis answers, else 0.',
+    aggregator: 'min',
+    samples: ({ store }) => ofOne(store(), ({ isAnswering }) => Number(isAnswering)),
+  },
+  {
+    name: 'counterseal_store_claims_known_since_seconds',
+    help: 'When Redis was emptied, restarted or failed over last: claims are known since then, in seconds since the epoch.',
+    aggregator: 'max',
+    samples: ({ store }) => ofOne(store(), ({ since }) => since / 1000),
   },
   {
     name: 'counterseal_policy_info',

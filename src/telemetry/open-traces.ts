@@ -23,6 +23,9 @@ export async function openTraces(
   room: TracesRoom,
 ): Promise<Traces> {
   const { path, ca, warn } = room;
+  if (headers !== undefined && !isPrivate(endpoint)) {
+    throw new Error(`telemetry.traces: the headers would go to ${endpoint} for everybody to read: make it https`);
+  }
   const all = {
     'content-type': 'application/json',
     ...(headers && readHeaders(await readFile(path(headers.file), 'utf8'))),
@@ -51,6 +54,9 @@ export async function openTraces(
     },
   });
 }
+
+const isPrivate = (endpoint: string): boolean =>
+  /^https:/i.test(endpoint) || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(endpoint).hostname);
 
 function readHeaders(text: string): Record<string, string> {
   const lines = text

@@ -3,6 +3,7 @@
  * operators are told so once a minute.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observe } from '../exchange/pipeline.js';
 import type { Trace } from '../exchange/trail.js';
 import { requestOf, spansOf } from './otlp.js';
@@ -13,6 +14,8 @@ const mostAtOnce = 256;
 /** Milliseconds. */
 const sendEvery = 2_000;
 const quietFor = 60_000;
+/** For what waits at the end. */
+const lastChance = 1_000;
 
 export interface TracesOptions {
   /** Of those that no `traceparent` decides. */
@@ -26,7 +29,7 @@ export interface Traces {
   /** Undefined: it is not sampled. @param traceparent as the header has it; one that is not valid is as good as none */
   begin(traceparent: string | undefined): Trace | undefined;
   readonly observe: Observe;
-  /** Sends what waits. */
+  /** Sends what waits, for a second at most. */
   close(): Promise<void>;
 }
 
@@ -80,8 +83,12 @@ export function createTraces({ sampleRatio, send, warn }: TracesOptions): Traces
     },
     async close() {
       clearInterval(timer);
-      await sending;
-      await flush();
+      // What waits for us now is more than spans are worth.
+      const rest = (async () => {
+        await sending;
+        await flush();
+      })();
+      await Promise.race([rest, sleep(lastChance, undefined, { ref: false })]);
     },
   });
 }

@@ -1,7 +1,16 @@
 /** The life of keys, over any order of clock, schedule and commands. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { bringForward, firstRing, publishNext, type Ring, readyAt, rotate, statesOf } from '../../src/signing/ring.js';
+import {
+  bringForward,
+  firstRing,
+  publishNext,
+  type Ring,
+  readyAt,
+  rotate,
+  statesOf,
+  withKeysOf,
+} from '../../src/signing/ring.js';
 
 const start = 1_800_000_000;
 const rotateEvery = 86_400;
@@ -110,5 +119,24 @@ describe('a ring of keys', () => {
     const long = 365 * 86_400;
     assert.equal(bringForward(ring, leaves - 1, long).retired.length, 1);
     assert.equal(bringForward(ring, leaves, long).retired.length, 0);
+  });
+
+  it('of a store that lost it is not forgotten: who started meanwhile signs, and what was signed before still verifies', () => {
+    const lost = keep(rotate(begin(), start + 700), start + 701);
+    const now = start + 1_000;
+    const made = freeze(publishNext(firstRing(key(), now), key(), now));
+    const whole = freeze(withKeysOf(lost, made, now));
+    assert.deepEqual([whole.active, whole.next], [made.active, made.next]);
+    const kids = [lost.active, lost.next, ...lost.retired].map((each) => each?.kid);
+    assert.deepEqual(
+      whole.retired.map(({ kid }) => kid),
+      kids,
+    );
+    assert.ok(whole.retired.every(({ jwk }) => jwk.d === undefined));
+    assert.ok(whole.retired.every(({ leaves }) => leaves >= start + 700 + lifetime + unread + clocks));
+    // Done once, and never to a ring that has gone on from it.
+    assert.equal(withKeysOf(lost, whole, now), whole);
+    const rotated = keep(rotate(lost, start + 2_000), start + 2_001);
+    assert.equal(withKeysOf(lost, rotated, start + 2_002), rotated);
   });
 });

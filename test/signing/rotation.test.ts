@@ -54,6 +54,22 @@ describe('signing keys that change', () => {
     assert.deepEqual(again.publicKeys(), signer.publicKeys());
   });
 
+  it('stay published when the store lost them, and another replica had made others before anybody noticed', async () => {
+    const one = await start();
+    const before = one.publicKeys().map(({ kid }) => kid);
+    const emptied = createMemoryStore();
+    const other = await start(emptied, 1_000_000);
+    const made = other.publicKeys().map(({ kid }) => kid);
+    await store.put(place, (await emptied.get(place))?.value ?? '');
+    await until(() => one.publicKeys().length === 4);
+    assert.deepEqual(
+      one.publicKeys().map(({ kid }) => kid),
+      [...made, ...before],
+    );
+    assert.equal(kidOf(await one.sign('at+jwt', {})), made[0]);
+    await emptied.close();
+  });
+
   it('change on every replica, by whichever of them comes first; all know beforehand what the others sign with', async () => {
     const replicas = await Promise.all([start(), start(), start()]);
     const [one] = replicas as [Signer, Signer, Signer];

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -106,6 +107,19 @@ describe('listen.tls', function () {
     }
     assert.fail(`${what} did not come about; ${warnings.join('\n')}`);
   };
+
+  it('is closed in time, with connections on which nobody ever said a word', async () => {
+    await mount(pair(first));
+    const { url, close } = await open();
+    const silent = connectPlain(Number(new URL(url).port), '127.0.0.1');
+    silent.on('error', () => {});
+    await once(silent, 'connect');
+    await sleep(50);
+    const began = performance.now();
+    await close(200);
+    assert.ok(performance.now() - began < 3_000, `${performance.now() - began} ms`);
+    silent.destroy();
+  });
 
   it('speaks TLS 1.3 and HTTP/1.1 only, and its URL has https', async () => {
     await mount(pair(first));

@@ -92,4 +92,16 @@
 {{- if and .Values.networkPolicy.enabled (eq $store.type "redis") (not .Values.networkPolicy.redis.to) -}}
 {{- fail "networkPolicy.enabled cuts off what it does not name: say where Redis is in networkPolicy.redis.to" -}}
 {{- end -}}
+{{- if and .Values.networkPolicy.enabled .Values.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) -}}
+{{- fail "networkPolicy.enabled cuts Prometheus off: say where it is in networkPolicy.metricsFrom, or leave serviceMonitor out" -}}
+{{- end -}}
+{{- if and $store.persistence.existingClaim (not $store.persistence.enabled) -}}
+{{- fail "store.persistence.existingClaim names a volume, and store.persistence.enabled is false: enable it, or leave the claim out" -}}
+{{- end -}}
+{{- if and (lt (int .Values.terminationGracePeriodSeconds) 30) (not (hasKey .Values.configuration "drain")) -}}
+{{- fail "terminationGracePeriodSeconds is less than 30, and the service stops within 25 s: records would be lost. Give it longer, or a shorter configuration.drain.deadline" -}}
+{{- end -}}
+{{- if and (eq .Values.tls.mode "none") (not .Values.ingress.enabled) (not .Values.gateway.enabled) (not .Values.issuer) -}}
+{{- fail "tls.mode is none, and nobody is in front: enable ingress or gateway, or say in issuer by which https URL workloads reach the service" -}}
+{{- end -}}
 {{- end -}}

@@ -1,0 +1,87 @@
+/** What is good once, over two services and one Redis: nonces of attested documents. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { documentType } from '../../attestors/azure/document/form.js';
+import { type Chain, content, evidenceToken, sharedChain, signDocument, vmId } from '../attestors/azure/documents.js';
+import { audience, entraKeys, start, subscription, tenant } from '../attestors/azure/fixture.js';
+import { needRedis, type Servers, startRedis, until } from '../support/redis.js';
+import { calendar, send, startService, type TestService } from '../support/service.js';
+
+describe('two services on one Redis', () => {
+  let chain: Chain;
+  let redis: Servers | undefined;
+  const services: TestService[] = [];
+  let now = start;
+
+  before(async function () {
+    needRedis(this);
+    chain = await sharedChain();
+    redis = await startRedis([]);
+    const masterKey = randomBytes(32).toString('base64');
+    for (let count = 0; count < 2; count++) {
+      services.push(
+        await startService({
+          now: () => now * 1000,
+          store: `{ type: redis, url: "${redis.servers[0]?.url}" }`,
+          more: 'signing: { masterKey: { file: master.key } }',
+          attestors: `
+  azure-main:
+    type: azure
+    tenants: { ${tenant}: { subscriptions: { ${subscription}: {} } } }
+    audience: ${audience}
+    managedIdentity: { keys: { jwksFile: entra.json } }
+    attestedDocument: { roots: roots.pem }`,
+          rules: `
+  machine:
+    workload: { attestor: azure-main, selectors: ["azure:vm-id:${vmId}"] }
+    grant: { resource: "${calendar}", scope: [read:calendar] }`,
+          prepare: async (folder) => {
+            await writeFile(join(folder, 'master.key'), masterKey);
+            await writeFile(join(folder, 'entra.json'), await entraKeys());
+            await writeFile(join(folder, 'roots.pem'), chain.root.pem);
+          },
+        }),
+      );
+    }
+    // What could have been used before Redis was there is refused.
+    now = start + 10;
+  });
+  after(async () => {
+    for (const service of services) await service.close();
+    await redis?.stop();
+  });
+
+  async function evidence(): Promise<string> {
+    const body = new URLSearchParams({ subject_token_type: documentType });
+    const { nonce } = (await send(`${services[0]?.url}/challenge`, { method: 'POST', body })).body;
+    const document = signDocument(
+      chain,
+      { ...content(now), nonce: String(nonce) },
+      { bag: [chain.leaf, chain.intermediate] },
+    );
+    return evidenceToken(document);
+  }
+  const exchange = async (service: TestService | undefined, subject_token: string) =>
+    (await service?.exchange({ subject_token_type: documentType, subject_token }))?.status;
+
+  it('give one token for 100 redemptions of one nonce at once [SPIRE 1.14.6]', async () => {
+    const shown = await evidence();
+    const statuses = await Promise.all(Array.from({ length: 100 }, (_, n) => exchange(services[n % 2], shown)));
+    assert.equal(statuses.filter((status) => status === 200).length, 1);
+    assert.equal(statuses.filter((status) => status === 400).length, 99);
+  });
+
+  it('refuse what was given out before Redis lost its data, on both; what is given out afterwards is good', async () => {
+    const before = await evidence();
+    await redis?.servers[0]?.cli('FLUSHALL');
+    for (const service of services) assert.equal(await exchange(service, before), 503);
+    // Every part of the store is marked anew, at the time that it is.
+    await until(() => services.every(({ warnings }) => warnings.some((line) => line.includes('Redis was emptied'))));
+    now += 10;
+    const after = await evidence();
+    assert.equal(await exchange(services[1], after), 200);
+    assert.equal(await exchange(services[0], after), 400);
+  });
+});
