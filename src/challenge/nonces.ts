@@ -27,6 +27,9 @@ export interface Nonces {
   redeem(purpose: string, nonce: string, requestId: string): Promise<void>;
 }
 
+/** Seconds by which clocks of replicas may differ. */
+const skew = 60;
+
 /** Characters of the end, in base 36 (seconds since the epoch, good for 2,000 years), and of what is random. */
 const endLength = 7;
 const headLength = 16;
@@ -41,7 +44,8 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
   const check: Nonces['check'] = (purpose, nonce) => {
     const isSealed =
       nonceForm.test(nonce) && areEqual(nonce.slice(headLength), seal(purpose, nonce.slice(0, headLength)));
-    if (!isSealed) {
+    // No replica gives one out that ends later: whoever made it has our key.
+    if (!isSealed || endOf(nonce) > now() + nonceLifetime + skew) {
       throw new Rejected('nonce_unknown', 'The nonce is none that this service gave out for such evidence.');
     }
     if (now() >= endOf(nonce)) {

@@ -32,6 +32,13 @@ describe('nonces', () => {
     await (await nonces()).redeem(purpose, nonce, 'r');
   });
 
+  it('are none of ours when they end later than any replica would say', async () => {
+    const { make } = await openNonces(store, () => now + 61);
+    await refused(make(purpose), 'nonce_unknown');
+    const ahead = await openNonces(store, () => now + 59);
+    await (await nonces()).redeem(purpose, ahead.make(purpose), 'r');
+  });
+
   it('are good once, for whoever comes first', async () => {
     const { make, redeem } = await nonces();
     const nonce = make(purpose);
