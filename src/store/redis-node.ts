@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis';
 import { faultOf, RedisUnacknowledged, RedisUnfit } from './redis-fault.js';
 
 /** Milliseconds for a command. */
-export const commandTimeout = 400;
+export const commandTimeout = 450;
 /** Milliseconds that a replica has to acknowledge; shorter, since what is sent behind waits too. */
-const waitTimeout = 250;
+const waitTimeout = 300;
 
 export interface Ran {
   readonly reply: unknown;

@@ -58,7 +58,7 @@ describe('the AWS KMS signer on moto (COUNTERSEAL_MOTO)', function () {
         },
       };
     },
-    kmsAlgorithms,
+    { algorithms: kmsAlgorithms },
   );
 
   it('publishes the next and the retired key, and signs with the active one alone', async () => {

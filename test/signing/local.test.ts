@@ -7,27 +7,31 @@ import type { Store } from '../../src/store/store.js';
 import { describeSigner } from '../conformance/signer.js';
 import { day, localSigner } from '../support/signer.js';
 
-describeSigner('local', async () => {
-  const store = createMemoryStore();
-  let time = 1_800_000_000;
-  const now = () => time;
-  const open: Signer[] = [];
-  return {
-    async open(algorithms) {
-      const signer = await localSigner(algorithms, store, { now });
-      open.push(signer);
-      return signer;
-    },
-    async rotate() {
-      // Longer than keys may go unread, so that the next signature reads them.
-      time += 31 * day;
-    },
-    async dispose() {
-      await Promise.all(open.map((signer) => signer.close()));
-      await store.close();
-    },
-  };
-});
+describeSigner(
+  'local',
+  async () => {
+    const store = createMemoryStore();
+    let time = 1_800_000_000;
+    const now = () => time;
+    const open: Signer[] = [];
+    return {
+      async open(algorithms) {
+        const signer = await localSigner(algorithms, store, { now });
+        open.push(signer);
+        return signer;
+      },
+      async rotate() {
+        // Longer than keys may go unread, so that the next signature reads them.
+        time += 31 * day;
+      },
+      async dispose() {
+        await Promise.all(open.map((signer) => signer.close()));
+        await store.close();
+      },
+    };
+  },
+  { rotates: true },
+);
 
 describe('the local signer', () => {
   let store: Store;
