@@ -80,8 +80,7 @@ export async function serve(configuration: Configuration, around: Surroundings):
 }
 
 async function open(configuration: Configuration, around: Surroundings, rooms: Rooms): Promise<Service> {
-  const { issuer } = configuration;
-  const { now, warn, info = warn, lookEvery = 1_000 } = around;
+  const { now, warn, lookEvery = 1_000 } = around;
   const tlsRoom = { now: () => now() / 1000, warn, lookEvery };
   const health = createHealth();
   // First, so that it can be asked how far the start is, and closed last.
@@ -90,57 +89,12 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     const { url, close } = await openListener(createHealthListener(health, warn), configuration.health, tlsRoom);
     return { url, close: async () => void (await close(healthDrain)) };
   });
-  const instruments = createInstruments();
-  const bareStore = await rooms.open(() => openStore(configuration.store, around));
-  const store = createMeasuredStore(bareStore, instruments.roundTrip);
-  const storeIsShared = isShared(configuration.store);
-  const wayOut = () => openOutbound(configuration);
-  const signing = { store, storeIsShared, now, warn, lookEvery: around.lookEvery, openOutbound: wayOut };
-  const signer = await rooms.open(() => openSigner(configuration.signing, signing));
-  const audit = await rooms.open(() => openAudit(configuration.audit, around));
-  const revocation = await rooms.open(() =>
-    openRevocation({ log: store.log('revocation'), now: () => now() / 1000, warn }),
-  );
-  const nonces = await rooms.open(() => openNonces(store, () => now() / 1000));
-  const host = await rooms.open(() => openHost(configuration, { nonces, now: () => now() / 1000, revocation, warn }));
-  const attestors = await createAttestors(configuration, host, rooms);
-  const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
-  const { trustDomain } = configuration;
-  const delegators = delegatorsOf(configuration);
-  const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
-  const tokenTypes = challengeTypes(attestors, forms);
-  const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  const { policy, clients, isRefused } = await rooms.open(async () =>
-    watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
-  );
-  const deployment = { environment: configuration.environment, region: configuration.region ?? null };
-  const { send } = host.outbound;
-  const path = (relative: string) => resolve(configuration.directory, relative);
-  const external = createExternal({ send, path, now: host.now, warn });
-  const source = createPostureSources(configuration.postureSources, { now: host.now, send, warn });
-  const lookUp = createLookUp({ external, source });
-  const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
-  const { geo } = configuration;
-  const locate = geo && (await rooms.open(() => openGeoDatabase(geo.database, { now: host.now, warn }))).locate;
-  const { traces: tracing } = configuration.telemetry;
-  const { ca } = configuration.outbound;
-  const traces = tracing && (await rooms.open(() => openTraces(tracing, { path, ca, warn })));
-  const observe: Observe = (trail, times) => {
-    instruments.exchange(trail, times);
-    traces?.observe(trail, times);
-  };
-  const judging = { attest, behaviour, lookUp, locate, policy };
-  const telling = { observe, beginTrace: traces?.begin };
-  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, audit, deployment, now, warn });
-  const introspection =
-    clients().length === 0
-      ? null
-      : createIntrospection({
-          ...{ issuer, signer, attest, clients, revocation, now: host.now, warn, attestors },
-          observe: instruments.introspection,
-        });
+  const ground = await openGround(configuration, around, rooms);
+  const { issuer } = configuration;
+  const { audit, challenge, host, instruments, signer, store, attestors } = ground;
+  const { answering, policy, isRefused } = await openExchange(configuration, around, rooms, ground);
   const answer = createPublicListener({
-    ...{ issuer, signer, pipeline, introspection, challenge, warn },
+    ...{ issuer, signer, challenge, warn, ...answering },
     trustedProxies: configuration.listen.trustedProxies,
   });
   const { drain } = configuration;
@@ -175,6 +129,64 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
       return closing;
     },
   });
+}
+
+type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** What every request stands on: what is kept, what signs, who attests. */
+async function openGround(configuration: Configuration, around: Surroundings, rooms: Rooms) {
+  const { now, warn, lookEvery } = around;
+  const seconds = () => now() / 1000;
+  const instruments = createInstruments();
+  const bareStore = await rooms.open(() => openStore(configuration.store, around));
+  const store = createMeasuredStore(bareStore, instruments.roundTrip);
+  const storeIsShared = isShared(configuration.store);
+  const wayOut = () => openOutbound(configuration);
+  const signing = { store, storeIsShared, now, warn, lookEvery, openOutbound: wayOut };
+  const signer = await rooms.open(() => openSigner(configuration.signing, signing));
+  const audit = await rooms.open(() => openAudit(configuration.audit, around));
+  const revocation = await rooms.open(() => openRevocation({ log: store.log('revocation'), now: seconds, warn }));
+  const nonces = await rooms.open(() => openNonces(store, seconds));
+  const host = await rooms.open(() => openHost(configuration, { nonces, now: seconds, revocation, warn }));
+  const attestors = await createAttestors(configuration, host, rooms);
+  const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
+  const { trustDomain } = configuration;
+  const delegators = delegatorsOf(configuration);
+  const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
+  const tokenTypes = challengeTypes(attestors, forms);
+  const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
+  return { instruments, store, signer, audit, revocation, host, attestors, attest, challenge };
+}
+
+/** What answers: the policy, what it asks, and the pipeline. */
+async function openExchange(configuration: Configuration, around: Surroundings, rooms: Rooms, ground: Ground) {
+  const { now, warn, info = warn, lookEvery = 1_000 } = around;
+  const { instruments, store, signer, audit, revocation, host, attestors, attest } = ground;
+  const { policy, clients, isRefused } = await rooms.open(async () =>
+    watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
+  );
+  const { environment, geo, issuer, region = null } = configuration;
+  const { send } = host.outbound;
+  const path = (relative: string) => resolve(configuration.directory, relative);
+  const external = createExternal({ send, path, now: host.now, warn });
+  const source = createPostureSources(configuration.postureSources, { now: host.now, send, warn });
+  const lookUp = createLookUp({ external, source });
+  const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
+  const locate = geo && (await rooms.open(() => openGeoDatabase(geo.database, { now: host.now, warn }))).locate;
+  const { traces: tracing } = configuration.telemetry;
+  const { ca } = configuration.outbound;
+  const traces = tracing && (await rooms.open(() => openTraces(tracing, { path, ca, warn })));
+  const observe: Observe = (trail, times) => {
+    instruments.exchange(trail, times);
+    traces?.observe(trail, times);
+  };
+  const judging = { attest, behaviour, lookUp, locate, policy };
+  const telling = { observe, beginTrace: traces?.begin, audit, deployment: { environment, region } };
+  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, now, warn });
+  const introspecting = { issuer, signer, attest, clients, revocation, now: host.now, warn, attestors };
+  const introspection =
+    clients().length === 0 ? null : createIntrospection({ ...introspecting, observe: instruments.introspection });
+  return { answering: { pipeline, introspection }, policy, isRefused };
 }
 
 /** What is in flight gets three quarters of the time that is left, and what comes after it, such as the records, the last. */
