@@ -14,6 +14,7 @@ import type { JWK } from 'jose';
 import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 import type { NewKey } from './ring.js';
 import { damaged, orUndefined } from './ring-text.js';
+import { schemes } from './schemes.js';
 import { type SigningAlgorithm, signingAlgorithms } from './signer.js';
 
 export type PublicJwk = JWK & { readonly kid: string };
@@ -28,29 +29,18 @@ export interface LocalKey {
 
 const generate = promisify(generateKeyPair);
 
-/** `fits` compares what OpenSSL read, not what a JWK says about itself. */
 const kinds = {
   ES256: {
+    ...schemes.ES256,
     form: 'an EC key on P-256',
-    hash: 'sha256',
-    options: { dsaEncoding: 'ieee-p1363' },
     generate: () => generate('ec', { namedCurve: 'P-256' }),
-    fits: (key: KeyObject) => key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1',
   },
   RS256: {
+    ...schemes.RS256,
     form: 'an RSA key of at least 2048 bits',
-    hash: 'sha256',
-    options: {},
     generate: () => generate('rsa', { modulusLength: 2048 }),
-    fits: (key: KeyObject) => key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048,
   },
-  EdDSA: {
-    form: 'an Ed25519 key',
-    hash: null,
-    options: {},
-    generate: () => generate('ed25519'),
-    fits: (key: KeyObject) => key.asymmetricKeyType === 'ed25519',
-  },
+  EdDSA: { ...schemes.EdDSA, form: 'an Ed25519 key', generate: () => generate('ed25519') },
 } as const;
 
 export async function makeKey(algorithm: SigningAlgorithm): Promise<NewKey> {

@@ -1,5 +1,6 @@
 /** The traces that the configuration names, with a way out of their own: to that endpoint and nowhere else. */
 import { readFile } from 'node:fs/promises';
+import { isLoopback } from '../../attestors/options.js';
 import { createOutbound } from '../outbound.js';
 import { createTraces, type Traces } from './traces.js';
 
@@ -55,8 +56,10 @@ export async function openTraces(
   });
 }
 
-const isPrivate = (endpoint: string): boolean =>
-  /^https:/i.test(endpoint) || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(endpoint).hostname);
+function isPrivate(endpoint: string): boolean {
+  const { protocol, hostname } = new URL(endpoint);
+  return protocol === 'https:' || isLoopback(hostname);
+}
 
 function readHeaders(text: string): Record<string, string> {
   const lines = text
