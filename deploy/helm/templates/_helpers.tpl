@@ -76,6 +76,11 @@ https://{{ include "counterseal.host" . }}
 {{- default (printf "%s-keys" (include "counterseal.fullname" .)) .Values.signing.existingSecret -}}
 {{- end -}}
 
+{{/* The file in that Secret. Of ours there is one for each algorithm. */}}
+{{- define "counterseal.firstKey" -}}
+{{- ternary "first-key.pem" (printf "first-key-%s.pem" (first .Values.signing.algorithms)) (not (empty .Values.signing.existingSecret)) -}}
+{{- end -}}
+
 {{- define "counterseal.policyConfigMap" -}}
 {{- default (printf "%s-policy" (include "counterseal.fullname" .)) .Values.policy.existingConfigMap -}}
 {{- end -}}
