@@ -104,3 +104,9 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end -}}
+
+{{/* Of a duration such as 90s, 10m, 25h or 30d. What is none is refused by the service. */}}
+{{- define "counterseal.seconds" -}}
+{{- $units := dict "s" 1 "m" 60 "h" 3600 "d" 86400 -}}
+{{- mul (regexFind "^[0-9]+" .) (get $units (regexFind "(ms|[smhd])$" .) | default 0) -}}
+{{- end -}}
