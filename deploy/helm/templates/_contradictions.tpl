@@ -125,6 +125,9 @@
 {{- if and $store.persistence.existingClaim (or $store.persistence.storageClass (ne $store.persistence.size "1Gi")) -}}
 {{- fail "store.persistence.existingClaim names a volume that is there: leave size and storageClass out" -}}
 {{- end -}}
+{{- if and .Values.prometheusRule.enabled (not .Values.serviceMonitor.enabled) (not .Values.prometheusRule.job) -}}
+{{- fail "prometheusRule.enabled needs to know what Prometheus calls this release: enable serviceMonitor, or name the job in prometheusRule.job" -}}
+{{- end -}}
 {{- if and .Values.networkPolicy.apiServer.cidrs (not .Values.cluster.enabled) -}}
 {{- fail "networkPolicy.apiServer is that of this cluster's attestor, and cluster.enabled is false: name other API servers in networkPolicy.egress" -}}
 {{- end -}}
