@@ -75,8 +75,26 @@ describe('telemetry: dashboard and alerts', () => {
     for (const { where, expr } of asked) {
       const names = nodesOf(expr, 'Identifier').map((name) => name.replace(/_bucket$/, ''));
       // Prometheus' own, and that of buckets.
-      const known = new Set(['instance', 'le', ...names.flatMap((name) => labels.get(name) ?? [])]);
+      const known = new Set(['namespace', 'job', 'instance', 'le', ...names.flatMap((name) => labels.get(name) ?? [])]);
       for (const label of nodesOf(expr, 'LabelName')) assert.ok(known.has(label), `${where}: ${label}`);
+    }
+  });
+
+  it('are of one release each: what is asked for names its job, and alerts keep that it is theirs', () => {
+    for (const { where, expr } of asked) {
+      const selectors = nodesOf(expr, 'VectorSelector');
+      assert.ok(selectors.length > 0, where);
+      const isOfOne = (selector: string) => /job="(counterseal|\$job)"/.test(selector);
+      assert.deepEqual(
+        selectors.filter((selector) => !isOfOne(selector)),
+        [],
+        where,
+      );
+    }
+    for (const { alert, expr } of alerts) {
+      const groupings = nodesOf(expr, 'GroupingLabels');
+      assert.equal(groupings.length, nodesOf(expr, 'AggregateExpr').length, alert);
+      for (const grouping of groupings) assert.match(grouping, /^\(namespace, job\b/, alert);
     }
   });
 

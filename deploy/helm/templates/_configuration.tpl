@@ -48,7 +48,7 @@
   "algorithms" .Values.signing.algorithms
   "rotateEvery" .Values.signing.rotateEvery
   "masterKey" $masterKey
-  "firstKey" (dict "file" "/etc/counterseal/keys/first-key.pem") | toYaml -}}
+  "firstKey" (dict "file" (printf "/etc/counterseal/keys/%s" (include "counterseal.firstKey" .))) | toYaml -}}
 {{- end -}}
 {{- end -}}
 

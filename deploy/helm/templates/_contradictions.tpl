@@ -10,8 +10,13 @@
 {{- if gt (int .Values.replicas) 1 -}}
 {{- fail (printf "replicas is %d, and the embedded store belongs to one: set store.type to redis, or replicas to 1" (int .Values.replicas)) -}}
 {{- end -}}
-{{- if or $redis.url $redis.urlSecret.name $redis.nodes -}}
-{{- fail "store.redis names a server, and store.type is embedded: set store.type to redis, or leave store.redis out" -}}
+{{- $secrets := or $redis.urlSecret.name $redis.passwordSecret.name $redis.sentinelPasswordSecret.name $redis.tls.secret -}}
+{{- $names := or $redis.url $redis.nodes $redis.master $redis.username $redis.sentinelUsername -}}
+{{- if or $names $secrets $redis.tls.enabled (ne $redis.mode "single") (ne $redis.prefix "counterseal") -}}
+{{- fail "store.redis is set, and store.type is embedded: set store.type to redis, or leave store.redis out" -}}
+{{- end -}}
+{{- if .Values.networkPolicy.redis.to -}}
+{{- fail "networkPolicy.redis.to names a Redis, and store.type is embedded: leave one of them out" -}}
 {{- end -}}
 {{- else -}}
 {{- if $store.persistence.enabled -}}
@@ -37,7 +42,20 @@
 {{- if and (eq $redis.mode "sentinel") (not $redis.master) -}}
 {{- fail "store.redis.mode is sentinel: give the name of the primary in store.redis.master" -}}
 {{- end -}}
+{{- if and (eq $redis.mode "cluster") $redis.master -}}
+{{- fail "store.redis.master is for the mode sentinel, and store.redis.mode is cluster" -}}
 {{- end -}}
+{{- end -}}
+{{- if and (ne $redis.mode "sentinel") (or $redis.sentinelUsername $redis.sentinelPasswordSecret.name) -}}
+{{- fail (printf "store.redis.sentinelUsername and sentinelPasswordSecret are for the mode sentinel, and store.redis.mode is %s" $redis.mode) -}}
+{{- end -}}
+{{- if ne (empty $redis.tls.cert) (empty $redis.tls.key) -}}
+{{- fail "store.redis.tls.cert and store.redis.tls.key are of one client: name both, or neither" -}}
+{{- end -}}
+{{- end -}}
+{{- include "counterseal.withoutEffect" . -}}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.replicas) 1) -}}
+{{- fail "autoscaling decides on the replicas: leave replicas out, or autoscaling" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
@@ -51,8 +69,14 @@
 {{- if and .Values.tls.secret (ne .Values.tls.mode "secret") -}}
 {{- fail (printf "tls.secret is for tls.mode secret, and tls.mode is %s" .Values.tls.mode) -}}
 {{- end -}}
-{{- if and .Values.tls.clientCa.secret (eq .Values.tls.mode "none") -}}
-{{- fail "tls.clientCa needs TLS, and tls.mode is none" -}}
+{{- if and (eq .Values.tls.mode "none") (or .Values.tls.clientCa.secret (ne .Values.tls.minVersion "TLSv1.3")) -}}
+{{- fail "tls.clientCa and tls.minVersion need TLS, and tls.mode is none" -}}
+{{- end -}}
+{{- if and (ne .Values.tls.mode "certManager") .Values.tls.certManager.issuerRef.name -}}
+{{- fail (printf "tls.certManager is for tls.mode certManager, and tls.mode is %s" .Values.tls.mode) -}}
+{{- end -}}
+{{- if and .Values.image.tag .Values.image.digest -}}
+{{- fail "image.tag and image.digest both name the image: leave one of them out" -}}
 {{- end -}}
 {{- if and (eq .Values.tls.mode "certManager") (not .Values.tls.certManager.issuerRef.name) -}}
 {{- fail "tls.mode is certManager: name the Issuer in tls.certManager.issuerRef.name" -}}
@@ -68,6 +92,9 @@
 {{- end -}}
 {{- if and .Values.signing.remote (or .Values.signing.existingSecret .Values.signing.previousMasterKey) -}}
 {{- fail "signing.remote has no keys of ours: leave signing.existingSecret and previousMasterKey out" -}}
+{{- end -}}
+{{- if and .Values.signing.remote (or (ne .Values.signing.rotateEvery "30d") (ne (join "," .Values.signing.algorithms) "ES256")) -}}
+{{- fail "signing.remote is the whole section: leave signing.algorithms and rotateEvery out" -}}
 {{- end -}}
 {{- if and .Values.signing.previousMasterKey (not .Values.signing.existingSecret) -}}
 {{- fail "signing.previousMasterKey needs a Secret of yours with both master keys: name it in signing.existingSecret" -}}
@@ -95,13 +122,45 @@
 {{- if and .Values.networkPolicy.enabled .Values.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) -}}
 {{- fail "networkPolicy.enabled cuts Prometheus off: say where it is in networkPolicy.metricsFrom, or leave serviceMonitor out" -}}
 {{- end -}}
-{{- if and $store.persistence.existingClaim (not $store.persistence.enabled) -}}
-{{- fail "store.persistence.existingClaim names a volume, and store.persistence.enabled is false: enable it, or leave the claim out" -}}
+{{- if and $store.persistence.existingClaim (or $store.persistence.storageClass (ne $store.persistence.size "1Gi")) -}}
+{{- fail "store.persistence.existingClaim names a volume that is there: leave size and storageClass out" -}}
 {{- end -}}
-{{- if and (lt (int .Values.terminationGracePeriodSeconds) 30) (not (hasKey .Values.configuration "drain")) -}}
-{{- fail "terminationGracePeriodSeconds is less than 30, and the service stops within 25 s: records would be lost. Give it longer, or a shorter configuration.drain.deadline" -}}
+{{- if and .Values.prometheusRule.enabled (not .Values.serviceMonitor.enabled) (not .Values.prometheusRule.job) -}}
+{{- fail "prometheusRule.enabled needs to know what Prometheus calls this release: enable serviceMonitor, or name the job in prometheusRule.job" -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.apiServer.cidrs (not .Values.cluster.enabled) -}}
+{{- fail "networkPolicy.apiServer is that of this cluster's attestor, and cluster.enabled is false: name other API servers in networkPolicy.egress" -}}
+{{- end -}}
+{{- $deadline := dig "drain" "deadline" "25s" .Values.configuration | toString -}}
+{{- $grace := int .Values.terminationGracePeriodSeconds -}}
+{{- if lt $grace (add 5 (include "counterseal.seconds" $deadline) | int) -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d, and the service stops within %s: records would be lost. Leave 5 s more than that, or set a shorter configuration.drain.deadline" $grace $deadline) -}}
 {{- end -}}
 {{- if and (eq .Values.tls.mode "none") (not .Values.ingress.enabled) (not .Values.gateway.enabled) (not .Values.issuer) -}}
 {{- fail "tls.mode is none, and nobody is in front: enable ingress or gateway, or say in issuer by which https URL workloads reach the service" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Values that would be ignored, as another is missing. What stands beside `enabled: false` is off as a whole, and not here. */}}
+{{- define "counterseal.withoutEffect" -}}
+{{- $redis := .Values.store.redis -}}
+{{- $persistence := .Values.store.persistence -}}
+{{- range list
+  (list "tls.clientCa.key" (ne .Values.tls.clientCa.key "ca.crt") "tls.clientCa.secret" .Values.tls.clientCa.secret)
+  (list "extraCa.key" (ne .Values.extraCa.key "ca.crt") "extraCa.configMap or extraCa.secret" (or .Values.extraCa.configMap .Values.extraCa.secret))
+  (list "store.redis.urlSecret.key" (ne $redis.urlSecret.key "url") "store.redis.urlSecret.name" $redis.urlSecret.name)
+  (list "store.redis.passwordSecret.key" (ne $redis.passwordSecret.key "password") "store.redis.passwordSecret.name" $redis.passwordSecret.name)
+  (list "store.redis.sentinelPasswordSecret.key" (ne $redis.sentinelPasswordSecret.key "password") "store.redis.sentinelPasswordSecret.name" $redis.sentinelPasswordSecret.name)
+  (list "store.redis.tls.ca" (ne $redis.tls.ca "ca.crt") "store.redis.tls.secret" $redis.tls.secret)
+  (list "store.redis.tls.cert" $redis.tls.cert "store.redis.tls.secret" $redis.tls.secret)
+  (list "store.redis.tls.key" $redis.tls.key "store.redis.tls.secret" $redis.tls.secret)
+  (list "store.persistence.existingClaim" $persistence.existingClaim "store.persistence.enabled" $persistence.enabled)
+  (list "store.persistence.storageClass" $persistence.storageClass "store.persistence.enabled" $persistence.enabled)
+  (list "store.persistence.size" (ne $persistence.size "1Gi") "store.persistence.enabled" $persistence.enabled)
+  (list "serviceAccount.annotations" .Values.serviceAccount.annotations "serviceAccount.create" .Values.serviceAccount.create)
+-}}
+{{- if and (index . 1) (not (index . 3)) -}}
+{{- fail (printf "%s does nothing without %s: set that, too, or leave it out" (index . 0) (index . 2)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -76,6 +76,11 @@ https://{{ include "counterseal.host" . }}
 {{- default (printf "%s-keys" (include "counterseal.fullname" .)) .Values.signing.existingSecret -}}
 {{- end -}}
 
+{{/* The file in that Secret. Of ours there is one for each algorithm. */}}
+{{- define "counterseal.firstKey" -}}
+{{- ternary "first-key.pem" (printf "first-key-%s.pem" (first .Values.signing.algorithms)) (not (empty .Values.signing.existingSecret)) -}}
+{{- end -}}
+
 {{- define "counterseal.policyConfigMap" -}}
 {{- default (printf "%s-policy" (include "counterseal.fullname" .)) .Values.policy.existingConfigMap -}}
 {{- end -}}
@@ -98,4 +103,10 @@ seccompProfile: { type: RuntimeDefault }
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* Of a duration such as 90s, 10m, 25h or 30d. What is none is refused by the service. */}}
+{{- define "counterseal.seconds" -}}
+{{- $units := dict "s" 1 "m" 60 "h" 3600 "d" 86400 -}}
+{{- mul (regexFind "^[0-9]+" .) (get $units (regexFind "(ms|[smhd])$" .) | default 0) -}}
 {{- end -}}
