@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isLoopback } from '../../attestors/options.js';
 import { createOutbound } from '../outbound.js';
+import { createCalls } from './calls.js';
 import { createTraces, type Traces } from './traces.js';
 
 export interface OpenTracesOptions {
@@ -15,15 +16,20 @@ export interface TracesRoom {
   readonly path: (relative: string) => string;
   /** As `outbound.ca` has it. */
   readonly ca: { readonly file: string } | undefined;
+  /** As `store.type` has it. */
+  readonly storeType: keyof typeof storeSystems;
   readonly warn: (message: string) => void;
 }
+
+/** As `db.system.name` has them. */
+const storeSystems = { embedded: 'lmdb', memory: 'memory', redis: 'redis' } as const;
 
 /** @throws Error when a file cannot be read, or its lines are no headers */
 export async function openTraces(
   { endpoint, sampleRatio, headers }: OpenTracesOptions,
   room: TracesRoom,
 ): Promise<Traces> {
-  const { path, ca, warn } = room;
+  const { path, ca, storeType, warn } = room;
   if (headers !== undefined && !isPrivate(endpoint)) {
     throw new Error(`telemetry.traces: the headers would go to ${endpoint} for everybody to read: make it https`);
   }
@@ -35,6 +41,7 @@ export async function openTraces(
   // A collector is mostly near by, and spans hold no secrets.
   const outbound = createOutbound({ ...trust, allow: ['0.0.0.0/0', '::/0'], literalHosts: new Set(), plainHttp: true });
   const traces = createTraces({
+    calls: createCalls(storeSystems[storeType]),
     sampleRatio,
     warn,
     async send(body) {
