@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isLoopback } from '../../attestors/options.js';
 import { createOutbound } from '../outbound.js';
 import { createCalls } from './calls.js';
+import { createSampling } from './sampling.js';
 import { createTraces, type Traces } from './traces.js';
 
 export interface OpenTracesOptions {
@@ -42,7 +43,7 @@ export async function openTraces(
   const outbound = createOutbound({ ...trust, allow: ['0.0.0.0/0', '::/0'], literalHosts: new Set(), plainHttp: true });
   const traces = createTraces({
     calls: createCalls(storeSystems[storeType]),
-    sampleRatio,
+    sample: createSampling({ ratio: sampleRatio }),
     warn,
     async send(body) {
       const { status } = await outbound.send(endpoint, {

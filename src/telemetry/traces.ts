@@ -8,6 +8,7 @@ import type { Observe } from '../exchange/pipeline.js';
 import type { Trace } from '../exchange/trace.js';
 import type { Calls } from './calls.js';
 import { requestOf, spansOf } from './otlp.js';
+import type { Sample } from './sampling.js';
 
 /** Exchanges that wait to be sent, and that one request has, at most. */
 const mostWaiting = 2_048;
@@ -20,8 +21,7 @@ const lastChance = 1_000;
 
 export interface TracesOptions {
   readonly calls: Calls;
-  /** Of those that no `traceparent` decides. */
-  readonly sampleRatio: number;
+  readonly sample: Sample;
   /** Sends one request. Rejects when the collector did not take it. */
   readonly send: (body: string) => Promise<void>;
   readonly warn: (message: string) => void;
@@ -35,7 +35,7 @@ export interface Traces extends Pick<Calls, 'follow' | 'roundTrip'> {
   close(): Promise<void>;
 }
 
-export function createTraces({ calls, sampleRatio, send, warn }: TracesOptions): Traces {
+export function createTraces({ calls, sample, send, warn }: TracesOptions): Traces {
   const waiting: (readonly object[])[] = [];
   let dropped = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -76,9 +76,9 @@ export function createTraces({ calls, sampleRatio, send, warn }: TracesOptions):
     roundTrip: calls.roundTrip,
     begin(traceparent) {
       const parent = readTraceparent(traceparent);
-      if (parent !== undefined) return parent.isSampled ? calls.open(parent.traceId, parent.parentSpanId) : undefined;
-      if (Math.random() >= sampleRatio) return undefined;
-      return calls.open(randomBytes(16).toString('hex'), null);
+      if (!sample(parent?.isSampled)) return undefined;
+      const { traceId = randomBytes(16).toString('hex'), parentSpanId = null } = parent ?? {};
+      return calls.open(traceId, parentSpanId);
     },
     observe(trail, times) {
       if (trail.trace === undefined) return;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCalls } from '../../src/telemetry/calls.js';
+import { createSampling } from '../../src/telemetry/sampling.js';
 import { createTraces } from '../../src/telemetry/traces.js';
 import { startCollector } from '../support/collector.js';
 import { startService } from '../support/service.js';
@@ -63,7 +64,7 @@ describe('telemetry: traces', () => {
     const send = () => Promise.reject(new Error('refused'));
     const traces = createTraces({
       calls: createCalls('memory'),
-      sampleRatio: 1,
+      sample: createSampling({ ratio: 1 }),
       send,
       warn: (line) => warnings.push(line),
     });
@@ -74,7 +75,12 @@ describe('telemetry: traces', () => {
   });
 
   it('takes up what is a traceparent, and begins a trace of its own for what is none', async () => {
-    const traces = createTraces({ calls: createCalls('memory'), sampleRatio: 1, send: async () => {}, warn: () => {} });
+    const traces = createTraces({
+      calls: createCalls('memory'),
+      sample: createSampling({ ratio: 1 }),
+      send: async () => {},
+      warn: () => {},
+    });
     for (const good of [`00-${traceId}-${parent}-01`, `cc-${traceId}-${parent}-01-what-comes`]) {
       const taken = traces.begin(good);
       assert.deepEqual([taken?.traceId, taken?.parentSpanId], [traceId, parent]);

@@ -25,7 +25,7 @@ const traces = object('a map with endpoint, sampleRatio and headers', {
     .min(0, { error: 'a number from 0 to 1' })
     .max(1, { error: 'a number from 0 to 1' })
     .default(1)
-    .describe('Of requests without traceparent; of others its flag decides.'),
+    .describe('Of requests without traceparent, and of those beyond ten a second whose traceparent says sampled.'),
   headers: object('a map with file', { file: path('the path of a file') })
     .optional()
     .describe('A file with headers for the collector, one NAME: VALUE a line.'),
