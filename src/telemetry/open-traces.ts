@@ -1,8 +1,8 @@
 /** The traces that the configuration names, with a way out of their own: to that endpoint and nowhere else. */
 import { readFile } from 'node:fs/promises';
-import { isLoopback } from '../../attestors/options.js';
 import { createOutbound } from '../outbound.js';
 import { createCalls } from './calls.js';
+import { readHeaders } from './headers.js';
 import { createSampling } from './sampling.js';
 import { createTraces, type Traces } from './traces.js';
 
@@ -31,12 +31,9 @@ export async function openTraces(
   room: TracesRoom,
 ): Promise<Traces> {
   const { path, ca, storeType, warn } = room;
-  if (headers !== undefined && !isPrivate(endpoint)) {
-    throw new Error(`telemetry.traces: the headers would go to ${endpoint} for everybody to read: make it https`);
-  }
   const all = {
     'content-type': 'application/json',
-    ...(headers && readHeaders(await readFile(path(headers.file), 'utf8'))),
+    ...(headers && (await readHeaders(path(headers.file)))),
   };
   const trust = ca === undefined ? {} : { ca: await readFile(path(ca.file), 'utf8') };
   // A collector is mostly near by, and spans hold no secrets.
@@ -62,22 +59,4 @@ export async function openTraces(
       await outbound.close();
     },
   });
-}
-
-function isPrivate(endpoint: string): boolean {
-  const { protocol, hostname } = new URL(endpoint);
-  return protocol === 'https:' || isLoopback(hostname);
-}
-
-function readHeaders(text: string): Record<string, string> {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const entries = lines.map((line) => {
-    const [, name = '', value = ''] = /^([A-Za-z0-9-]+):[ \t]*([\x21-\x7e][\x20-\x7e]*)$/.exec(line) ?? [];
-    if (name === '') throw new Error('telemetry.traces.headers: a line of the file is not NAME: VALUE');
-    return [name.toLowerCase(), value] as const;
-  });
-  return Object.fromEntries(entries);
 }
