@@ -182,6 +182,17 @@ export interface OutboundRequest {
   readonly maxBytes?: number;
 }
 
+/** A request that belongs to a traced exchange, until there is an answer or none will come. */
+export interface FollowedCall {
+  /** W3C Trace Context §3.2: a header for whom the operator means to take part in the trace. */
+  readonly traceparent: string;
+  /** @param reason a code, where there is no answer that can be used @param status of the answer; null: there is none */
+  ended(status: number | null, reason?: string): void;
+}
+
+/** Undefined: nobody traces it. Of the URL host and port are kept, and nothing else. */
+export type FollowCall = (method: string, url: URL) => FollowedCall | undefined;
+
 /** Whatever the status: redirects are not followed. */
 export interface OutboundAnswer {
   readonly status: number;
@@ -204,6 +215,8 @@ export interface AttestorHost {
    * configuration names them. At most 5 s. @throws Unavailable, in which there is nothing that the other side sent
    */
   send(url: string, request: OutboundRequest): Promise<OutboundAnswer>;
+  /** For requests by other ways than `send`, which follows its own: they become part of the exchange's trace. */
+  readonly follow: FollowCall;
   /**
    * Whether `POST /challenge` gave the nonce out for such evidence, and it has not ended: cheap, for before what is dear. That it is good once is seen
    * to by the host, by `Attestation.nonce`. @throws Rejected `nonce_unknown`, `nonce_expired`

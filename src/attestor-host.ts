@@ -1,7 +1,15 @@
 /** What the host hands to each attestor; the only doors out of a plug-in. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Attestor, AttestorHost, AttestorType, Clock, KeySetStatus, KeySource } from '../attestors/attestor.js';
+import type {
+  Attestor,
+  AttestorHost,
+  AttestorType,
+  Clock,
+  FollowCall,
+  KeySetStatus,
+  KeySource,
+} from '../attestors/attestor.js';
 import type { Nonces } from './challenge/nonces.js';
 import { createKeySet, type HostKeySet } from './jwt/key-set.js';
 import { keyLoader } from './jwt/sources.js';
@@ -19,6 +27,8 @@ export interface HostOptions {
   readonly nonces: Pick<Nonces, 'check'>;
   readonly path: (relative: string) => string;
   readonly warn: (message: string) => void;
+  /** Left out: nothing is traced. */
+  readonly follow?: FollowCall | undefined;
 }
 
 export interface Host {
@@ -49,27 +59,27 @@ export interface HostRoom extends OutboundRoom {
 /** @throws Error when the certificates of `outbound.ca` cannot be used */
 export async function openHost(
   room: HostRoom,
-  around: Pick<HostOptions, 'nonces' | 'now' | 'revocation' | 'warn'>,
+  around: Pick<HostOptions, 'follow' | 'nonces' | 'now' | 'revocation' | 'warn'>,
 ): Promise<Host> {
   const { issuer, environment, trustDomain, directory } = room;
   return createHost({
     issuer,
     environment,
     trustDomain,
-    outbound: await openOutbound(room),
+    outbound: await openOutbound(room, around.follow),
     path: (relative) => resolve(directory, relative),
     ...around,
   });
 }
 
 /** @throws Error when the certificates of `outbound.ca` cannot be used */
-export async function openOutbound({ outbound, literalHosts }: OutboundRoom): Promise<Outbound> {
+export async function openOutbound({ outbound, literalHosts }: OutboundRoom, follow?: FollowCall): Promise<Outbound> {
   const ca = outbound.ca === undefined ? {} : { ca: await readFile(outbound.ca.file, 'utf8') };
-  return createOutbound({ ...ca, allow: outbound.allow, literalHosts });
+  return createOutbound({ ...ca, allow: outbound.allow, literalHosts, follow });
 }
 
 export function createHost(options: HostOptions): Host {
-  const { now, issuer, environment, trustDomain, path, outbound, revocation } = options;
+  const { now, issuer, environment, trustDomain, path, outbound, revocation, follow = () => undefined } = options;
   const keySets = new Map<string, HostKeySet[]>();
   return Object.freeze({
     now,
@@ -95,6 +105,7 @@ export function createHost(options: HostOptions): Host {
         verifyJwt: (jwt, keys, expect) => verifyJwt(jwt, keys as HostKeySet, expect, now()),
         checkNonce: (tokenType, nonce) => options.nonces.check(tokenType, nonce),
         send: (url, request) => outbound.send(url, request),
+        follow,
         ended: (instance, reason) => revocation.ended(name, instance, reason),
         instances: () => revocation.instances(name),
         spiffeId: (...segments) => `spiffe://${trustDomain}/${segments.map(spiffeSegment).join('/')}`,

@@ -8,7 +8,7 @@ import { lookup as resolveName } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import type { OutboundAnswer, OutboundRequest } from '../attestors/attestor.js';
+import type { FollowCall, OutboundAnswer, OutboundRequest } from '../attestors/attestor.js';
 import { contains, isPublic, loopback, networks } from './addresses.js';
 import { withDeadline } from './deadline.js';
 import { Unavailable } from './errors.js';
@@ -33,6 +33,13 @@ export interface OutboundOptions {
   readonly plainHttp?: true;
   /** Every address of a name. Default: the system's resolver. */
   readonly resolve?: (hostname: string) => Promise<readonly Address[]>;
+  /** Left out: nothing is traced. */
+  readonly follow?: FollowCall | undefined;
+}
+
+export interface SentRequest extends OutboundRequest {
+  /** Whoever is called may take part in our trace: a `traceparent` is sent, if there is one. */
+  readonly joinsTrace?: true;
 }
 
 export interface Outbound {
@@ -47,7 +54,7 @@ export interface Outbound {
    * One request, whatever the status of its answer. Same addresses, same limits.
    * @throws Unavailable as `getJson` does, but for `outbound_status` and `outbound_not_json`
    */
-  send(url: string, request: OutboundRequest): Promise<OutboundAnswer>;
+  send(url: string, request: SentRequest): Promise<OutboundAnswer>;
   /** Ends what is under way. */
   close(): Promise<void>;
 }
@@ -76,24 +83,26 @@ interface Target {
 export function createOutbound(options: OutboundOptions): Outbound {
   const connectOptions = createConnectOptions(options);
   let client: Promise<Client> | undefined;
-  const call = async (target: Target, request: OutboundRequest, isWanted?: (status: number) => boolean) => {
+  const call: Client['call'] = async (target, request, isWanted) => {
     const late = () => unavailable('outbound_late', target, `there was no answer within ${deadline} ms`);
     client ??= createClient(connectOptions);
     const { call } = await client;
     return withDeadline(deadline, request.signal, late, (signal) => call(target, { ...request, signal }, isWanted));
   };
+  const { follow } = options;
+  const callFollowed = follow === undefined ? call : following(call, follow);
   return Object.freeze<Outbound>({
     async getJson(text, { foundIn, ...limits }) {
       const target = readTarget('GET', text, foundIn);
       if (foundIn !== undefined) checkFound(target, foundIn, connectOptions.permits);
-      const { body } = await call(
+      const { body } = await callFollowed(
         target,
         { method: 'GET', headers: keyHeaders, ...limits },
         (status) => status === 200,
       );
       return parse(body, target);
     },
-    send: async (text, request) => call(readTarget(request.method, text), request),
+    send: async (text, request) => callFollowed(readTarget(request.method, text), request),
     async close() {
       await (await client)?.close();
     },
@@ -123,11 +132,33 @@ interface Client {
   /** @param isWanted by which status; of another answer the body is not read, and there is an error */
   readonly call: (
     target: Target,
-    request: OutboundRequest,
+    request: SentRequest,
     isWanted?: (status: number) => boolean,
   ) => Promise<OutboundAnswer>;
   readonly close: () => Promise<void>;
 }
+
+const following =
+  (call: Client['call'], follow: FollowCall): Client['call'] =>
+  async (target, request, isWanted = () => true) => {
+    const followed = follow(request.method, target.url);
+    if (followed === undefined) return call(target, request, isWanted);
+    const { traceparent } = followed;
+    const headers = request.joinsTrace ? { ...request.headers, traceparent } : request.headers;
+    let status: number | null = null;
+    const noteStatus = (seen: number) => {
+      status = seen;
+      return isWanted(seen);
+    };
+    try {
+      const answer = await call(target, { ...request, headers }, noteStatus);
+      followed.ended(status);
+      return answer;
+    } catch (error) {
+      followed.ended(status, error instanceof Unavailable ? error.reason : 'internal');
+      throw error;
+    }
+  };
 
 /** Loads the HTTP client at the first call: a service whose keys are files never does. */
 async function createClient(connectOptions: ConnectOptions): Promise<Client> {

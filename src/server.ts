@@ -27,7 +27,7 @@ import { createRooms, type Rooms } from './rooms.js';
 import { openSigner } from './signing/open.js';
 import { openStore } from './store/open.js';
 import { createInstruments } from './telemetry/instruments.js';
-import { createMeasuredStore } from './telemetry/measured-store.js';
+import { createMeasuredStore, type MeasureRoundTrip } from './telemetry/measured-store.js';
 import { openTraces } from './telemetry/open-traces.js';
 
 export interface Service {
@@ -138,16 +138,22 @@ async function openGround(configuration: Configuration, around: Surroundings, ro
   const { now, warn, lookEvery } = around;
   const seconds = () => now() / 1000;
   const instruments = createInstruments();
+  const traces = await openTracesOf(configuration, around, rooms);
   const bareStore = await rooms.open(() => openStore(configuration.store, around));
-  const store = createMeasuredStore(bareStore, instruments.roundTrip);
+  const measure: MeasureRoundTrip = (...roundTrip) => {
+    instruments.roundTrip(...roundTrip);
+    traces?.roundTrip(...roundTrip);
+  };
+  const store = createMeasuredStore(bareStore, traces === undefined ? instruments.roundTrip : measure);
   const storeIsShared = isShared(configuration.store);
-  const wayOut = () => openOutbound(configuration);
+  const follow = traces?.follow;
+  const wayOut = () => openOutbound(configuration, follow);
   const signing = { store, storeIsShared, now, warn, lookEvery, openOutbound: wayOut };
   const signer = await rooms.open(() => openSigner(configuration.signing, signing));
   const audit = await rooms.open(() => openAudit(configuration.audit, around));
   const revocation = await rooms.open(() => openRevocation({ log: store.log('revocation'), now: seconds, warn }));
   const nonces = await rooms.open(() => openNonces(store, seconds));
-  const host = await rooms.open(() => openHost(configuration, { nonces, now: seconds, revocation, warn }));
+  const host = await rooms.open(() => openHost(configuration, { follow, nonces, now: seconds, revocation, warn }));
   const attestors = await createAttestors(configuration, host, rooms);
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
   const { trustDomain } = configuration;
@@ -155,13 +161,21 @@ async function openGround(configuration: Configuration, around: Surroundings, ro
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  return { instruments, store, signer, audit, revocation, host, attestors, attest, challenge };
+  return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge };
+}
+
+/** Before what it follows. @returns undefined when nothing is traced */
+async function openTracesOf(configuration: Configuration, { warn }: Surroundings, rooms: Rooms) {
+  const { directory, outbound, store, telemetry } = configuration;
+  const { traces } = telemetry;
+  const path = (relative: string) => resolve(directory, relative);
+  return traces && rooms.open(() => openTraces(traces, { path, ca: outbound.ca, storeType: store.type, warn }));
 }
 
 /** What answers: the policy, what it asks, and the pipeline. */
 async function openExchange(configuration: Configuration, around: Surroundings, rooms: Rooms, ground: Ground) {
   const { now, warn, info = warn, lookEvery = 1_000 } = around;
-  const { instruments, store, signer, audit, revocation, host, attestors, attest } = ground;
+  const { instruments, traces, store, signer, audit, revocation, host, attestors, attest } = ground;
   const { policy, clients, isRefused } = await rooms.open(async () =>
     watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
@@ -173,9 +187,6 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   const lookUp = createLookUp({ external, source });
   const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
   const locate = geo && (await rooms.open(() => openGeoDatabase(geo.database, { now: host.now, warn }))).locate;
-  const { traces: tracing } = configuration.telemetry;
-  const { ca } = configuration.outbound;
-  const traces = tracing && (await rooms.open(() => openTraces(tracing, { path, ca, warn })));
   const observe: Observe = (trail, times) => {
     instruments.exchange(trail, times);
     traces?.observe(trail, times);

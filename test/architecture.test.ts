@@ -152,7 +152,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   external: ['attestors', 'exchange', 'jwt', 'outbound', 'policy'],
   revocation: ['store'],
   telemetry: ['attestors', 'exchange', 'introspection', 'outbound', 'policy', 'store'],
-  config: ['attestors', 'geo', 'plugins', 'policy', 'posture-sources', 'signing'],
+  config: ['attestors', 'geo', 'plugins', 'policy', 'posture-sources', 'signing', 'telemetry'],
   // When a file has changed is told in one way.
   geo: ['config'],
   'posture-sources': ['attestors', 'exchange', 'outbound', 'policy'],

@@ -1,4 +1,5 @@
 /** What we ask of a cluster's API server, each with the permission that it takes. */
+import type { FollowCall } from '../attestor.js';
 import { type Connection, connect, type Operation, objectLimit } from './connection.js';
 
 /** What is listed, watched and read. */
@@ -117,8 +118,8 @@ const readOperation = (resource: Resource, { namespace, name }: ObjectName): Ope
  * @param api `in-cluster`, or the absolute path of a kubeconfig file
  * @throws Error with a sentence for the operator
  */
-export async function connectApiServer(api: string): Promise<ApiServer> {
-  return createApiServer(await connect(api));
+export async function connectApiServer(api: string, follow?: FollowCall): Promise<ApiServer> {
+  return createApiServer(await connect(api, follow));
 }
 
 export function createApiServer(connection: Connection): ApiServer {

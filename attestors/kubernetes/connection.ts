@@ -6,6 +6,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Unavailable } from '../../src/errors.js';
+import type { FollowCall } from '../attestor.js';
 import { isLoopback } from '../options.js';
 
 export interface Operation {
@@ -41,9 +42,10 @@ export const objectLimit = 32 * 1_048_576;
 
 /**
  * @param api `in-cluster`, or the absolute path of a kubeconfig file
+ * @param follow is told of each request until its answer begins; left out: nothing is traced
  * @throws Error with a sentence for the operator
  */
-export async function connect(api: string): Promise<Connection> {
+export async function connect(api: string, follow?: FollowCall): Promise<Connection> {
   const config = await loadConfig(api);
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new Error(`${api} has no current context that names a cluster`);
@@ -70,13 +72,18 @@ export async function connect(api: string): Promise<Connection> {
   const answer = async (operation: Operation, signal: AbortSignal): Promise<http.IncomingMessage> => {
     const { method, accept, path } = operation;
     const request: https.RequestOptions = { method, signal, headers: { accept } };
+    const followed = follow?.(method, base);
     try {
       // Anew for each call: the library reads tokens and certificates again when they have rotated.
       await config.applyToHTTPSOptions(request);
       if (!cluster.proxyUrl) request.agent = agent;
-      return await open(new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base), request, operation.body);
+      const response = await open(new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base), request, operation.body);
+      followed?.ended(response.statusCode ?? null);
+      return response;
     } catch (error) {
-      throw asUnavailable(error, signal);
+      const fault = asUnavailable(error, signal);
+      followed?.ended(null, fault.reason);
+      throw fault;
     }
   };
 

@@ -156,7 +156,8 @@ async function atMost(milliseconds: number, done: Promise<unknown>): Promise<voi
 async function connect(attestorName: string, block: KubernetesOptions, host: AttestorHost) {
   if (block.api === undefined) return undefined;
   try {
-    return await connectApiServer(block.api === 'in-cluster' ? block.api : host.path(block.api.kubeconfig));
+    const api = block.api === 'in-cluster' ? block.api : host.path(block.api.kubeconfig);
+    return await connectApiServer(api, host.follow);
   } catch (error) {
     throw new Error(`attestors.${attestorName}.api: ${error instanceof Error ? error.message : 'failed'}`);
   }

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { readPlaces } from '../geo/places.js';
 import { readFirstKey } from '../signing/local-key.js';
 import { readMasterKey } from '../signing/master-key.js';
+import { readHeaders } from '../telemetry/headers.js';
 import type { Configuration } from './configuration.js';
 import { isRecord, type Path } from './path.js';
 import type { Finding } from './problem.js';
@@ -44,6 +45,7 @@ export async function checkFiles(configuration: Configuration, ofConditions: rea
     ...findings.flat(),
     ...(await checkGeo(configuration)),
     ...(await checkSigning(configuration)),
+    ...(await checkTraceHeaders(configuration)),
     ...checkWritten(configuration),
   ];
 }
@@ -77,6 +79,13 @@ async function checkSigning({ signing }: Configuration): Promise<Finding[]> {
   check(['masterKey', 'previous'], masterKey?.previous, readMasterKey);
   check(['firstKey'], firstKey, (file) => readFirstKey(file, algorithms));
   return (await Promise.all(checks)).flat();
+}
+
+async function checkTraceHeaders({ directory, telemetry }: Configuration): Promise<Finding[]> {
+  const { headers } = telemetry.traces ?? {};
+  if (headers === undefined) return [];
+  const file = resolve(directory, headers.file);
+  return checkContent({ path: ['telemetry', 'traces', 'headers', 'file'], file }, readHeaders);
 }
 
 /** @param read throws when the file does not hold what it has to */

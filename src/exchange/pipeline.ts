@@ -17,7 +17,8 @@ import { type Issued, type MintRoom, mint } from './mint.js';
 import { readBody, readRequest } from './request.js';
 import { errorResponse, tokenResponse } from './response.js';
 import { createTimeline, type StageTime } from './timeline.js';
-import { type Deployment, recordOf, type Trace, type Trail } from './trail.js';
+import type { Trace } from './trace.js';
+import { type Deployment, recordOf, type Trail } from './trail.js';
 import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
@@ -54,7 +55,10 @@ export function createPipeline(rooms: Rooms): Pipeline {
       timeline: createTimeline(),
       trace: rooms.beginTrace?.(wire.traceparent),
     };
-    const response = await answer(rooms, wire, trail);
+    const { trace } = trail;
+    const response = await (trace === undefined
+      ? answer(rooms, wire, trail)
+      : trace.within(() => answer(rooms, wire, trail)));
     rooms.observe(trail, trail.timeline.finish());
     return response;
   };

@@ -11,13 +11,7 @@ import type { Form } from './form.js';
 import type { Issued } from './mint.js';
 import type { TokenRequest } from './request.js';
 import type { Timeline } from './timeline.js';
-
-/** Of W3C Trace Context, hexadecimal. */
-export interface Trace {
-  readonly traceId: string;
-  /** Null: it begins here. */
-  readonly parentSpanId: string | null;
-}
+import type { Trace } from './trace.js';
 
 export interface Trail {
   readonly decisionId: string;

@@ -54,7 +54,7 @@ export function createExternal(room: ExternalRoom): AskExternal {
     };
     const answer = await breakerOf(ask.url).run(inquiry.attestation.subject, async () => {
       const answered = await room
-        .send(`${ask.url}${pathOf(ask)}`, { method: 'POST', headers, body, signal, maxBytes })
+        .send(`${ask.url}${pathOf(ask)}`, { method: 'POST', headers, body, signal, maxBytes, joinsTrace: true })
         .catch(asAnswer);
       // Others are about the request: whoever can provoke them must not close the decision point to everybody.
       if (!(answered instanceof Unavailable) && answered.status >= 500) {

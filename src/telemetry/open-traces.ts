@@ -1,7 +1,9 @@
 /** The traces that the configuration names, with a way out of their own: to that endpoint and nowhere else. */
 import { readFile } from 'node:fs/promises';
-import { isLoopback } from '../../attestors/options.js';
 import { createOutbound } from '../outbound.js';
+import { createCalls } from './calls.js';
+import { readHeaders } from './headers.js';
+import { createSampling } from './sampling.js';
 import { createTraces, type Traces } from './traces.js';
 
 export interface OpenTracesOptions {
@@ -15,27 +17,30 @@ export interface TracesRoom {
   readonly path: (relative: string) => string;
   /** As `outbound.ca` has it. */
   readonly ca: { readonly file: string } | undefined;
+  /** As `store.type` has it. */
+  readonly storeType: keyof typeof storeSystems;
   readonly warn: (message: string) => void;
 }
+
+/** As `db.system.name` has them. */
+const storeSystems = { embedded: 'lmdb', memory: 'memory', redis: 'redis' } as const;
 
 /** @throws Error when a file cannot be read, or its lines are no headers */
 export async function openTraces(
   { endpoint, sampleRatio, headers }: OpenTracesOptions,
   room: TracesRoom,
 ): Promise<Traces> {
-  const { path, ca, warn } = room;
-  if (headers !== undefined && !isPrivate(endpoint)) {
-    throw new Error(`telemetry.traces: the headers would go to ${endpoint} for everybody to read: make it https`);
-  }
+  const { path, ca, storeType, warn } = room;
   const all = {
     'content-type': 'application/json',
-    ...(headers && readHeaders(await readFile(path(headers.file), 'utf8'))),
+    ...(headers && (await readHeaders(path(headers.file)))),
   };
   const trust = ca === undefined ? {} : { ca: await readFile(path(ca.file), 'utf8') };
   // A collector is mostly near by, and spans hold no secrets.
   const outbound = createOutbound({ ...trust, allow: ['0.0.0.0/0', '::/0'], literalHosts: new Set(), plainHttp: true });
   const traces = createTraces({
-    sampleRatio,
+    calls: createCalls(storeSystems[storeType]),
+    sample: createSampling({ ratio: sampleRatio }),
     warn,
     async send(body) {
       const { status } = await outbound.send(endpoint, {
@@ -54,22 +59,4 @@ export async function openTraces(
       await outbound.close();
     },
   });
-}
-
-function isPrivate(endpoint: string): boolean {
-  const { protocol, hostname } = new URL(endpoint);
-  return protocol === 'https:' || isLoopback(hostname);
-}
-
-function readHeaders(text: string): Record<string, string> {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const entries = lines.map((line) => {
-    const [, name = '', value = ''] = /^([A-Za-z0-9-]+):[ \t]*([\x21-\x7e][\x20-\x7e]*)$/.exec(line) ?? [];
-    if (name === '') throw new Error('telemetry.traces.headers: a line of the file is not NAME: VALUE');
-    return [name.toLowerCase(), value] as const;
-  });
-  return Object.fromEntries(entries);
 }

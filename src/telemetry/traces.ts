@@ -5,8 +5,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observe } from '../exchange/pipeline.js';
-import type { Trace } from '../exchange/trail.js';
+import type { Trace } from '../exchange/trace.js';
+import type { Calls } from './calls.js';
 import { requestOf, spansOf } from './otlp.js';
+import type { Sample } from './sampling.js';
 
 /** Exchanges that wait to be sent, and that one request has, at most. */
 const mostWaiting = 2_048;
@@ -18,14 +20,14 @@ const quietFor = 60_000;
 const lastChance = 1_000;
 
 export interface TracesOptions {
-  /** Of those that no `traceparent` decides. */
-  readonly sampleRatio: number;
+  readonly calls: Calls;
+  readonly sample: Sample;
   /** Sends one request. Rejects when the collector did not take it. */
   readonly send: (body: string) => Promise<void>;
   readonly warn: (message: string) => void;
 }
 
-export interface Traces {
+export interface Traces extends Pick<Calls, 'follow' | 'roundTrip'> {
   /** Undefined: it is not sampled. @param traceparent as the header has it; one that is not valid is as good as none */
   begin(traceparent: string | undefined): Trace | undefined;
   readonly observe: Observe;
@@ -33,7 +35,7 @@ export interface Traces {
   close(): Promise<void>;
 }
 
-export function createTraces({ sampleRatio, send, warn }: TracesOptions): Traces {
+export function createTraces({ calls, sample, send, warn }: TracesOptions): Traces {
   const waiting: (readonly object[])[] = [];
   let dropped = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -70,11 +72,13 @@ export function createTraces({ sampleRatio, send, warn }: TracesOptions): Traces
   timer.unref();
 
   return Object.freeze<Traces>({
+    follow: calls.follow,
+    roundTrip: calls.roundTrip,
     begin(traceparent) {
       const parent = readTraceparent(traceparent);
-      if (parent !== undefined) return parent.isSampled ? parent.trace : undefined;
-      if (Math.random() >= sampleRatio) return undefined;
-      return { traceId: randomBytes(16).toString('hex'), parentSpanId: null };
+      if (!sample(parent?.isSampled)) return undefined;
+      const { traceId = randomBytes(16).toString('hex'), parentSpanId = null } = parent ?? {};
+      return calls.open(traceId, parentSpanId);
     },
     observe(trail, times) {
       if (trail.trace === undefined) return;
@@ -99,5 +103,5 @@ function readTraceparent(header = '') {
     /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(header) ?? [];
   if (version === '' || version === 'ff' || (version === '00' && more !== '')) return undefined;
   if (/^0+$/.test(traceId) || /^0+$/.test(parentSpanId)) return undefined;
-  return { trace: { traceId, parentSpanId }, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+  return { traceId, parentSpanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }

@@ -287,6 +287,23 @@ describe('config: loadConfiguration', () => {
     await loadConfiguration(file);
   });
 
+  it('says of the headers for a collector which line is none, and quotes nothing of it', async () => {
+    const [file, headers] = [join(folder, 'traced.yaml'), join(folder, 'headers')];
+    const at = (endpoint: string) =>
+      writeFile(file, yaml({ more: `telemetry: { traces: { endpoint: "${endpoint}", headers: { file: headers } } }` }));
+    await at('https://collector.example/v1/traces');
+    const missing = await problemsOf(file);
+    assert.match(String(missing[0]?.[3]), /headers cannot be read: there is no such file/);
+    await writeFile(headers, 'x-api-key: secret\n\nauthorization Bearer canary\n');
+    const unusable = `${headers} cannot be used: line 3 is not NAME: VALUE`;
+    assert.deepEqual(await problemsOf(file), [[file, 1, 90, unusable]]);
+    await writeFile(headers, 'x-api-key: secret\n\nAuthorization: Bearer canary\n');
+    for (const endpoint of ['https://collector.example/v1/traces', 'http://127.0.0.1:4318/v1/traces']) {
+      await at(endpoint);
+      await loadConfiguration(file);
+    }
+  });
+
   it('refuses a file that two would write', async () => {
     const file = join(folder, 'written.yaml');
     const audit = `audit:

@@ -132,6 +132,16 @@ const wrongTls: readonly Row[] = [
   ],
 ];
 
+const wrongTelemetry: readonly Row[] = [
+  [
+    'headers for a collector over http',
+    {
+      more: 'telemetry:\n  traces:\n    endpoint: http://collector:4318/v1/traces\n    headers: { file: headers }',
+    },
+    '4:14: telemetry.traces.headers: they would go to telemetry.traces.endpoint over http, for everybody on the way to read: make it https',
+  ],
+];
+
 const wrongDrains: readonly Row[] = [
   [
     'drain.deadline within the usual announcement',
@@ -151,6 +161,7 @@ const wrongDrains: readonly Row[] = [
 ];
 
 const wrongValues: readonly Row[] = [
+  ...wrongTelemetry,
   ...wrongDrains,
   ...wrongTls,
   ...wrongIssuers.map(

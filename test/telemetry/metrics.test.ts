@@ -91,7 +91,24 @@ describe('telemetry: metrics of a running service', () => {
     ];
     assert.deepEqual(
       counts.map(([, bound]) => bound),
-      ['0.001', '0.0025', '0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '+Inf'],
+      [
+        '0.0001',
+        '0.00025',
+        '0.0005',
+        '0.001',
+        '0.0025',
+        '0.005',
+        '0.01',
+        '0.025',
+        '0.05',
+        '0.1',
+        '0.25',
+        '0.5',
+        '1',
+        '2.5',
+        '5',
+        '+Inf',
+      ],
     );
     const values = counts.map(([, , count]) => Number(count));
     assert.deepEqual(

@@ -1,41 +1,20 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createCalls } from '../../src/telemetry/calls.js';
+import { createSampling } from '../../src/telemetry/sampling.js';
 import { createTraces } from '../../src/telemetry/traces.js';
+import { startCollector } from '../support/collector.js';
 import { startService } from '../support/service.js';
-import { startUpstream } from '../support/upstream.js';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parent = '00f067aa0ba902b7';
 
-interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly attributes?: readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
-}
-
 describe('telemetry: traces', () => {
   it('an exchange is a span with one for each stage, in the caller’s trace, and in the record', async () => {
-    const bodies: string[] = [];
-    const headers: unknown[] = [];
-    const collector = await startUpstream((req, res) => {
-      let body = '';
-      req.on('data', (chunk) => {
-        body += chunk;
-      });
-      req.on('end', () => {
-        bodies.push(body);
-        headers.push([req.method, req.url, req.headers['x-api-key'], req.headers['content-type']]);
-        res.end('{}');
-      });
-    });
-    const endpoint = `http://127.0.0.1:${collector.port}/v1/traces`;
+    const collector = await startCollector();
     const service = await startService({
-      more: `telemetry: { traces: { endpoint: "${endpoint}", sampleRatio: 0, headers: { file: headers } } }`,
+      more: `telemetry: { traces: { endpoint: "${collector.endpoint}", sampleRatio: 0, headers: { file: headers } } }`,
       prepare: (folder) => writeFile(join(folder, 'headers'), 'x-api-key: secret-of-ours\n'),
     });
     const subject_token = await service.token();
@@ -51,10 +30,14 @@ describe('telemetry: traces', () => {
       unsampled.map((each) => Object.hasOwn(each, 'trace_id')),
       [false, false],
     );
-    assert.deepEqual(headers, [['POST', '/v1/traces', 'secret-of-ours', 'application/json']]);
-    const spans = JSON.parse(bodies[0] ?? '').resourceSpans[0].scopeSpans[0].spans as Span[];
-    const [root, ...stages] = spans;
+    const [{ line, headers } = assert.fail('nothing was sent')] = collector.requests();
+    assert.deepEqual(
+      [line, headers['x-api-key'], headers['content-type']],
+      ['POST /v1/traces', 'secret-of-ours', 'application/json'],
+    );
+    const [root, ...within] = collector.spans();
     assert.ok(root);
+    const stages = within.filter(({ kind }) => kind === 1);
     assert.deepEqual([root.name, root.traceId, root.parentSpanId], ['POST /token', traceId, parent]);
     assert.deepEqual(
       stages.map(({ name }) => name),
@@ -72,14 +55,19 @@ describe('telemetry: traces', () => {
       ['prod-eu', 'permitted'],
     );
     for (const secret of [subject_token, String(record.subject), record.address, 'read:calendar']) {
-      assert.equal(bodies.join('').includes(secret), false, secret);
+      assert.equal(collector.bodies().join('').includes(secret), false, secret);
     }
   });
 
   it('a collector that is not there costs no exchange anything, and is told once', async () => {
     const warnings: string[] = [];
     const send = () => Promise.reject(new Error('refused'));
-    const traces = createTraces({ sampleRatio: 1, send, warn: (line) => warnings.push(line) });
+    const traces = createTraces({
+      calls: createCalls('memory'),
+      sample: createSampling({ ratio: 1 }),
+      send,
+      warn: (line) => warnings.push(line),
+    });
     const trail = { decisionId: 'd', trace: traces.begin(undefined) } as Parameters<typeof traces.observe>[0];
     for (let round = 0; round < 3_000; round++) traces.observe(trail, [{ stage: 'request', began: 1, ended: 2 }]);
     await traces.close();
@@ -87,10 +75,16 @@ describe('telemetry: traces', () => {
   });
 
   it('takes up what is a traceparent, and begins a trace of its own for what is none', async () => {
-    const traces = createTraces({ sampleRatio: 1, send: async () => {}, warn: () => {} });
-    const taken = { traceId, parentSpanId: parent };
-    assert.deepEqual(traces.begin(`00-${traceId}-${parent}-01`), taken);
-    assert.deepEqual(traces.begin(`cc-${traceId}-${parent}-01-what-comes`), taken);
+    const traces = createTraces({
+      calls: createCalls('memory'),
+      sample: createSampling({ ratio: 1 }),
+      send: async () => {},
+      warn: () => {},
+    });
+    for (const good of [`00-${traceId}-${parent}-01`, `cc-${traceId}-${parent}-01-what-comes`]) {
+      const taken = traces.begin(good);
+      assert.deepEqual([taken?.traceId, taken?.parentSpanId], [traceId, parent]);
+    }
     assert.equal(traces.begin(`00-${traceId}-${parent}-00`), undefined);
     for (const bad of [
       undefined,
