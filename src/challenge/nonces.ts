@@ -22,9 +22,10 @@ export interface Nonces {
   /**
    * Once, over all replicas.
    * @param requestId who redeems
+   * @returns when it was made: seconds since the epoch
    * @throws Rejected `nonce_unknown`, `nonce_expired`, `nonce_used`, Unavailable
    */
-  redeem(purpose: string, nonce: string, requestId: string): Promise<void>;
+  redeem(purpose: string, nonce: string, requestId: string): Promise<number>;
 }
 
 /** Seconds by which clocks of replicas may differ. */
@@ -65,8 +66,10 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
     async redeem(purpose, nonce, requestId) {
       check(purpose, nonce);
       const end = endOf(nonce);
-      const once = { key: ['nonce', purpose, nonce], requestId, from: end - nonceLifetime, end } as const;
+      const from = end - nonceLifetime;
+      const once = { key: ['nonce', purpose, nonce], requestId, from, end } as const;
       await claimOnce(store, { ...once, what: 'The nonce', reason: 'nonce_used' });
+      return from;
     },
   });
 }

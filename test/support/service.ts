@@ -10,6 +10,7 @@ import type { AuditRecord } from '../../src/audit/record.js';
 import type { Configuration } from '../../src/config/configuration.js';
 import { loadConfiguration } from '../../src/config/load.js';
 import { type Service, serve } from '../../src/server.js';
+import { openEmbeddedStore } from '../../src/store/embedded.js';
 import { keep } from './records.js';
 
 export const clusterUrl = 'https://kubernetes.default.svc';
@@ -45,6 +46,8 @@ export interface ServiceOptions {
   readonly more?: string;
   readonly audit?: string;
   readonly store?: string;
+  /** The embedded store was there before: one that is new refuses what may have been used before it. */
+  readonly earlierStore?: true;
   readonly cluster?: ClusterIssuer;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -92,6 +95,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   await writeFile(join(folder, 'jwks.json'), JSON.stringify(cluster.jwks()));
   await writeFile(join(folder, 'counterseal.yaml'), configurationText(options));
   await options.prepare?.(folder);
+  if (options.earlierStore) await (await openEmbeddedStore({ path: join(folder, 'store'), now: () => 0 })).close();
   const hosts = new Map<string, AttestorHost>();
   const configuration = overhear(await loadConfiguration(join(folder, 'counterseal.yaml')), hosts);
   const policies = new Map([[configuration.policy.revision, configuration.policy]]);
