@@ -108,21 +108,29 @@ export async function until(holds: () => Promise<boolean> | boolean, limit = 20_
 }
 
 /** A primary with one replica, which is connected. */
-export async function startPair(...options: string[]): Promise<Servers> {
-  const pair = await startRedis([...fast, ...options], [...fast, ...options]);
-  await follow(pair);
-  return pair;
+export const startPair = (...options: string[]): Promise<Servers> => startReplicated(1, options);
+
+async function startReplicated(replicas: number, options: readonly string[]): Promise<Servers> {
+  const all = await startRedis(...Array.from({ length: 1 + replicas }, () => [...fast, ...options]));
+  await follow(all);
+  return all;
 }
 
 const fast = ['--repl-diskless-sync-delay', '0'];
 
-async function follow({ servers: [primary, replica] }: Servers): Promise<void> {
-  await replica?.cli('replicaof', '127.0.0.1', String(primary?.port));
-  await until(async () => /state=online/.test((await primary?.cli('info', 'replication')) ?? ''));
+async function follow({ servers: [primary, ...replicas] }: Servers): Promise<void> {
+  for (const { cli } of replicas) await cli('replicaof', '127.0.0.1', String(primary?.port));
+  await until(async () => (await onlineOf(primary)) === replicas.length);
 }
 
-/** Three primaries, each with a replica if wanted. */
-export async function startCluster(replicas: 0 | 1): Promise<Servers> {
+/** How many replicas are connected. */
+async function onlineOf(primary: RedisServer | undefined): Promise<number> {
+  const info = (await primary?.cli('info', 'replication')) ?? '';
+  return info.match(/state=online/g)?.length ?? 0;
+}
+
+/** Three primaries with a replica each; `spare`: the first has one more, so that who takes over from it has one. */
+export async function startCluster(spare: 0 | 1): Promise<Servers> {
   const options = [
     ...fast,
     '--cluster-enabled',
@@ -132,16 +140,14 @@ export async function startCluster(replicas: 0 | 1): Promise<Servers> {
     '--cluster-node-timeout',
     '1000',
   ];
-  const cluster = await startRedis(...Array.from({ length: 3 * (1 + replicas) }, () => options));
+  const cluster = await startRedis(...Array.from({ length: 6 + spare }, () => options));
   const addresses = cluster.servers.map(({ address }) => address);
-  const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes'];
+  const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'];
   await promisify(execFile)('redis-cli', create);
   await until(async () => {
     const states = await Promise.all(cluster.servers.map(({ cli }) => cli('cluster', 'info')));
-    const nodes = await Promise.all(cluster.servers.map(({ cli }) => cli('info', 'replication')));
-    const linked = nodes
-      .filter((info) => /role:master/.test(info))
-      .every((info) => replicas === 0 || /state=online/.test(info));
+    const online = await Promise.all(cluster.servers.slice(0, 3).map(onlineOf));
+    const linked = online.every((count, index) => count === (index === 0 ? 1 + spare : 1));
     return linked && states.every((state) => state.includes('cluster_state:ok'));
   });
   return cluster;
@@ -152,9 +158,9 @@ export interface SentinelServers extends Servers {
   readonly nodes: readonly string[];
 }
 
-/** A primary, a replica, and three Sentinels that call the primary `main`. */
-export async function startSentinels(): Promise<SentinelServers> {
-  const pair = await startPair();
+/** A primary, replicas, and three Sentinels that call the primary `main`. */
+export async function startSentinels(replicas: 1 | 2): Promise<SentinelServers> {
+  const pair = await startReplicated(replicas, []);
   const ports = await freePorts(3);
   const sentinels = await Promise.all(
     ports.map(async (port) => {
@@ -167,7 +173,9 @@ export async function startSentinels(): Promise<SentinelServers> {
   );
   await until(async () => {
     const told = await Promise.all(sentinels.map(({ cli }) => cli('sentinel', 'master', 'main')));
-    return told.every((each) => /num-other-sentinels\s+2/.test(each) && /num-slaves\s+1/.test(each));
+    return told.every(
+      (each) => /num-other-sentinels\s+2/.test(each) && each.split(/\s+/).join(' ').includes(`num-slaves ${replicas}`),
+    );
   });
   return {
     servers: pair.servers,
