@@ -146,7 +146,7 @@ async function openGround(configuration: Configuration, around: Surroundings, ro
   const signer = await rooms.open(() => openSigner(configuration.signing, signing));
   const audit = await rooms.open(() => openAudit(configuration.audit, around));
   const revocation = await rooms.open(() => openRevocation({ log: store.log('revocation'), now: seconds, warn }));
-  const nonces = await rooms.open(() => openNonces(store, seconds));
+  const nonces = await rooms.open(() => openNonces(store, seconds, { lookEvery }));
   const host = await rooms.open(() => openHost(configuration, { nonces, now: seconds, revocation, warn }));
   const attestors = await createAttestors(configuration, host, rooms);
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
