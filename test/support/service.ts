@@ -44,6 +44,10 @@ export interface ServiceOptions {
   readonly listen?: string;
   /** Further top-level lines of the configuration. */
   readonly more?: string;
+  /** Default 0: any that is free. */
+  readonly healthPort?: number;
+  /** Ends the start. */
+  readonly signal?: AbortSignal;
   readonly audit?: string;
   readonly store?: string;
   /** The embedded store was there before: one that is new refuses what may have been used before it. */
@@ -105,6 +109,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     now: options.now ?? Date.now,
     stdout: new PassThrough(),
     warn: (message) => warnings.push(message),
+    ...(options.signal && { signal: options.signal }),
   });
   const noteFiles = async () => {
     const next = await loadConfiguration(join(folder, 'counterseal.yaml')).catch(() => undefined);
@@ -191,7 +196,7 @@ trustDomain: example.com
 environment: production
 region: eu-central
 listen: ${options.listen ?? `{ port: ${options.port ?? '0'} }`}
-health: { port: 0 }
+health: { port: ${options.healthPort ?? 0} }
 store: ${options.store ?? '{ type: embedded, path: store }'}
 audit: ${options.audit ?? '{ durability: strict, sinks: [{ type: file, path: audit.jsonl }] }'}
 attestors: ${options.attestors ?? attestors}
