@@ -158,15 +158,25 @@ export interface SentinelServers extends Servers {
   readonly nodes: readonly string[];
 }
 
+export interface Guards {
+  /** Of the data nodes, on the command line. */
+  readonly options: readonly string[];
+  /** Lines for the file of each Sentinel. */
+  readonly sentinel: string;
+  /** Of Sentinels' default user. */
+  readonly sentinelPassword: string;
+}
+
 /** A primary, replicas, and three Sentinels that call the primary `main`. */
-export async function startSentinels(replicas: 1 | 2): Promise<SentinelServers> {
-  const pair = await startReplicated(replicas, []);
+export async function startSentinels(replicas: 1 | 2, guards?: Guards): Promise<SentinelServers> {
+  const pair = await startReplicated(replicas, guards?.options ?? []);
+  const authority = guards ? ['--requirepass', guards.sentinelPassword] : [];
   const ports = await freePorts(3);
   const sentinels = await Promise.all(
     ports.map(async (port) => {
       const file = join(pair.folder, `sentinel-${port}.conf`);
-      await writeFile(file, sentinelText(port, pair.servers[0]?.port ?? 0));
-      const sentinel = createServerAt(pair.folder, port, [file, '--sentinel']);
+      await writeFile(file, `${sentinelText(port, pair.servers[0]?.port ?? 0)}${guards?.sentinel ?? ''}`);
+      const sentinel = createServerAt(pair.folder, port, [file, '--sentinel', ...authority]);
       await sentinel.start();
       return sentinel;
     }),
