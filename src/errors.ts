@@ -226,6 +226,11 @@ export class Unavailable extends Refusal {
   }
 }
 
+/** The store did not answer, or cannot just now, and may by itself later: nobody has to change anything. */
+export class StoreAway extends Error {
+  override readonly name = 'StoreAway';
+}
+
 /**
  * What code of another package threw: a Rejected or Unavailable of its own copy of this package becomes ours, everything
  * else stays as it is, and is then nobody's refusal.

@@ -1,6 +1,6 @@
 /** Rooms as they are opened, and closed in the reverse order. A start that is given up leaves nothing open. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Unavailable } from './errors.js';
+import { StoreAway, Unavailable } from './errors.js';
 
 /** Milliseconds until a dependency that did not answer is asked again. */
 const patience = 1_000;
@@ -15,10 +15,12 @@ export class GivenUp extends Error {
 
 export interface Rooms {
   /**
-   * While a dependency does not answer (Unavailable), it is asked again each second, so that it may be started later than we are.
+   * While a dependency does not answer (Unavailable, StoreAway), it is asked again each second, so that it may be started later than we are.
    * @throws GivenUp once the signal is aborted; what is opened after all is closed again
    */
   open<Opened extends object>(opener: () => Promise<Opened>): Promise<Opened>;
+  /** What does not answer, and is waited for now. */
+  waitsFor(): readonly string[];
   /** Every one, also when another fails. @throws Error that says which did */
   close(): Promise<void>;
 }
@@ -31,9 +33,10 @@ interface Surroundings {
 export function createRooms({ signal, warn }: Surroundings): Rooms {
   const opened: object[] = [];
   const given = givenUp(signal);
+  const awaited = new Map<object, string>();
 
   async function open<Opened extends object>(opener: () => Promise<Opened>): Promise<Opened> {
-    const opening = openPatiently(opener, signal, warn);
+    const opening = openPatiently(opener, awaited, { signal, warn });
     const room = await Promise.race([opening, given]).catch((error) => {
       if (error instanceof GivenUp) opening.then(closeRoom).catch(() => {});
       throw error;
@@ -52,7 +55,7 @@ export function createRooms({ signal, warn }: Surroundings): Rooms {
     if (faults.length > 0) throw new Error(faults.join('; '));
   }
 
-  return Object.freeze<Rooms>({ open, close });
+  return Object.freeze<Rooms>({ open, waitsFor: () => [...new Set(awaited.values())], close });
 }
 
 async function closeRoom(room: { close?(): Promise<void> }): Promise<void> {
@@ -72,18 +75,30 @@ function givenUp(signal: AbortSignal | undefined): Promise<never> {
 
 async function openPatiently<Opened>(
   opener: () => Promise<Opened>,
-  signal: AbortSignal | undefined,
-  warn: (message: string) => void,
+  awaited: Map<object, string>,
+  { signal, warn }: Surroundings,
 ): Promise<Opened> {
-  for (let told = ''; ; ) {
-    if (signal?.aborted) throw new GivenUp();
-    try {
-      return await opener();
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-      if (error.detail !== told) warn(`the start waits: ${error.detail}`);
-      told = error.detail;
+  try {
+    for (let told = ''; ; ) {
+      if (signal?.aborted) throw new GivenUp();
+      try {
+        return await opener();
+      } catch (error) {
+        const away = whatIsAway(error);
+        if (away === undefined) throw error;
+        if (away !== told) warn(`the start waits: ${away}`);
+        told = away;
+        awaited.set(opener, away);
+      }
+      await sleep(patience, undefined, { signal }).catch(() => {});
     }
-    await sleep(patience, undefined, { signal }).catch(() => {});
+  } finally {
+    awaited.delete(opener);
   }
+}
+
+/** @returns undefined for what somebody has to change */
+function whatIsAway(error: unknown): string | undefined {
+  if (error instanceof Unavailable) return error.detail;
+  return error instanceof StoreAway ? error.message : undefined;
 }

@@ -26,6 +26,7 @@ import { openRevocation } from './revocation/revocation.js';
 import { createRooms, type Rooms } from './rooms.js';
 import { openSigner } from './signing/open.js';
 import { openStore } from './store/open.js';
+import type { WatchRoom } from './store/redis-watch.js';
 import { createInstruments } from './telemetry/instruments.js';
 import { createMeasuredStore, type MeasureRoundTrip } from './telemetry/measured-store.js';
 import { openTraces } from './telemetry/open-traces.js';
@@ -83,13 +84,18 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
   const { now, warn, lookEvery = 1_000 } = around;
   const tlsRoom = { now: () => now() / 1000, warn, lookEvery };
   const health = createHealth();
+  const awaited: { store: string | null } = { store: null };
+  health.starting(() => [...(awaited.store === null ? [] : [awaited.store]), ...rooms.waitsFor()]);
+  const waitsFor = (what: string | null) => {
+    awaited.store = what;
+  };
   // First, so that it can be asked how far the start is, and closed last.
   const { url: healthUrl } = await rooms.open(async () => {
     if (around.openHealth !== undefined) return around.openHealth(health);
     const { url, close } = await openListener(createHealthListener(health, warn), configuration.health, tlsRoom);
     return { url, close: async () => void (await close(healthDrain)) };
   });
-  const ground = await openGround(configuration, around, rooms);
+  const ground = await openGround(configuration, { ...around, waitsFor }, rooms);
   const { issuer } = configuration;
   const { audit, challenge, host, instruments, signer, store, attestors } = ground;
   const { answering, policy, isRefused } = await openExchange(configuration, around, rooms, ground);
@@ -134,7 +140,7 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
 type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** What every request stands on: what is kept, what signs, who attests. */
-async function openGround(configuration: Configuration, around: Surroundings, rooms: Rooms) {
+async function openGround(configuration: Configuration, around: Surroundings & WatchRoom, rooms: Rooms) {
   const { now, warn, lookEvery } = around;
   const seconds = () => now() / 1000;
   const instruments = createInstruments();
@@ -152,7 +158,7 @@ async function openGround(configuration: Configuration, around: Surroundings, ro
   const signer = await rooms.open(() => openSigner(configuration.signing, signing));
   const audit = await rooms.open(() => openAudit(configuration.audit, around));
   const revocation = await rooms.open(() => openRevocation({ log: store.log('revocation'), now: seconds, warn }));
-  const nonces = await rooms.open(() => openNonces(store, seconds));
+  const nonces = await rooms.open(() => openNonces(store, seconds, { lookEvery }));
   const host = await rooms.open(() => openHost(configuration, { follow, nonces, now: seconds, revocation, warn }));
   const attestors = await createAttestors(configuration, host, rooms);
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));

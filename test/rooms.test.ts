@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Unavailable } from '../src/errors.js';
+import { StoreAway, Unavailable } from '../src/errors.js';
 import { createRooms, GivenUp } from '../src/rooms.js';
 
 describe('rooms', () => {
@@ -32,15 +32,18 @@ describe('rooms', () => {
   });
 
   it('wait for a dependency that does not answer yet, with one line for each reason', async () => {
-    const answers = [new Unavailable('a', 'one'), new Unavailable('a', 'one'), new Unavailable('b', 'two')];
+    const answers = [new Unavailable('a', 'one'), new Unavailable('a', 'one'), new StoreAway('two')];
     const rooms = createRooms({ warn });
+    const awaited: (readonly string[])[] = [];
     const opened = await rooms.open(async () => {
+      awaited.push(rooms.waitsFor());
       const fault = answers.shift();
       if (fault !== undefined) throw fault;
       return room('a');
     });
     assert.equal(opened.name, 'a');
     assert.deepEqual(warnings, ['the start waits: one', 'the start waits: two']);
+    assert.deepEqual([...awaited, rooms.waitsFor()], [[], ['one'], ['one'], ['two'], []]);
   }).timeout(10_000);
 
   it('do not wait where waiting does not help', async () => {

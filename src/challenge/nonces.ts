@@ -22,9 +22,16 @@ export interface Nonces {
   /**
    * Once, over all replicas.
    * @param requestId who redeems
+   * @returns when it was made: seconds since the epoch
    * @throws Rejected `nonce_unknown`, `nonce_expired`, `nonce_used`, Unavailable
    */
-  redeem(purpose: string, nonce: string, requestId: string): Promise<void>;
+  redeem(purpose: string, nonce: string, requestId: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface NoncesRoom {
+  /** Milliseconds between two looks at the key that the store has, default 1,000. */
+  readonly lookEvery?: number | undefined;
 }
 
 /** Seconds by which clocks of replicas may differ. */
@@ -36,9 +43,26 @@ const headLength = 16;
 /** With a head of 16 as many as Azure's metadata service takes. */
 const nonceForm = /^[0-9a-z]{32}$/;
 
-/** @throws the store's own errors as they come */
-export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
-  const key = await loadOrMakeKey(store);
+/**
+ * Looks at the key in the store at an interval, and by no request: a store that was emptied gets it again from those that run, or they
+ * take the one of who started on it first.
+ * @throws the store's own errors as they come
+ */
+export async function openNonces(store: Store, now: Clock, { lookEvery = 1_000 }: NoncesRoom = {}): Promise<Nonces> {
+  let key = await loadOrKeepKey(store, randomBytes(32));
+  let looking: Promise<void> | undefined;
+  const look = async () => {
+    try {
+      key = await loadOrKeepKey(store, key);
+    } catch {
+      // What was read last stays good. Of a store that fails operators are told by those who need it.
+    }
+    looking = undefined;
+  };
+  const timer = setInterval(() => {
+    looking ??= look();
+  }, lookEvery);
+  timer.unref();
   const seal = (purpose: string, head: string): string =>
     letters(createHmac('sha256', key).update(`${head}${purpose}`).digest().subarray(0, 16));
   const check: Nonces['check'] = (purpose, nonce) => {
@@ -65,18 +89,24 @@ export async function openNonces(store: Store, now: Clock): Promise<Nonces> {
     async redeem(purpose, nonce, requestId) {
       check(purpose, nonce);
       const end = endOf(nonce);
-      const once = { key: ['nonce', purpose, nonce], requestId, from: end - nonceLifetime, end } as const;
+      const from = end - nonceLifetime;
+      const once = { key: ['nonce', purpose, nonce], requestId, from, end } as const;
       await claimOnce(store, { ...once, what: 'The nonce', reason: 'nonce_used' });
+      return from;
+    },
+    async close() {
+      clearInterval(timer);
+      await looking;
     },
   });
 }
 
 const endOf = (nonce: string): number => Number.parseInt(nonce.slice(0, endLength), 36);
 
-/** The one that the store has; made if there is none. Processes that start at once agree on one. */
-async function loadOrMakeKey(store: Store): Promise<Buffer> {
+/** The one that the store has; ours if it has none. Processes that do this at once agree on one. */
+async function loadOrKeepKey(store: Store, ours: Buffer): Promise<Buffer> {
   const place = ['nonce-key'] as const;
-  const stored = (await store.get(place))?.value ?? (await store.claim(place, randomBytes(32).toString('hex')));
+  const stored = (await store.get(place))?.value ?? (await store.claim(place, ours.toString('hex')));
   if (!/^[0-9a-f]{64}$/.test(stored)) throw new Error('The key of nonces in the store is damaged: restore the store.');
   return Buffer.from(stored, 'hex');
 }

@@ -19,6 +19,8 @@ export interface Health {
 export interface ServiceHealth extends Health {
   readiness(): Readiness;
   metrics(): Metrics | null;
+  /** @param waitsFor what does not answer yet, as operators read it */
+  starting(waitsFor: () => readonly string[]): void;
   ready(room: HealthRoom): void;
   stopping(): void;
 }
@@ -28,13 +30,19 @@ export const alive = () => ({ status: 'alive' });
 export function createHealth(): ServiceHealth {
   let room: HealthRoom | null = null;
   let metrics: Metrics | null = null;
+  let waitsFor: () => readonly string[] = () => [];
   let isStopping = false;
   return Object.freeze<ServiceHealth>({
     readiness() {
       if (isStopping) return { status: 'stopping' };
-      return room === null ? { status: 'starting' } : readinessOf(room);
+      if (room !== null) return readinessOf(room);
+      const awaited = waitsFor();
+      return { status: 'starting', ...(awaited.length > 0 && { waits_for: awaited }) };
     },
     metrics: () => metrics,
+    starting(known) {
+      waitsFor = known;
+    },
     ready(known) {
       room = known;
       metrics = createMetrics(known);

@@ -60,10 +60,11 @@ export function createAttest(room: AttestRoom): Attest {
     }
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
-    if (attestation.nonce !== undefined) {
-      await room.nonces.redeem(evidence.tokenType, attestation.nonce, requestId);
-    }
-    if (attestation.singleUse) await claimEvidence(room.store, attestation, requestId);
+    const nonceMade =
+      attestation.nonce === undefined
+        ? undefined
+        : await room.nonces.redeem(evidence.tokenType, attestation.nonce, requestId);
+    if (attestation.singleUse) await claimEvidence(room.store, attestation, { requestId, nonceMade });
     return attestation;
   };
 }
@@ -139,9 +140,16 @@ const skew = 60;
 /** Seconds that evidence may be old that does not say when it was made. */
 const oldest = 86_400;
 
-function claimEvidence(store: Store, attestation: Attestation, requestId: string): Promise<void> {
+interface Claimant {
+  readonly requestId: string;
+  /** Seconds since the epoch, by our clocks: evidence that carries a nonce of ours was made after it. */
+  readonly nonceMade: number | undefined;
+}
+
+function claimEvidence(store: Store, attestation: Attestation, { requestId, nonceMade }: Claimant): Promise<void> {
   const { attestor, evidenceId, expiresAt, attestedAt, issuedAt, claims } = attestation;
   const made = issuedAt ?? (typeof claims.iat === 'number' ? claims.iat : attestedAt - oldest);
-  const once = { key: ['evidence', attestor, evidenceId], requestId, from: made - skew, end: expiresAt } as const;
+  const from = nonceMade ?? made - skew;
+  const once = { key: ['evidence', attestor, evidenceId], requestId, from, end: expiresAt } as const;
   return claimOnce(store, { ...once, what: 'The evidence', reason: 'evidence_replayed' });
 }

@@ -2,8 +2,9 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import type { KMSClientConfig, SigningAlgorithmSpec } from '@aws-sdk/client-kms';
 import type { Outbound } from '../outbound.js';
+import { Away } from './away.js';
 import { joseOfDer } from './der.js';
-import { kmsFault, whatToDo } from './kms-fault.js';
+import { kmsFault, kmsIsAway, whatToDo } from './kms-fault.js';
 import { publicKeyOf } from './public-key.js';
 import { type Around, createRemoteSigner, defaultDeadline, type RemoteKey, startDeadline, tryKeys } from './remote.js';
 import type { Signer, SigningAlgorithm } from './signer.js';
@@ -45,7 +46,7 @@ const longestMessage = 4096;
 /** Bytes of an answer: a signature, or a public key. */
 const maxBytes = 16 * 1024;
 
-/** @throws Error when the SDK is missing, KMS does not answer, or a key cannot be used: it says which, and what to do */
+/** @throws Error when the SDK is missing, or a key cannot be used: it says which, and what to do; Unavailable while KMS does not answer */
 export async function createKmsSigner(signing: KmsSigning, room: KmsRoom): Promise<Signer> {
   const { region, endpoint, keys } = signing;
   const { KMSClient: Client, GetPublicKeyCommand, SignCommand } = await loadSdk();
@@ -91,14 +92,15 @@ export async function createKmsSigner(signing: KmsSigning, room: KmsRoom): Promi
   }
 }
 
-/** A key whose signature will be wanted makes one now. @throws Error that names the key, and says what to do */
+/** A key whose signature will be wanted makes one now. @throws Error that names the key, and says what to do; Unavailable while KMS does not answer */
 async function usable({ id, state }: KmsKey, name: string, load: () => Promise<RemoteKey>): Promise<RemoteKey> {
   try {
     const key = await load();
     if (state !== 'retired') await tryKeys([key], { name, prefix: 'kms' });
     return key;
   } catch (error) {
-    throw new Error(`signing.keys: the key ${id} of ${name} cannot be used: ${whatToDo(error)}`);
+    const what = `signing.keys: the key ${id} of ${name} cannot be used: ${whatToDo(error)}`;
+    throw kmsIsAway(error) ? new Away('kms_key', what) : new Error(what);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What AWS KMS and its SDK say, as operators read it: by the names of errors alone, because their messages may quote what was sent. */
 import { Refusal, Unavailable } from '../errors.js';
+import { Away, isAway } from './away.js';
 
 const advice: Readonly<Record<string, string>> = {
   AccessDeniedException: 'allow kms:GetPublicKey and kms:Sign on the key to the role of this service',
@@ -17,6 +18,8 @@ const advice: Readonly<Record<string, string>> = {
   ValidationException: 'the request is not accepted: check that the key spec fits the algorithm',
 };
 
+const throttling = 'ThrottlingException';
+
 /** Seconds after which a throttled caller may ask again. */
 const throttledFor = 2;
 
@@ -30,13 +33,21 @@ export function kmsFault(name: string, id: string, error: unknown): Unavailable 
     if (error.reason === 'outbound_too_large') return error;
     throw error;
   }
-  const { $metadata } = error as { readonly $metadata?: { readonly httpStatusCode?: number } };
-  const isThrottled = nameOf(error) === 'ThrottlingException';
+  const isThrottled = nameOf(error) === throttling;
   const what = `${name} does not sign with the key ${id}: ${whatToDo(error)}.`;
-  const fault = new Unavailable(isThrottled ? 'kms_throttled' : 'kms_refused', what, isThrottled ? throttledFor : 1);
-  const status = $metadata?.httpStatusCode ?? 500;
-  if (status < 500) return fault;
+  const Fault = kmsIsAway(error) ? Away : Unavailable;
+  const fault = new Fault(isThrottled ? 'kms_throttled' : 'kms_refused', what, isThrottled ? throttledFor : 1);
+  if (statusOf(error) < 500) return fault;
   throw fault;
+}
+
+/** Whether nothing but time is needed. */
+export const kmsIsAway = (error: unknown): boolean =>
+  isAway(error) || nameOf(error) === throttling || (!(error instanceof Refusal) && statusOf(error, 0) >= 500);
+
+function statusOf(error: unknown, otherwise = 500): number {
+  const { $metadata } = error as { readonly $metadata?: { readonly httpStatusCode?: number } };
+  return $metadata?.httpStatusCode ?? otherwise;
 }
 
 /** One line, without what KMS wrote. */

@@ -4,6 +4,7 @@ import { withDeadline } from '../deadline.js';
 import { Unavailable } from '../errors.js';
 import { type JsonObject, parseObject } from '../jwt/json.js';
 import type { Outbound } from '../outbound.js';
+import { Away } from './away.js';
 
 /** Bytes of an answer: a key with hundreds of versions. */
 const maxBytes = 512 * 1024;
@@ -154,5 +155,7 @@ function faultOf(url: string, path: string, status: number, what = ''): Unavaila
   const isRedirect = status >= 300 && status < 400;
   const why = isRedirect ? 'redirects are not followed: name the active server or its load balancer' : advice[status];
   const detail = `${url}/v1/${path}${what === '' ? '' : ` (${what})`} answers with status ${status}, not 200`;
-  return new Unavailable('vault_status', `${detail}${why === undefined ? '' : `: ${why}`}.`, retryAfter[status] ?? 1);
+  const isPassing = status >= 500 || status === 412 || status === 429;
+  const Fault = isPassing ? Away : Unavailable;
+  return new Fault('vault_status', `${detail}${why === undefined ? '' : `: ${why}`}.`, retryAfter[status] ?? 1);
 }

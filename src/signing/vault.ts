@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Refusal, Unavailable } from '../errors.js';
 import type { Outbound } from '../outbound.js';
+import { Away, isAway } from './away.js';
 import * as remote from './remote.js';
 import type { Signer, SigningAlgorithm } from './signer.js';
 import { createVaultClient, type VaultAccess, type VaultClient } from './vault-client.js';
@@ -30,7 +31,7 @@ export interface VaultRoom extends remote.Around {
   readonly lookEvery?: number;
 }
 
-/** @throws Error when Vault does not answer, or a key cannot be used: it says which, and what to do */
+/** @throws Error when a key cannot be used: it says which, and what to do; Unavailable while Vault does not answer */
 export async function createVaultSigner(signing: VaultSigning, room: VaultRoom): Promise<Signer> {
   const { keys, mount, url } = signing;
   const { now, warn, outbound, deadline = remote.defaultDeadline } = room;
@@ -46,7 +47,8 @@ export async function createVaultSigner(signing: VaultSigning, room: VaultRoom):
       return { key, versions: await versionsOf(data, key.algorithm) };
     } catch (error) {
       const why = error instanceof Refusal ? error.detail : `${(error as Error).message}.`;
-      throw new Unavailable('vault_key', `The key ${path} of ${name} cannot be used: ${why}`);
+      const Fault = isAway(error) ? Away : Unavailable;
+      throw new Fault('vault_key', `The key ${path} of ${name} cannot be used: ${why}`);
     }
   }
 
@@ -84,7 +86,7 @@ export async function createVaultSigner(signing: VaultSigning, room: VaultRoom):
     return remote.createRemoteSigner({ algorithms, name, prefix: 'vault', ring: () => ring, deadline, now, warn, end });
   } catch (error) {
     await outbound.close();
-    throw error instanceof Refusal ? new Error(`signing: ${error.detail}`) : error;
+    throw error instanceof Refusal && !isAway(error) ? new Error(`signing: ${error.detail}`) : error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { openLmdbTable } from './lmdb-table.js';
 import type { Store } from './store.js';
-import { createTableStore } from './table-store.js';
+import { birthOf, createTableStore } from './table-store.js';
 
 /**
  * On this machine's disk, for one or several processes at once on the same path. What resolved is on the disk.
@@ -13,5 +13,11 @@ export async function openEmbeddedStore({
   readonly path: string;
   readonly now?: () => number;
 }): Promise<Store> {
-  return createTableStore(await openLmdbTable(path, now));
+  const table = await openLmdbTable(path, now);
+  try {
+    return createTableStore(table, await birthOf(table, now));
+  } catch (error) {
+    await table.close();
+    throw error;
+  }
 }

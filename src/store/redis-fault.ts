@@ -23,6 +23,8 @@ const replies: Readonly<Record<string, string>> = {
   MOVED: 'it is part of a cluster (MOVED): use mode cluster',
   ASK: 'the cluster is moving the slot to another node (ASK)',
   TRYAGAIN: 'the cluster is moving the slot to another node (TRYAGAIN)',
+  NOREPLICA:
+    'no replica is connected to it (NOREPLICA), and who takes over would not know what it wrote: give it one, or use mode single if nobody takes over',
   NOREPLICAS: 'fewer replicas are connected than min-replicas-to-write asks for (NOREPLICAS)',
 };
 

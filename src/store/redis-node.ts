@@ -1,5 +1,6 @@
 /** One primary: scripts on it, each with a deadline, and the word of a replica for what they wrote. */
 import type { Redis } from 'ioredis';
+import { StoreAway } from '../errors.js';
 import { faultOf, RedisUnacknowledged, RedisUnfit } from './redis-fault.js';
 
 /** Milliseconds for a command. */
@@ -51,7 +52,7 @@ export function createNode(redis: Redis): RedisNode {
     const message = `Redis${addressOf(redis)}: ${fault.message}`;
     return fault instanceof RedisUnfit
       ? new RedisUnfit(message, { cause: error })
-      : new Error(message, { cause: error });
+      : new StoreAway(message, { cause: error });
   };
 
   /** Anew for each connection: behind one address there may be another server now. */

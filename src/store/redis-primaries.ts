@@ -1,6 +1,7 @@
 /** The primaries, by mode: ioredis finds and follows them, and never sends anything twice. */
 import { readFile } from 'node:fs/promises';
 import { type RedisOptions as AnyClientOptions, Cluster, Redis } from 'ioredis';
+import { StoreAway } from '../errors.js';
 import { faultOf, RedisUnfit } from './redis-fault.js';
 import { commandTimeout, createNode, type RedisNode } from './redis-node.js';
 import type { RedisOptions } from './redis-options.js';
@@ -130,6 +131,6 @@ function openCluster(options: RedisOptions, client: ClientOptions): Primaries {
 function clusterFault(address: string | undefined, lastFault: unknown): Error {
   const fault = faultOf(lastFault, commandTimeout);
   if (fault instanceof RedisUnfit) return new RedisUnfit(`Redis cluster: ${fault.message}`, { cause: lastFault });
-  if (address !== undefined) return new Error(`Redis cluster: its node at ${address} is gone`);
-  return new Error(`Redis cluster: ${fault.message}`, { cause: lastFault });
+  if (address !== undefined) return new StoreAway(`Redis cluster: its node at ${address} is gone`);
+  return new StoreAway(`Redis cluster: ${fault.message}`, { cause: lastFault });
 }

@@ -14,13 +14,17 @@ export const ttl = (expiresAt: number | null, now: number): string =>
 
 /**
  * `replication()` tells which history of writes this server has (its replication id changes with each restart and each promotion)
- * and whether a replica is connected. `live` is the entry unless it has expired.
+ * and whether a replica is connected. `refuse_alone` comes before what is written and must not be lost: somebody may take over who
+ * has never heard of us. `live` is the entry unless it has expired.
  */
 const prelude = `
 local function replication()
   local info = redis.call('INFO', 'replication')
   if string.find(info, 'role:slave', 1, true) then error('READONLY') end
   return string.match(info, 'master_replid:(%x+)'), string.find(info, 'state=online', 1, true) and 1 or 0
+end
+local function refuse_alone(online, needed)
+  if needed == '1' and online == 0 then error('NOREPLICA') end
 end
 local function since(key, otherwise, history)
   local mark = redis.call('GET', key)
@@ -41,12 +45,15 @@ local function keep(key, row, ttl)
 end
 `;
 
-/** KEYS mark; ARGV the mark's time if it is made now. @returns since */
+/** KEYS mark; ARGV the mark's time if it is made now, whether a replica is needed (`1`; also below). @returns since */
 export const touch = `${prelude}
-return since(KEYS[1], ARGV[1], (replication()))`;
+local history, online = replication()
+local known = since(KEYS[1], ARGV[1], history)
+refuse_alone(online, ARGV[2])
+return known`;
 
 /**
- * KEYS entry, mark; ARGV now, the mark's time if it is made now, version and expiry of the row, value, ttl, from.
+ * KEYS entry, mark; ARGV now, the mark's time if it is made now, version and expiry of the row, value, ttl, from, whether a replica is needed.
  * The claim of its own value is written again, so that it can be acknowledged.
  * @returns the row that won (nothing: it may have been claimed before since), whether a replica has to acknowledge it, since
  */
@@ -56,10 +63,12 @@ local known = since(KEYS[2], ARGV[2], history)
 local row, _, _, value = live(KEYS[1], ARGV[1])
 if row and value ~= ARGV[4] then return {row, 0, known} end
 if row then
+  refuse_alone(online, ARGV[7])
   redis.call('SET', KEYS[1], row, 'KEEPTTL')
   return {row, online, known}
 end
 if ARGV[6] ~= '' and tonumber(ARGV[6]) < tonumber(known) then return {'', 0, known} end
+refuse_alone(online, ARGV[7])
 row = ARGV[3] .. ' ' .. ARGV[4]
 keep(KEYS[1], row, ARGV[5])
 return {row, online, known}`;
@@ -68,14 +77,15 @@ return {row, online, known}`;
 export const get = `${prelude}
 return (live(KEYS[1], ARGV[1]))`;
 
-/** KEYS entry; ARGV now, version and expiry of the row, value, ttl, `*` or the version that has to be there (`-`: none). @returns stored, online */
+/** KEYS entry; ARGV now, version and expiry of the row, value, ttl, `*` or the version that has to be there (`-`: none), whether a replica is needed. @returns stored, online */
 export const put = `${prelude}
+local _, online = replication()
 if ARGV[5] ~= '*' then
   local _, _, version = live(KEYS[1], ARGV[1])
   if (version or '-') ~= ARGV[5] then return {0, 0} end
 end
+refuse_alone(online, ARGV[6])
 keep(KEYS[1], ARGV[2] .. ' ' .. ARGV[3], ARGV[4])
-local _, online = replication()
 return {1, online}`;
 
 /** KEYS entry; ARGV now, by, expiry, version, ttl. @returns the count; nothing where there is no counter */
@@ -91,11 +101,13 @@ if row then redis.call('SET', KEYS[1], expires .. next, 'KEEPTTL') else keep(KEY
 return text`;
 
 /**
- * KEYS log, expiries, end; ARGV now, entry, expiry. The cursor is at least Redis' time in microseconds, so that it does not go
+ * KEYS log, expiries, end; ARGV now, entry, expiry, whether a replica is needed. The cursor is at least Redis' time in microseconds, so that it does not go
  * back when the end was lost. Sweeps more than it adds.
  * @returns cursor, online
  */
 export const append = `${prelude}
+local _, online = replication()
+refuse_alone(online, ARGV[4])
 local time = redis.call('TIME')
 local last = tonumber(redis.call('GET', KEYS[3]) or '0')
 local cursor = string.format('%016.0f', math.max(last + 1, time[1] * 1000000 + time[2]))
@@ -106,7 +118,6 @@ for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMI
   redis.call('ZREMRANGEBYLEX', KEYS[1], '[' .. old, '(' .. old .. ':')
   redis.call('ZREM', KEYS[2], old)
 end
-local _, online = replication()
 return {cursor, online}`;
 
 /**

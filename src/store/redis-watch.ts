@@ -13,6 +13,8 @@ export interface WatchRoom {
   readonly now: () => number;
   /** A line for operators. */
   readonly warn: (message: string) => void;
+  /** What is waited for before the store is open; null: it is there. */
+  readonly waitsFor?: (what: string | null) => void;
   /** Ends the wait for a store that is not there yet. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,8 +32,9 @@ export interface Watch {
 }
 
 /** @throws Error when waiting does not help, or is not wanted any more; then everything is closed */
-export async function openWatch(watched: Watched, { warn, signal }: WatchRoom): Promise<Watch> {
-  let since = await first(watched, warn, signal).catch((error) => {
+export async function openWatch(watched: Watched, room: WatchRoom): Promise<Watch> {
+  const { warn } = room;
+  let since = await first(watched, room).catch((error) => {
     watched.close();
     throw error;
   });
@@ -70,14 +73,17 @@ export async function openWatch(watched: Watched, { warn, signal }: WatchRoom): 
   });
 }
 
-async function first({ touchAll }: Watched, warn: WatchRoom['warn'], signal: AbortSignal | undefined): Promise<number> {
+async function first({ touchAll }: Watched, { warn, waitsFor, signal }: WatchRoom): Promise<number> {
   let told = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
       signal?.throwIfAborted();
-      return await touchAll();
+      const since = await touchAll();
+      waitsFor?.(null);
+      return since;
     } catch (error) {
       if (error instanceof RedisUnfit || signal?.aborted) throw error;
+      waitsFor?.((error as Error).message);
       // The first attempt may come before the connection.
       const isLate = performance.now() - told >= tellEvery;
       if (told === Number.NEGATIVE_INFINITY) told = performance.now() - tellEvery + lookEvery;

@@ -33,10 +33,12 @@ export async function openRedisStore(options: RedisOptions, room: WatchRoom): Pr
   const { now } = room;
   const primaries = await openPrimaries(options);
   const run = createRun(primaries);
+  // Of one alone nobody takes over.
+  const replicaNeeded = options.mode === 'single' ? '' : '1';
   const tagOf = (part: number): string => `${options.prefix}:{${part}}`;
   const touchAll = async (): Promise<number> => {
     const parts = Array.from({ length: partCount }, (_, part) => `${tagOf(part)}:since`);
-    const marks = await Promise.all(parts.map((mark) => run(scripts.touch, [mark], [markTime(now())])));
+    const marks = await Promise.all(parts.map((mark) => run(scripts.touch, [mark], [markTime(now()), replicaNeeded])));
     return Math.max(...marks.map(({ reply }) => Number(reply)));
   };
   const reconnect = () => {
@@ -64,7 +66,7 @@ export async function openRedisStore(options: RedisOptions, room: WatchRoom): Pr
     }
   };
   const keyOf = (kind: string, name: string): string => `${tagOf(partOf(name))}:${kind}:${name}`;
-  const entry = createEntries({ run, keyOf, now, markOf: (name) => `${tagOf(partOf(name))}:since` });
+  const entry = createEntries({ run, keyOf, now, replicaNeeded, markOf: (name) => `${tagOf(partOf(name))}:since` });
 
   return Object.freeze<Store>({
     claim: (key, value, expiresAt, from) => begun(() => entry.claim(key, value, expiresAt ?? null, from)),
@@ -72,7 +74,7 @@ export async function openRedisStore(options: RedisOptions, room: WatchRoom): Pr
     put: (key, value, how) => begun(() => entry.put(key, value, how)),
     increment: (key, by, expiresAt) => begun(() => entry.increment(key, by, expiresAt)),
     log(name) {
-      const log = createLog({ run, now, key: (kind) => keyOf(kind, encodeKey([name])) });
+      const log = createLog({ run, now, replicaNeeded, key: (kind) => keyOf(kind, encodeKey([name])) });
       return Object.freeze<Log>({
         append: (line, expiresAt) => begun(() => log.append(line, expiresAt)),
         read: (after, limit) => begun(() => log.read(after, limit)),
@@ -109,19 +111,21 @@ function createRun(primaries: Primaries): Run {
 
 interface EntriesRoom {
   readonly run: Run;
+  /** As the scripts have it. */
+  readonly replicaNeeded: '1' | '';
   readonly now: () => number;
   readonly keyOf: (kind: string, name: string) => string;
   readonly markOf: (name: string) => string;
 }
 
-function createEntries({ run, now, keyOf, markOf }: EntriesRoom) {
+function createEntries({ run, now, keyOf, markOf, replicaNeeded }: EntriesRoom) {
   const head = (expiresAt: number | null) => `${expiresAt ?? '-'} ${randomUUID()}`;
   return {
     async claim(key: Key, value: string, expiresAt: number | null, from: number | undefined): Promise<string> {
       const name = encodeKey(key);
       const at = now();
       const values = [String(at), markTime(at), head(expiresAt), JSON.stringify(value)];
-      values.push(scripts.ttl(expiresAt, at), from === undefined ? '' : String(from));
+      values.push(scripts.ttl(expiresAt, at), from === undefined ? '' : String(from), replicaNeeded);
       const ran = await run(scripts.claim, [keyOf('entry', name), markOf(name)], values);
       const [row, online, since] = ran.reply as [string, number, string];
       if (row === '') throw new ClaimsUnknown(Number(since));
@@ -137,7 +141,7 @@ function createEntries({ run, now, keyOf, markOf }: EntriesRoom) {
     async put(key: Key, value: string, { expiresAt, ifVersion }: PutOptions = {}): Promise<boolean> {
       const at = now();
       const values = [String(at), head(expiresAt ?? null), JSON.stringify(value), scripts.ttl(expiresAt ?? null, at)];
-      values.push(ifVersion === undefined ? '*' : (ifVersion ?? '-'));
+      values.push(ifVersion === undefined ? '*' : (ifVersion ?? '-'), replicaNeeded);
       const ran = await run(scripts.put, [keyOf('entry', encodeKey(key))], values);
       const [stored, online] = ran.reply as [number, number];
       if (online) await ran.acknowledged();
@@ -160,6 +164,7 @@ function readRow(row: string): { readonly version: string; readonly value: strin
 
 interface LogRoom {
   readonly run: Run;
+  readonly replicaNeeded: '1' | '';
   readonly now: () => number;
   readonly key: (kind: string) => string;
 }
@@ -167,11 +172,16 @@ interface LogRoom {
 /** Digits of a cursor and of an expiry in a member. */
 const digits = 16;
 
-function createLog({ run, now, key }: LogRoom): Log {
+function createLog({ run, now, key, replicaNeeded }: LogRoom): Log {
   const [log, expiries, end] = [key('log'), key('log-expiries'), key('log-end')];
   return {
     async append(line, expiresAt) {
-      const values = [String(now()), JSON.stringify(line), String(Math.ceil(expiresAt)).padStart(digits, '0')];
+      const values = [
+        String(now()),
+        JSON.stringify(line),
+        String(Math.ceil(expiresAt)).padStart(digits, '0'),
+        replicaNeeded,
+      ];
       const ran = await run(scripts.append, [log, expiries, end], values);
       const [cursor, online] = ran.reply as [string, number];
       if (online) await ran.acknowledged();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { encodeKey } from './key.js';
-import type { Key, Log, Store } from './store.js';
+import { ClaimsUnknown, type Key, type Log, type Store } from './store.js';
 import type { Row, RowKey, Table } from './table.js';
 
 const entryOf = (key: Key): RowKey => ['entry', encodeKey(key)];
@@ -8,14 +8,33 @@ const entryOf = (key: Key): RowKey => ['entry', encodeKey(key)];
 /** A random version: a counter would start again after an expiry, and an old version would then fit a new entry. */
 const newRow = (value: string, expiresAt: number | null = null): Row => ({ value, version: randomUUID(), expiresAt });
 
-/** The store's rules over any table. */
-export function createTableStore(table: Table): Store {
+/**
+ * When the table was new, in milliseconds since the epoch. Whatever opens it first writes that down, for all that come later: before
+ * it there may have been another, which is lost, and with it what was claimed there.
+ */
+export async function birthOf(table: Table, now: () => number): Promise<number> {
+  const mark = ['since'] as const;
+  const written = table.get(mark);
+  if (written) return Number(written.value);
+  return table.write((rows) => {
+    const row = rows.get(mark) ?? newRow(String(Math.ceil(now())));
+    rows.set(mark, row);
+    return Number(row.value);
+  });
+}
+
+/**
+ * The store's rules over any table.
+ * @param since all claims are known that were made from then on, in milliseconds since the epoch
+ */
+export function createTableStore(table: Table, since: number): Store {
   return Object.freeze<Store>({
-    async claim(key, value, expiresAt) {
+    async claim(key, value, expiresAt, from) {
       const entry = entryOf(key);
       // A replay is answered without the write lock, so a flood of them cannot hold up the writers.
       const present = table.get(entry);
       if (present) return present.value;
+      if (from !== undefined && from < since) throw new ClaimsUnknown(since);
       return table.write((rows) => {
         const winner = rows.get(entry);
         if (winner) return winner.value;

@@ -14,7 +14,9 @@ export type RowKey =
   | readonly ['entry', key: string]
   | readonly ['log', name: string, cursor: string]
   /** The cursor of the newest row of a log. It outlives the rows, so that no cursor is ever given out again. */
-  | readonly ['log-end', name: string];
+  | readonly ['log-end', name: string]
+  /** Since when the table has its rows. */
+  | readonly ['since'];
 
 /** The rows inside a write: nobody else, in any process, writes at the same time. */
 interface WritableRows {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { openNonces } from '../../src/challenge/nonces.js';
+import { type Nonces, openNonces } from '../../src/challenge/nonces.js';
 import { Refusal } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
+import { until } from '../support/redis.js';
 
 const purpose = 'urn:example:sealed';
 
@@ -101,6 +103,73 @@ describe('nonces', () => {
     const broken = { ...store, claim: () => Promise.reject(new Error('gone')) };
     const { make, redeem } = await openNonces(broken, () => now);
     await assert.rejects(redeem(purpose, make(purpose), 'r'), /store_unavailable/);
+  });
+
+  describe('in a store that was emptied', () => {
+    const opened: Nonces[] = [];
+    let behind: Store;
+    const emptied: Store = {
+      ...createMemoryStore(),
+      get: (key) => behind.get(key),
+      claim: (...claim) => behind.claim(...claim),
+    };
+    const start = async () => {
+      const started = await openNonces(emptied, () => now, { lookEvery: 5 });
+      opened.push(started);
+      return started;
+    };
+    const isGoodAt = (nonces: Nonces, nonce: string): boolean => {
+      try {
+        nonces.check(purpose, nonce);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    beforeEach(() => {
+      behind = createMemoryStore({ now: () => now * 1000 });
+    });
+    afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
+
+    it('are those of the replicas that run: they put their key there again', async () => {
+      const running = await start();
+      behind = createMemoryStore({ now: () => now * 1000 });
+      await until(async () => (await behind.get(['nonce-key'])) !== undefined);
+      const later = await start();
+      assert.ok(isGoodAt(later, running.make(purpose)));
+    });
+
+    it('are those of whoever started on it first: replicas that run take its key', async () => {
+      const running = await start();
+      const inEmpty = createMemoryStore({ now: () => now * 1000 });
+      const first = await openNonces(inEmpty, () => now);
+      opened.push(first);
+      behind = inEmpty;
+      await until(() => isGoodAt(running, first.make(purpose)));
+      assert.ok(isGoodAt(first, running.make(purpose)));
+    });
+
+    it('stay known while the store does not answer, or has a key that is damaged', async () => {
+      const running = await start();
+      const nonce = running.make(purpose);
+      for (const get of [() => Promise.reject(new Error('gone')), async () => ({ value: 'short', version: '1' })]) {
+        let asked = 0;
+        const working = behind;
+        behind = { ...working, get: () => get().finally(() => asked++) };
+        await until(() => asked > 1);
+        assert.ok(isGoodAt(running, nonce));
+        behind = working;
+      }
+    });
+
+    it('cost the store nothing when strangers show what is none', async () => {
+      const quiet = await openNonces(emptied, () => now, { lookEvery: 60_000 });
+      opened.push(quiet);
+      behind = { ...behind, get: () => assert.fail('asked') };
+      for (let shown = 0; shown < 100; shown++) {
+        await assert.rejects(quiet.redeem(purpose, '0'.repeat(32), 'r'), /nonce_unknown/);
+      }
+    });
   });
 
   it('do not start with a damaged key', async () => {

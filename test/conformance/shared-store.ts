@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import type { Store } from '../../src/store/store.js';
 import { assertOutcomes, never, runJob, type StoreProcess } from '../support/store-jobs.js';
-import { describeStore, type StoreUnderTest, start } from './store.js';
+import { birthOf, describeStore, type StoreUnderTest, start } from './store.js';
 
 export interface SharedStoreUnderTest extends StoreUnderTest {
   /** Opens the same data again, after `store` was closed. */
@@ -40,6 +40,15 @@ export function describeSharedStore(name: string, factory: () => Promise<SharedS
       assert.ok((await again.log('events').append('b', never)) > cursor);
       under.setNow(start + 10);
       assert.equal(await again.claim(['jti', 'a'], 'later'), 'later');
+    });
+
+    it('was there since it was opened first, however late it is opened again', async () => {
+      const since = await birthOf(store);
+      await store.close();
+      under.setNow(start + 1e9);
+      const again = await under.reopen();
+      assert.equal(await birthOf(again), since);
+      assert.equal(await again.claim(['jti', 'a'], 'x', never, since), 'x');
     });
 
     it('is atomic between processes: one winner a key, no count lost, no log entry lost, doubled or missed', async function () {

@@ -1,7 +1,7 @@
 /** What every store keeps to. A store's own test file opens one and calls `describeStore`, or `describeSharedStore`. */
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
-import type { Key, Store } from '../../src/store/store.js';
+import { ClaimsUnknown, type Key, type Store } from '../../src/store/store.js';
 import { assertOutcomes, never, runJob } from '../support/store-jobs.js';
 
 export interface StoreUnderTest {
@@ -66,6 +66,14 @@ export function describeStore(name: string, factory: () => Promise<StoreUnderTes
         const seen = new Set(await Promise.all(callers));
         assert.equal(seen.size, 1);
         assert.ok(!seen.has('old'));
+      });
+
+      it('of what may have been claimed before the store was there is refused, and leaves nothing; of what is newer is won', async () => {
+        const since = await birthOf(store);
+        await assert.rejects(store.claim(['jti', 'a'], 'first', never, since - 1), ClaimsUnknown);
+        assert.equal(await store.get(['jti', 'a']), undefined);
+        assert.equal(await store.claim(['jti', 'a'], 'second', never, since), 'second');
+        assert.equal(await store.claim(['jti', 'a'], 'third', never, since - 1), 'second');
       });
 
       it('does not expire without an expiry', async () => {
@@ -318,4 +326,11 @@ export function describeStore(name: string, factory: () => Promise<StoreUnderTes
       assert.deepEqual(new Set(await Promise.all(puts)), new Set([true]));
     });
   });
+}
+
+/** Milliseconds since the epoch: what the store says to a claim of what is as old as can be. */
+export async function birthOf(store: Store): Promise<number> {
+  const told = await store.claim(['jti', 'a'], 'x', never, -1).catch((error) => error);
+  assert.ok(told instanceof ClaimsUnknown, `it was not refused: ${told}`);
+  return told.since;
 }

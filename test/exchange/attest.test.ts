@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Attestation, Attestor, EvidenceForm, Route } from '../../attestors/attestor.js';
-import { openNonces } from '../../src/challenge/nonces.js';
-import { Refusal, Rejected } from '../../src/errors.js';
+import { type Nonces, openNonces } from '../../src/challenge/nonces.js';
+import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { createTestAttest, type TestAttestOptions } from '../support/attest.js';
 import { attestationAt } from '../support/attestation.js';
 import { formEvidence } from '../support/attestor-host.js';
+import { createEarlierStore } from '../support/earlier-store.js';
 import { jwtType } from '../support/service.js';
 
 const now = 1_800_000_000;
@@ -130,7 +131,7 @@ describe('attest stage', () => {
   });
 
   it('single-use evidence is claimed for each attestor by itself, with unambiguous keys', async () => {
-    const store = createMemoryStore({ now: () => now * 1000 });
+    const store = createEarlierStore(() => now * 1000);
     const one = attestor('ab', [{}], async () => attestation({ attestor: 'ab', evidenceId: 'c', singleUse: true }));
     const two = attestor('a', [{ audience: 'second' }], async () =>
       attestation({ attestor: 'a', evidenceId: 'bc', singleUse: true }),
@@ -146,7 +147,7 @@ describe('attest stage', () => {
 
   it('stays used when the clock was ahead and is set back', async () => {
     let clock = now;
-    const store = createMemoryStore({ now: () => clock * 1000 });
+    const store = createEarlierStore(() => clock * 1000);
     const one = attestor('one', [{}], async () => attestation({ singleUse: true, expiresAt: clock + 600 }));
     const attest = await createTestAttest([one], { now: () => clock, store });
     await attest(evidence(), 'first');
@@ -154,6 +155,34 @@ describe('attest stage', () => {
     for (let index = 0; index < 2_000; index++) await store.claim(['other', String(index)], 'x', (clock + 1) * 1000);
     clock -= 1_800;
     await assert.rejects(attest(evidence(), 'second'), refusal('evidence_rejected', 'evidence_replayed'));
+  });
+
+  describe('in a store that is new', () => {
+    const inNewStore = async (changes: Partial<Attestation>, nonces?: Nonces) => {
+      const store = createMemoryStore({ now: () => now * 1000 });
+      const one = attestor('one', [{}], async () => attestation(changes));
+      return room([one], { store, ...(nonces && { nonces }) });
+    };
+
+    it('single-use evidence that could have been used before is refused until it cannot have been', async () => {
+      const attest = await inNewStore({ singleUse: true, issuedAt: now });
+      await assert.rejects(attest(evidence(), 'r'), (error) => {
+        assert.ok(error instanceof Unavailable);
+        assert.deepEqual([error.reason, error.retryAfter], ['claims_unknown', 60]);
+        return true;
+      });
+      const newer = await inNewStore({ singleUse: true, issuedAt: now + 60 });
+      await newer(evidence(), 'r');
+    });
+
+    it('what carries a nonce of ours is good at once, and so is what may be shown again', async () => {
+      const nonces = await openNonces(createMemoryStore({ now: () => now * 1000 }), () => now);
+      const bound = await inNewStore({ singleUse: true, issuedAt: now, nonce: nonces.make(jwtType) }, nonces);
+      await bound(evidence(), 'r');
+      const shownAgain = await inNewStore({ singleUse: false, issuedAt: now - 3600 });
+      await shownAgain(evidence(), 'r');
+      await shownAgain(evidence(), 'r');
+    });
   });
 
   it('a store that does not answer means unavailable, never accepted', async () => {
@@ -222,7 +251,7 @@ describe('attest stage', () => {
     }
 
     it('carries a nonce of ours once: of 100 redemptions over two replicas, one succeeds', async () => {
-      const store = createMemoryStore({ now: () => now * 1000 });
+      const store = createEarlierStore(() => now * 1000);
       const replicas = await Promise.all(
         [1, 2].map(async () => {
           const nonces = await openNonces(store, () => now);

@@ -13,7 +13,7 @@ describe('Redis that fails over under load', function () {
     [
       'sentinel',
       async () => {
-        const sentinels = await startSentinels();
+        const sentinels = await startSentinels(2);
         return [sentinels, { nodes: sentinels.nodes, master: 'main' }];
       },
     ],

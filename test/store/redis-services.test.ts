@@ -15,36 +15,38 @@ describe('two services on one Redis', () => {
   const services: TestService[] = [];
   let now = start;
 
-  before(async function () {
-    needRedis(this);
-    chain = await sharedChain();
-    redis = await startRedis([]);
-    const masterKey = randomBytes(32).toString('base64');
-    for (let count = 0; count < 2; count++) {
-      services.push(
-        await startService({
-          now: () => now * 1000,
-          store: `{ type: redis, url: "${redis.servers[0]?.url}" }`,
-          more: 'signing: { masterKey: { file: master.key } }',
-          attestors: `
+  const masterKey = randomBytes(32).toString('base64');
+  async function startOne(): Promise<void> {
+    services.push(
+      await startService({
+        now: () => now * 1000,
+        store: `{ type: redis, url: "${redis.servers[0]?.url}" }`,
+        more: 'signing: { masterKey: { file: master.key } }',
+        attestors: `
   azure-main:
     type: azure
     tenants: { ${tenant}: { subscriptions: { ${subscription}: {} } } }
     audience: ${audience}
     managedIdentity: { keys: { jwksFile: entra.json } }
     attestedDocument: { roots: roots.pem }`,
-          rules: `
+        rules: `
   machine:
     workload: { attestor: azure-main, selectors: ["azure:vm-id:${vmId}"] }
     grant: { resource: "${calendar}", scope: [read:calendar] }`,
-          prepare: async (folder) => {
-            await writeFile(join(folder, 'master.key'), masterKey);
-            await writeFile(join(folder, 'entra.json'), await entraKeys());
-            await writeFile(join(folder, 'roots.pem'), chain.root.pem);
-          },
-        }),
-      );
-    }
+        prepare: async (folder) => {
+          await writeFile(join(folder, 'master.key'), masterKey);
+          await writeFile(join(folder, 'entra.json'), await entraKeys());
+          await writeFile(join(folder, 'roots.pem'), chain.root.pem);
+        },
+      }),
+    );
+  }
+
+  before(async function () {
+    needRedis(this);
+    chain = await sharedChain();
+    redis = await startRedis([]);
+    for (let count = 0; count < 2; count++) await startOne();
     // What could have been used before Redis was there is refused.
     now = start + 10;
   });
@@ -53,9 +55,9 @@ describe('two services on one Redis', () => {
     await redis?.stop();
   });
 
-  async function evidence(): Promise<string> {
+  async function evidence(from = services[0]): Promise<string> {
     const body = new URLSearchParams({ subject_token_type: documentType });
-    const { nonce } = (await send(`${services[0]?.url}/challenge`, { method: 'POST', body })).body;
+    const { nonce } = (await send(`${from?.url}/challenge`, { method: 'POST', body })).body;
     const document = signDocument(
       chain,
       { ...content(now), nonce: String(nonce) },
@@ -83,5 +85,16 @@ describe('two services on one Redis', () => {
     const after = await evidence();
     assert.equal(await exchange(services[1], after), 200);
     assert.equal(await exchange(services[0], after), 400);
+  });
+
+  it('know each other’s nonces again after Redis lost the key, those that ran on and those that start on it', async () => {
+    await redis?.servers[0]?.cli('FLUSHALL');
+    await startOne();
+    const [old, late] = [services[0], services[2]];
+    now += 10;
+    // A nonce of before the key was agreed on again is lost.
+    await until(async () => (await exchange(late, await evidence(old))) === 200);
+    now += 10;
+    assert.equal(await exchange(old, await evidence(late)), 200);
   });
 });

@@ -12,7 +12,7 @@ const modes: Readonly<Record<RedisOptions['mode'], () => Promise<readonly [Serve
     return [pair, { url: pair.servers[0]?.url }];
   },
   async sentinel() {
-    const sentinels = await startSentinels();
+    const sentinels = await startSentinels(1);
     return [sentinels, { nodes: sentinels.nodes, master: 'main' }];
   },
   async cluster() {

@@ -2,8 +2,8 @@
 import type { Attestor, Clock, EvidenceForm } from '../../attestors/attestor.js';
 import { type Nonces, openNonces } from '../../src/challenge/nonces.js';
 import { type Attest, createAttest } from '../../src/exchange/attest.js';
-import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
+import { createEarlierStore } from './earlier-store.js';
 
 export interface TestAttestOptions {
   readonly now: Clock;
@@ -35,4 +35,4 @@ export async function createTestAttest(attestors: readonly Attestor[], options: 
   });
 }
 
-const memory = (now: Clock): Store => createMemoryStore({ now: () => now() * 1000 });
+const memory = (now: Clock): Store => createEarlierStore(() => now() * 1000);

@@ -108,21 +108,29 @@ export async function until(holds: () => Promise<boolean> | boolean, limit = 20_
 }
 
 /** A primary with one replica, which is connected. */
-export async function startPair(...options: string[]): Promise<Servers> {
-  const pair = await startRedis([...fast, ...options], [...fast, ...options]);
-  await follow(pair);
-  return pair;
+export const startPair = (...options: string[]): Promise<Servers> => startReplicated(1, options);
+
+async function startReplicated(replicas: number, options: readonly string[]): Promise<Servers> {
+  const all = await startRedis(...Array.from({ length: 1 + replicas }, () => [...fast, ...options]));
+  await follow(all);
+  return all;
 }
 
 const fast = ['--repl-diskless-sync-delay', '0'];
 
-async function follow({ servers: [primary, replica] }: Servers): Promise<void> {
-  await replica?.cli('replicaof', '127.0.0.1', String(primary?.port));
-  await until(async () => /state=online/.test((await primary?.cli('info', 'replication')) ?? ''));
+async function follow({ servers: [primary, ...replicas] }: Servers): Promise<void> {
+  for (const { cli } of replicas) await cli('replicaof', '127.0.0.1', String(primary?.port));
+  await until(async () => (await onlineOf(primary)) === replicas.length);
 }
 
-/** Three primaries, each with a replica if wanted. */
-export async function startCluster(replicas: 0 | 1): Promise<Servers> {
+/** How many replicas are connected. */
+async function onlineOf(primary: RedisServer | undefined): Promise<number> {
+  const info = (await primary?.cli('info', 'replication')) ?? '';
+  return info.match(/state=online/g)?.length ?? 0;
+}
+
+/** Three primaries with a replica each; `spare`: the first has one more, so that who takes over from it has one. */
+export async function startCluster(spare: 0 | 1): Promise<Servers> {
   const options = [
     ...fast,
     '--cluster-enabled',
@@ -132,16 +140,14 @@ export async function startCluster(replicas: 0 | 1): Promise<Servers> {
     '--cluster-node-timeout',
     '1000',
   ];
-  const cluster = await startRedis(...Array.from({ length: 3 * (1 + replicas) }, () => options));
+  const cluster = await startRedis(...Array.from({ length: 6 + spare }, () => options));
   const addresses = cluster.servers.map(({ address }) => address);
-  const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes'];
+  const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'];
   await promisify(execFile)('redis-cli', create);
   await until(async () => {
     const states = await Promise.all(cluster.servers.map(({ cli }) => cli('cluster', 'info')));
-    const nodes = await Promise.all(cluster.servers.map(({ cli }) => cli('info', 'replication')));
-    const linked = nodes
-      .filter((info) => /role:master/.test(info))
-      .every((info) => replicas === 0 || /state=online/.test(info));
+    const online = await Promise.all(cluster.servers.slice(0, 3).map(onlineOf));
+    const linked = online.every((count, index) => count === (index === 0 ? 1 + spare : 1));
     return linked && states.every((state) => state.includes('cluster_state:ok'));
   });
   return cluster;
@@ -152,22 +158,34 @@ export interface SentinelServers extends Servers {
   readonly nodes: readonly string[];
 }
 
-/** A primary, a replica, and three Sentinels that call the primary `main`. */
-export async function startSentinels(): Promise<SentinelServers> {
-  const pair = await startPair();
+export interface Guards {
+  /** Of the data nodes, on the command line. */
+  readonly options: readonly string[];
+  /** Lines for the file of each Sentinel. */
+  readonly sentinel: string;
+  /** Of Sentinels' default user. */
+  readonly sentinelPassword: string;
+}
+
+/** A primary, replicas, and three Sentinels that call the primary `main`. */
+export async function startSentinels(replicas: 1 | 2, guards?: Guards): Promise<SentinelServers> {
+  const pair = await startReplicated(replicas, guards?.options ?? []);
+  const authority = guards ? ['--requirepass', guards.sentinelPassword] : [];
   const ports = await freePorts(3);
   const sentinels = await Promise.all(
     ports.map(async (port) => {
       const file = join(pair.folder, `sentinel-${port}.conf`);
-      await writeFile(file, sentinelText(port, pair.servers[0]?.port ?? 0));
-      const sentinel = createServerAt(pair.folder, port, [file, '--sentinel']);
+      await writeFile(file, `${sentinelText(port, pair.servers[0]?.port ?? 0)}${guards?.sentinel ?? ''}`);
+      const sentinel = createServerAt(pair.folder, port, [file, '--sentinel', ...authority]);
       await sentinel.start();
       return sentinel;
     }),
   );
   await until(async () => {
     const told = await Promise.all(sentinels.map(({ cli }) => cli('sentinel', 'master', 'main')));
-    return told.every((each) => /num-other-sentinels\s+2/.test(each) && /num-slaves\s+1/.test(each));
+    return told.every(
+      (each) => /num-other-sentinels\s+2/.test(each) && each.split(/\s+/).join(' ').includes(`num-slaves ${replicas}`),
+    );
   });
   return {
     servers: pair.servers,

@@ -10,6 +10,7 @@ import type { AuditRecord } from '../../src/audit/record.js';
 import type { Configuration } from '../../src/config/configuration.js';
 import { loadConfiguration } from '../../src/config/load.js';
 import { type Service, serve } from '../../src/server.js';
+import { openEmbeddedStore } from '../../src/store/embedded.js';
 import { keep } from './records.js';
 
 export const clusterUrl = 'https://kubernetes.default.svc';
@@ -43,8 +44,14 @@ export interface ServiceOptions {
   readonly listen?: string;
   /** Further top-level lines of the configuration. */
   readonly more?: string;
+  /** Default 0: any that is free. */
+  readonly healthPort?: number;
+  /** Ends the start. */
+  readonly signal?: AbortSignal;
   readonly audit?: string;
   readonly store?: string;
+  /** The embedded store was there before: one that is new refuses what may have been used before it. */
+  readonly earlierStore?: true;
   readonly cluster?: ClusterIssuer;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -92,6 +99,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   await writeFile(join(folder, 'jwks.json'), JSON.stringify(cluster.jwks()));
   await writeFile(join(folder, 'counterseal.yaml'), configurationText(options));
   await options.prepare?.(folder);
+  if (options.earlierStore) await (await openEmbeddedStore({ path: join(folder, 'store'), now: () => 0 })).close();
   const hosts = new Map<string, AttestorHost>();
   const configuration = overhear(await loadConfiguration(join(folder, 'counterseal.yaml')), hosts);
   const policies = new Map([[configuration.policy.revision, configuration.policy]]);
@@ -101,6 +109,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     now: options.now ?? Date.now,
     stdout: new PassThrough(),
     warn: (message) => warnings.push(message),
+    ...(options.signal && { signal: options.signal }),
   });
   const noteFiles = async () => {
     const next = await loadConfiguration(join(folder, 'counterseal.yaml')).catch(() => undefined);
@@ -187,7 +196,7 @@ trustDomain: example.com
 environment: production
 region: eu-central
 listen: ${options.listen ?? `{ port: ${options.port ?? '0'} }`}
-health: { port: 0 }
+health: { port: ${options.healthPort ?? 0} }
 store: ${options.store ?? '{ type: embedded, path: store }'}
 audit: ${options.audit ?? '{ durability: strict, sinks: [{ type: file, path: audit.jsonl }] }'}
 attestors: ${options.attestors ?? attestors}

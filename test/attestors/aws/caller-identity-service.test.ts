@@ -20,6 +20,7 @@ describe('aws in the service, caller identity', function () {
   before(async () => {
     sts = await startSts(() => Date.now() / 1000, [session, theirs, foreign]);
     service = await startService({
+      earlierStore: true,
       attestors: `
   aws-main:
     type: aws
