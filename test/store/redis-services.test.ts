@@ -20,7 +20,7 @@ describe('two services on one Redis', () => {
     services.push(
       await startService({
         now: () => now * 1000,
-        store: `{ type: redis, url: "${redis.servers[0]?.url}" }`,
+        store: `{ type: redis, url: "${redis?.servers[0]?.url}" }`,
         more: 'signing: { masterKey: { file: master.key } }',
         attestors: `
   azure-main:
