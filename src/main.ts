@@ -259,6 +259,12 @@ async function keysRotateCommand({ config }: { config: string }): Promise<void> 
   process.exitCode = rotated.every(({ notBefore }) => notBefore === null) ? 0 : 1;
 }
 
+async function keysRevokeCommand(kids: readonly string[], { config }: { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { renderRevoked, revokeKeys } = await import('./keys/keys.js');
+  print((await revokeKeys(configuration, kids, warn)).flatMap(renderRevoked));
+}
+
 const program = new Command('counterseal')
   .description('Verifies what a platform says of a workload, and exchanges it for a short-lived scoped token.')
   .version(version);
@@ -317,7 +323,7 @@ policy
   .option('--strict', 'exit 1 when there is a note, too')
   .action(lintCommand);
 
-const keys = program.command('keys').description('look at the signing keys in the store, and rotate them');
+const keys = program.command('keys').description('look at the signing keys in the store, rotate and revoke them');
 keys
   .command('list')
   .description('print the keys, and what happens to each next')
@@ -329,6 +335,14 @@ keys
   .description('sign with the next keys: exit 1, with the time, when they have not been published for long enough')
   .requiredOption('--config <file>', 'the configuration')
   .action(keysRotateCommand);
+keys
+  .command('revoke')
+  .description('take keys that somebody else may have out of use and out of /jwks at once: their tokens are refused')
+  .argument('<kid...>', 'as list prints them')
+  .requiredOption('--config <file>', 'the configuration')
+  // One kid of 64 begins with `-`.
+  .allowUnknownOption()
+  .action(keysRevokeCommand);
 
 program
   .command('token')

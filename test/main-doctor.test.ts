@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { type FakeApi, ownToken, send, startFakeApi } from './attestors/kubernetes/fake-api.js';
 import { clusterUrl, sharedCluster } from './attestors/kubernetes/fixture.js';
 import { finish } from './support/command-line.js';
+import { attestorsOnly } from './support/configuration.js';
 import { issuer } from './support/service.js';
 
 describe('the command line: doctor and cluster add', function () {
@@ -26,17 +27,7 @@ describe('the command line: doctor and cluster add', function () {
   /** @param attestors YAML under `attestors:` */
   async function configuration(attestors: string): Promise<string> {
     const file = join(folder, 'counterseal.yaml');
-    await writeFile(
-      file,
-      `issuer: ${issuer}
-trustDomain: example.com
-environment: production
-audit: { sinks: [{ type: file, path: audit.jsonl }] }
-resources: {}
-rules: {}
-attestors:
-${attestors}`,
-    );
+    await writeFile(file, attestorsOnly(attestors));
     return file;
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type ClusterIssuer, createClusterIssuer } from '../examples/quickstart/cluster-issuer.js';
 import type { AuditRecord } from '../src/audit/record.js';
 import { finish, root, said, start } from './support/command-line.js';
+import { oneRule } from './support/configuration.js';
 import { calendar, clusterUrl, grantType, issuer, jwtType, postForm } from './support/service.js';
 
 describe('the command line', function () {
@@ -18,25 +19,7 @@ describe('the command line', function () {
     config = join(folder, 'counterseal.yaml');
     cluster = await createClusterIssuer({ issuer: clusterUrl });
     await writeFile(join(folder, 'jwks.json'), JSON.stringify(cluster.jwks()));
-    await writeFile(
-      config,
-      `issuer: ${issuer}
-trustDomain: example.com
-environment: production
-listen: { port: 0 }
-health: { port: 0 }
-store: { type: embedded, path: store }
-audit: { sinks: [{ type: file, path: audit.jsonl }] }
-attestors:
-  prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }
-resources:
-  ${calendar}: { scope: [read:calendar] }
-rules:
-  calendar-agent:
-    workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"] }
-    grant: { resource: "${calendar}", scope: [read:calendar] }
-`,
-    );
+    await writeFile(config, oneRule());
   });
   after(() => rm(folder, { recursive: true, force: true }));
 

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { enrol, respond } from '../examples/attestor-plugin/client.js';
 import { type ClusterIssuer, createClusterIssuer } from '../examples/quickstart/cluster-issuer.js';
 import { said, start } from './support/command-line.js';
+import { type OneRule, oneRule } from './support/configuration.js';
 import { installExample } from './support/plugin-folder.js';
 import { calendar, clusterUrl, grantType, issuer, jwtType, postForm, send } from './support/service.js';
 import { freePort } from './support/upstream.js';
@@ -27,29 +28,9 @@ describe('counterseal serve as a process', function () {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  /** @param more further lines @param attestor its block */
-  async function configuration(more = '', attestor = 'keys: { jwksFile: jwks.json }'): Promise<string> {
+  async function configuration({ more = '', ...others }: OneRule = {}): Promise<string> {
     const file = join(folder, 'counterseal.yaml');
-    await writeFile(
-      file,
-      `issuer: ${issuer}
-trustDomain: example.com
-environment: production
-listen: { port: 0 }
-telemetry: { logs: { format: text } }
-store: { type: embedded, path: store }
-audit: { sinks: [{ type: file, path: audit.jsonl }] }
-attestors:
-  prod-eu: { type: kubernetes, issuer: "${clusterUrl}", ${attestor} }
-resources:
-  ${calendar}: { scope: [read:calendar] }
-rules:
-  calendar-agent:
-    workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"] }
-    grant: { resource: "${calendar}", scope: [read:calendar] }
-${more}
-`,
-    );
+    await writeFile(file, oneRule({ ...others, more: `telemetry: { logs: { format: text } }\n${more}` }));
     return file;
   }
 
@@ -80,7 +61,7 @@ ${more}
     const run = start(
       'serve',
       '--config',
-      await configuration(`health: { port: ${healthPort} }\ndrain: { announce: 2s, deadline: 20s }`),
+      await configuration({ health: healthPort, more: 'drain: { announce: 2s, deadline: 20s }' }),
     );
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     try {
@@ -120,7 +101,7 @@ ${more}
   });
 
   it('cuts off what takes longer than its deadline, says so, and exits with 1, with the records of before on disk', async () => {
-    const run = start('serve', '--config', await configuration('health: { port: 0 }\ndrain: { deadline: 2s }'));
+    const run = start('serve', '--config', await configuration({ more: 'drain: { deadline: 2s }' }));
     try {
       const url = await said(run, /listening on (\S+), health on /);
       assert.equal((await postForm(`${url}/token`, await form())).status, 200);
@@ -140,8 +121,7 @@ ${more}
   });
 
   it('a second signal ends it at once: exit 1', async () => {
-    const drain = 'drain: { announce: 20s, deadline: 30s }';
-    const run = start('serve', '--config', await configuration(`health: { port: 0 }\n${drain}`));
+    const run = start('serve', '--config', await configuration({ more: 'drain: { announce: 20s, deadline: 30s }' }));
     try {
       await said(run, /(listening on )/);
       run.child.kill('SIGTERM');
@@ -165,7 +145,7 @@ ${more}
     });
     await writeFile(join(folder, 'kubeconfig'), kubeconfig);
     const healthPort = await freePort();
-    const config = await configuration(`health: { port: ${healthPort} }`, `api: { kubeconfig: kubeconfig }${attestor}`);
+    const config = await configuration({ health: healthPort, attestor: `api: { kubeconfig: kubeconfig }${attestor}` });
     return { port, config, health: (path: string) => send(`http://127.0.0.1:${healthPort}${path}`, {}) };
   }
 
@@ -228,7 +208,7 @@ ${more}
     const taken = createServer(() => {}).listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
-    const run = start('serve', '--config', await configuration(`health: { port: ${port} }`));
+    const run = start('serve', '--config', await configuration({ health: port }));
     assert.equal(await run.ended, 1);
     assert.match(run.stderr, /EADDRINUSE/);
     taken.close();
@@ -243,7 +223,7 @@ ${more}
 
     async function startTwo() {
       const healthPort = await freePort();
-      const run = start('serve', '--workers', '2', '--config', await configuration(`health: { port: ${healthPort} }`));
+      const run = start('serve', '--workers', '2', '--config', await configuration({ health: healthPort }));
       const health = `http://127.0.0.1:${healthPort}`;
       const url = await said(run, /listening on (\S+), health on /);
       return { run, health, url };
@@ -305,7 +285,7 @@ ${more}
     it('SPIRE 1.14.6: 100 redemptions of one single-use evidence at once, over two workers: one succeeds', async () => {
       await installExample(folder);
       const { publicKey, privateKey } = enrol();
-      const file = await configuration('health: { port: 0 }');
+      const file = await configuration();
       const machines = `  machines: { module: counterseal-machine-key, machines: { build-1: { publicKey: ${JSON.stringify(publicKey)}, labels: { team: release } } } }`;
       const rule = `  release:
     workload: { attestor: machines, selectors: ["machine:label:team:release"] }
@@ -349,7 +329,7 @@ ${more}
       const taken = createServer(() => {}).listen(0, '127.0.0.1');
       await once(taken, 'listening');
       const { port } = taken.address() as AddressInfo;
-      const file = await configuration('health: { port: 0 }');
+      const file = await configuration();
       await writeFile(file, (await readFile(file, 'utf8')).replace('listen: { port: 0 }', `listen: { port: ${port} }`));
       const run = start('serve', '--workers', '2', '--config', file);
       assert.equal(await run.ended, 1);
@@ -373,7 +353,7 @@ ${more}
       ],
     ] as const) {
       it(`are refused with ${what}`, async () => {
-        const file = await configuration('health: { port: 0 }');
+        const file = await configuration();
         await writeFile(file, (await readFile(file, 'utf8')).replace(from, to));
         const run = start('serve', '--workers', '2', '--config', file);
         assert.equal(await run.ended, 1);

@@ -4,7 +4,17 @@
  */
 import type { Key, Store } from '../store/store.js';
 import { type FirstKey, makeKey, takeKey } from './local-key.js';
-import { bringForward, firstRing, publishNext, type Ring, rotate, withKeysOf } from './ring.js';
+import {
+  bringForward,
+  firstRing,
+  keysOf,
+  notRevokedBy,
+  publishNext,
+  type Ring,
+  revoke,
+  rotate,
+  withKeysOf,
+} from './ring.js';
 import { type MasterKeys, type RingForm, type RingText, readRing, writeRing } from './ring-text.js';
 import type { SigningAlgorithm } from './signer.js';
 
@@ -35,6 +45,8 @@ export interface RingKeeper {
   keep(algorithm: SigningAlgorithm, last: Ring): Promise<KeptRing>;
   /** Makes the next key the active one, if it has been published for long enough, or somebody else just did; undefined: there is no ring. */
   rotate(algorithm: SigningAlgorithm): Promise<Rotation | undefined>;
+  /** Takes those of the keys out that are there; undefined: there is no ring. */
+  revoke(algorithm: SigningAlgorithm, kids: ReadonlySet<string>): Promise<Ring | undefined>;
 }
 
 interface Rotation {
@@ -68,13 +80,19 @@ export function createRingKeeper(room: RingKeeperRoom): RingKeeper {
   const write = (algorithm: SigningAlgorithm, ring: Ring, version: string | null): Promise<boolean> =>
     store.put(placeOf(algorithm), writeRing(ring, formOf(algorithm)), { ifVersion: version });
 
+  /** Who started on an emptied store, before we noticed, has made another ring; and a store may go back to an earlier one. */
+  async function withLast(algorithm: SigningAlgorithm, ring: Ring, last: Ring): Promise<Ring> {
+    const forgotten = notRevokedBy(ring, last.revoked);
+    const sound = forgotten.length === 0 ? ring : revoke(ring, forgotten, await makeKey(algorithm), now());
+    return withKeysOf(last, sound, now());
+  }
+
   async function bringUpToDate(algorithm: SigningAlgorithm, { last, rewrite, change }: Work): Promise<KeptRing> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const found = await read(algorithm);
       const before = found ? await ringOf(algorithm, found.text) : (last ?? (await makeRing(algorithm)));
-      // Who started on an emptied store, before we noticed, has made another ring.
-      const whole = last ? withKeysOf(last, before, now()) : before;
-      const forward = bringForward(change?.(whole) ?? whole, now(), rotateEvery);
+      const whole = last ? await withLast(algorithm, before, last) : before;
+      const forward = bringForward((await change?.(whole)) ?? whole, now(), rotateEvery);
       const ring = forward.next ? forward : publishNext(forward, await makeKey(algorithm), now());
       const isInForm = found && 'ring' in found.text && (found.text.isCurrent || !rewrite);
       if (isInForm && ring === before) return { ring, version: found.version };
@@ -100,6 +118,16 @@ export function createRingKeeper(room: RingKeeperRoom): RingKeeper {
       const { ring } = await bringUpToDate(algorithm, { last, change });
       return { ring, rotated: ring.active.kid !== last.active.kid };
     },
+    async revoke(algorithm, kids) {
+      const last = await readAsIs(algorithm);
+      if (last === undefined) return undefined;
+      const change = async (ring: Ring) => {
+        const keys = keysOf(ring).filter(({ kid }) => kids.has(kid));
+        const revoked = keys.map(({ kid, published }) => ({ kid, published, revoked: now() }));
+        return revoke(ring, revoked, await makeKey(algorithm), now());
+      };
+      return (await bringUpToDate(algorithm, { last, change })).ring;
+    },
   });
 }
 
@@ -109,7 +137,7 @@ interface Work {
   /** Also what is not in the form in which we write. */
   readonly rewrite?: true;
   /** What is asked for beyond the schedule. */
-  readonly change?: (ring: Ring) => Ring;
+  readonly change?: (ring: Ring) => Ring | Promise<Ring>;
 }
 
 const placeOf = (algorithm: SigningAlgorithm): Key => ['signing-key', algorithm];

@@ -32,6 +32,8 @@ const ringSchema = z.strictObject({
   active: z.strictObject({ ...key, activated: time }),
   next: z.strictObject(key).nullable(),
   retired: z.array(z.strictObject({ ...key, activated: time, retired: time, leaves: time })),
+  // None in rings that were written before keys could be revoked.
+  revoked: z.array(z.strictObject({ kid: z.string(), published: time, revoked: time })).default([]),
 });
 const plainSchema = z.strictObject({ format: z.literal(format), ring: ringSchema });
 const sealedSchema = z.strictObject({

@@ -25,6 +25,11 @@ interface RetiredKey extends ActiveKey {
   readonly leaves: number;
 }
 
+/** It may be in other hands. That is known for good, so that nobody who holds an older ring brings the key back. */
+export interface RevokedKey extends Pick<RingKey, 'kid' | 'published'> {
+  readonly revoked: number;
+}
+
 /** There is exactly one active key, by form. */
 export interface Ring {
   readonly active: ActiveKey;
@@ -32,6 +37,8 @@ export interface Ring {
   readonly next: RingKey | null;
   /** The newest first. */
   readonly retired: readonly RetiredKey[];
+  /** The newest first. */
+  readonly revoked: readonly RevokedKey[];
 }
 
 export type NewKey = Pick<RingKey, 'kid' | 'jwk'>;
@@ -41,7 +48,15 @@ export const firstRing = (key: NewKey, now: number): Ring => ({
   active: { ...key, published: now, activated: now },
   next: null,
   retired: [],
+  revoked: [],
 });
+
+/** Those that are published, the active one first. */
+export const keysOf = ({ active, next, retired }: Ring): readonly RingKey[] => [
+  active,
+  ...(next === null ? [] : [next]),
+  ...retired,
+];
 
 export const publishNext = (ring: Ring, key: NewKey, now: number): Ring =>
   ring.next === null ? { ...ring, next: { ...key, published: now } } : ring;
@@ -68,7 +83,26 @@ export function rotate(ring: Ring, now: number): Ring {
   const { active, next, retired } = ring;
   if (next === null || now < next.published + lead) return ring;
   const last: RetiredKey = { ...active, jwk: publicMembers(active.jwk), retired: now, leaves: now + retention };
-  return { active: { ...next, activated: now }, next: null, retired: [last, ...retired] };
+  return { ...ring, active: { ...next, activated: now }, next: null, retired: [last, ...retired] };
+}
+
+/**
+ * Takes keys out at once. In place of the active one the next one signs, however short it has been published.
+ * @param spare signs where the next one is taken out as well
+ */
+export function revoke(ring: Ring, keys: readonly RevokedKey[], spare: NewKey, now: number): Ring {
+  const more = notRevokedBy(ring, keys);
+  if (more.length === 0) return ring;
+  const kids = new Set(more.map(({ kid }) => kid));
+  const retired = ring.retired.filter(({ kid }) => !kids.has(kid));
+  const rest = { retired, revoked: [...more, ...ring.revoked] };
+  const next = ring.next !== null && kids.has(ring.next.kid) ? null : ring.next;
+  if (!kids.has(ring.active.kid)) return { active: ring.active, next, ...rest };
+  return { active: { ...(next ?? { ...spare, published: now }), activated: now }, next: null, ...rest };
+}
+
+export function notRevokedBy({ revoked }: Ring, keys: readonly RevokedKey[]): readonly RevokedKey[] {
+  return keys.filter(({ kid }) => !revoked.some((each) => each.kid === kid));
 }
 
 /**
@@ -76,7 +110,7 @@ export function rotate(ring: Ring, now: number): Ring {
  * @param lost as it was read last
  */
 export function withKeysOf(lost: Ring, ring: Ring, now: number): Ring {
-  const known = new Set([ring.active, ...(ring.next ? [ring.next] : []), ...ring.retired].map(({ kid }) => kid));
+  const known = new Set([...keysOf(ring), ...ring.revoked].map(({ kid }) => kid));
   const signing = [lost.active, ...(lost.next ? [{ ...lost.next, activated: now }] : [])].map(
     (key): RetiredKey => ({ ...key, jwk: publicMembers(key.jwk), retired: now, leaves: now + retention }),
   );

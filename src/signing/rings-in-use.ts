@@ -1,6 +1,6 @@
 /** The rings as they were last read, ready to be used. */
 import { importPrivate, importPublic, type LocalKey, type PublicJwk } from './local-key.js';
-import { statesOf } from './ring.js';
+import { notRevokedBy, statesOf } from './ring.js';
 import type { KeptRing, RingKeeper } from './ring-keeper.js';
 import type { Signer, SigningAlgorithm, SigningKeyStatus } from './signer.js';
 import { readEvery, staleAfter } from './times.js';
@@ -67,6 +67,9 @@ export async function followRings({
       const isSame = kept.version === last.version;
       const ring = isSame ? { ...last, readAt } : await ringInUse(algorithm, { ...kept, readAt, last });
       use(ring, algorithm);
+      for (const { kid } of notRevokedBy(last.ring, kept.ring.revoked)) {
+        warn(`the ${algorithm} key ${kid} was revoked: it is not published any more, and its tokens are inactive`);
+      }
       if (ring.key !== last.key) warn(`tokens are signed with ${algorithm} key ${kept.ring.active.kid} now`);
       if (failing.delete(algorithm)) warn(`the signing keys for ${algorithm} can be read again`);
     } catch (error) {

@@ -4,9 +4,9 @@ import { StoreAway } from '../errors.js';
 import { faultOf, RedisUnacknowledged, RedisUnfit } from './redis-fault.js';
 
 /** Milliseconds for a command. */
-export const commandTimeout = 450;
+export const commandTimeout = 700;
 /** Milliseconds that a replica has to acknowledge; shorter, since what is sent behind waits too. */
-const waitTimeout = 300;
+const waitTimeout = 500;
 
 export interface Ran {
   readonly reply: unknown;

@@ -2,21 +2,10 @@
 import assert from 'node:assert/strict';
 import { openNonces } from '../../src/challenge/nonces.js';
 import { createChallenge } from '../../src/endpoints/challenge.js';
-import type { WireRequest } from '../../src/exchange/wire.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { posted } from '../support/wire.js';
 
 const tokenType = 'urn:example:sealed';
-const wire = (body: string, changes: Partial<WireRequest> = {}): WireRequest => ({
-  method: 'POST',
-  query: '',
-  contentType: 'application/x-www-form-urlencoded',
-  contentEncoding: undefined,
-  authorization: undefined,
-  repeatedHeader: false,
-  body: Buffer.from(body),
-  address: '127.0.0.1',
-  ...changes,
-});
 
 describe('POST /challenge', () => {
   const warnings: string[] = [];
@@ -29,7 +18,7 @@ describe('POST /challenge', () => {
 
   it('gives a nonce for the type of evidence that is named, for nobody to keep', async () => {
     const { nonces, challenge } = await open();
-    const { status, headers, body } = challenge(wire(asked));
+    const { status, headers, body } = challenge(posted(asked));
     const { nonce, ...rest } = JSON.parse(body);
     assert.equal(status, 200);
     assert.equal(headers['Cache-Control'], 'no-store');
@@ -38,13 +27,13 @@ describe('POST /challenge', () => {
   });
 
   for (const [title, request, status, error] of [
-    ['no token type', wire(''), 400, 'invalid_request'],
-    ['a token type without nonces', wire('subject_token_type=urn:x'), 400, 'invalid_request'],
-    ['a repeated token type', wire(`${asked}&${asked}`), 400, 'invalid_request'],
-    ['JSON', wire('{}', { contentType: 'application/json' }), 400, 'invalid_request'],
-    ['a body that is too large', wire('', { body: 'too_large' }), 413, 'invalid_request'],
-    ['GET', wire(asked, { method: 'GET' }), 405, undefined],
-    ['parameters in the query', wire('', { query: asked }), 400, 'invalid_request'],
+    ['no token type', posted(''), 400, 'invalid_request'],
+    ['a token type without nonces', posted('subject_token_type=urn:x'), 400, 'invalid_request'],
+    ['a repeated token type', posted(`${asked}&${asked}`), 400, 'invalid_request'],
+    ['JSON', posted('{}', { contentType: 'application/json' }), 400, 'invalid_request'],
+    ['a body that is too large', posted('', { body: 'too_large' }), 413, 'invalid_request'],
+    ['GET', posted(asked, { method: 'GET' }), 405, undefined],
+    ['parameters in the query', posted('', { query: asked }), 400, 'invalid_request'],
   ] as const) {
     it(`refuses ${title}`, async () => {
       const answer = (await open()).challenge(request);
@@ -59,7 +48,7 @@ describe('POST /challenge', () => {
     };
     const warn = (message: string) => void warnings.push(message);
     const challenge = createChallenge({ nonces: { ...nonces, make }, tokenTypes: new Set([tokenType]), warn });
-    const { status, body } = challenge(wire(asked));
+    const { status, body } = challenge(posted(asked));
     assert.deepEqual([status, JSON.parse(body).error], [500, 'server_error']);
     assert.match(warnings.at(-1) ?? '', /out of entropy/);
   });

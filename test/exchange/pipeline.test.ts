@@ -6,7 +6,6 @@ import type { AuditRecord } from '../../src/audit/record.js';
 import { Refusal, Rejected, Unavailable } from '../../src/errors.js';
 import { createBehaviour } from '../../src/exchange/behaviour.js';
 import { createPipeline, type Rooms } from '../../src/exchange/pipeline.js';
-import type { WireRequest } from '../../src/exchange/wire.js';
 import { compilePolicy } from '../../src/policy/compile.js';
 import { conditionsSchema } from '../../src/policy/conditions/schema.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
@@ -14,6 +13,7 @@ import { createMemoryStore } from '../../src/store/memory.js';
 import { attestationAt } from '../support/attestation.js';
 import { keep, replay } from '../support/records.js';
 import { calendar, grantType, jwtType, startService } from '../support/service.js';
+import { posted } from '../support/wire.js';
 
 const now = 1_800_000_000;
 const policy = compilePolicy({
@@ -62,16 +62,7 @@ function rooms(changes: Partial<Rooms> = {}) {
 }
 
 const form = { grant_type: grantType, subject_token_type: jwtType, subject_token: 'a.b.c', resource: calendar };
-const wire = (changes: Record<string, string> = {}): WireRequest => ({
-  method: 'POST',
-  query: '',
-  contentType: 'application/x-www-form-urlencoded',
-  contentEncoding: undefined,
-  authorization: undefined,
-  repeatedHeader: false,
-  body: Buffer.from(new URLSearchParams({ ...form, ...changes }).toString()),
-  address: '192.0.2.1',
-});
+const wire = (changes: Record<string, string> = {}) => posted({ ...form, ...changes });
 
 describe('pipeline', () => {
   it('records who, what, where and when of a permitted request', async () => {

@@ -11,6 +11,7 @@ import { attestationAt } from '../support/attestation.js';
 import { assertionType } from '../support/introspection.js';
 import { calendar } from '../support/service.js';
 import { localSigner } from '../support/signer.js';
+import { posted } from '../support/wire.js';
 
 const now = 1_800_000_000;
 const issuer = 'https://sts.example.com';
@@ -45,16 +46,7 @@ describe('introspection while the log of revocations fails', () => {
     const attestation = { attestor: 'one', instance: 'pod:2' };
     const token = await signer.sign('at+jwt', { iss: issuer, aud: calendar, iat: now, exp: now + 600, attestation });
     const form = { token, client_assertion_type: assertionType, client_assertion: 'a.b.c' };
-    const asked = await introspect({
-      method: 'POST',
-      query: '',
-      contentType: 'application/x-www-form-urlencoded',
-      contentEncoding: undefined,
-      authorization: undefined,
-      repeatedHeader: false,
-      body: Buffer.from(new URLSearchParams(form).toString()),
-      address: '192.0.2.1',
-    });
+    const asked = await introspect(posted(form));
     const authorization = 'Bearer a.b.c';
     const listed = await revocations({ method: 'GET', authorization, repeatedHeader: false, ifNoneMatch: '*' });
     return { asked, listed, warnings, token };

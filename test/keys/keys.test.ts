@@ -4,9 +4,10 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { decodeProtectedHeader } from 'jose';
+import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose';
 import { loadConfiguration } from '../../src/config/load.js';
 import { type KeyRow, listKeys, renderKey, rotateKeys } from '../../src/keys/keys.js';
+import { readFirstKey } from '../../src/signing/local-key.js';
 import { openEmbeddedStore } from '../../src/store/embedded.js';
 import { yaml } from '../config/sample.js';
 import { finish } from '../support/command-line.js';
@@ -63,7 +64,7 @@ describe('counterseal keys', function () {
     assert.deepEqual(new Set(rows.flatMap((row) => Object.keys(row))), new Set(rowMembers));
     assert.equal(Date.parse(rows[0]?.until ?? '') - Date.parse(rows[0]?.activated ?? ''), 30 * 86_400_000);
   });
-  const rowMembers = ['algorithm', 'kid', 'state', 'published', 'activated', 'retired', 'until', 'ready'];
+  const rowMembers = ['algorithm', 'kid', 'state', 'published', 'activated', 'retired', 'revoked', 'until', 'ready'];
 
   it('rotate makes the next keys sign at once where they are ready, and tells when where they are not', async () => {
     await makeKeys(3600);
@@ -82,6 +83,80 @@ describe('counterseal keys', function () {
     assert.equal(again.code, 1);
     assert.match(again.stdout, /^ES256 {2}[\w-]{43} goes on: .* cannot sign before \d{4}-\S+Z\nEdDSA /);
     assert.deepEqual(await list(), after);
+  });
+
+  it('revoke takes keys out of several rings at once, says what follows, and changes nothing the second time', async () => {
+    await makeKeys(3600);
+    const before = await list();
+    const [active, next, other] = before.map(({ kid }) => kid);
+    const gone = [active, next, other].map(String);
+    const { code, stdout } = await finish('keys', 'revoke', ...gone, '--config', config);
+    assert.equal(code, 0, stdout);
+    const after = await list();
+    assert.deepEqual(new Set(kids(after, 'revoked')), new Set(gone));
+    const [es, ed] = kids(after, 'active');
+    assert.equal(ed, before[3]?.kid);
+    assert.match(
+      stdout,
+      new RegExp(
+        `^ES256  ${active} is revoked: within 5 s it is in no /jwks\nES256  ${next} is revoked: .*\n` +
+          `ES256  ${es} signs now, on every replica within 5 s; whoever caches /jwks may not know it before \\d{4}-\\S+Z\n` +
+          `EdDSA  ${other} is revoked: .*\nEdDSA  ${ed} signs now, on every replica within 5 s\n$`,
+      ),
+    );
+    assert.match(
+      renderKey(after[2] ?? assert.fail(), Date.now()),
+      /^ES256 {2}revoked {2}\S+ {2}revoked since \d+s, for good$/,
+    );
+    const again = await finish('keys', 'revoke', ...gone, '--config', config);
+    assert.deepEqual([again.code, again.stdout], [0, stdout]);
+    assert.deepEqual(await list(), after);
+  });
+
+  it('revoke changes nothing when the store does not have one of the keys', async () => {
+    await makeKeys(3600);
+    const before = await list();
+    const { code, stderr } = await finish('keys', 'revoke', String(before[0]?.kid), 'other', '--config', config);
+    assert.equal(code, 1);
+    assert.equal(
+      stderr,
+      'counterseal: The store has no signing key other: see counterseal keys list. Nothing was changed.\n',
+    );
+    assert.deepEqual(await list(), before);
+  });
+
+  it('revoke takes a kid that begins with a dash, and says so when the configuration would begin with that key again', async () => {
+    const generate = () => generateKeyPairSync('ed25519').privateKey;
+    let first = generate();
+    while (!(await calculateJwkThumbprint(first.export({ format: 'jwk' }))).startsWith('-')) first = generate();
+    const kid = await calculateJwkThumbprint(first.export({ format: 'jwk' }));
+    const more =
+      'store: { type: embedded, path: store }\nsigning: { algorithms: [EdDSA], firstKey: { file: first.pem } }';
+    await folder.write({
+      'c.yaml': yaml({ more }),
+      'first.pem': first.export({ format: 'pem', type: 'pkcs8' }),
+    });
+    const store = await openEmbeddedStore({ path: join(folder.path, 'store') });
+    const firstKey = await readFirstKey(join(folder.path, 'first.pem'), ['EdDSA']);
+    await keeperOf(store, { firstKey }).open('EdDSA');
+    await store.close();
+    const { code, stdout, stderr } = await finish('keys', 'revoke', kid, '--config', config);
+    assert.equal(code, 0, stderr);
+    assert.ok(stdout.startsWith(`EdDSA  ${kid} is revoked`), stdout);
+    assert.match(stderr, /^counterseal: signing\.firstKey is one of these keys: exchange it/);
+    assert.deepEqual(kids(await list(), 'revoked'), [kid]);
+  });
+
+  it('are refused in one sentence where a service keeps the keys', async () => {
+    const more =
+      'signing: { type: aws-kms, region: eu-central-1, keys: [{ id: 1234abcd-12ab-34cd-56ef-1234567890ab }] }';
+    await folder.write({ 'c.yaml': yaml({ more }) });
+    for (const command of [['list'], ['rotate'], ['revoke', 'kid']]) {
+      const { code, stderr } = await finish('keys', ...command, '--config', config);
+      assert.equal(code, 1);
+      const what = 'The signing keys are not in the store: whoever keeps them rotates and revokes them.';
+      assert.equal(stderr, `counterseal: ${what}\n`);
+    }
   });
 
   it('list shows the one key of a store of version 0.1, and changes nothing', async () => {
@@ -108,8 +183,8 @@ describe('counterseal keys', function () {
   });
 
   it('are refused in one sentence where the service has not run yet', async () => {
-    for (const command of ['list', 'rotate']) {
-      const { code, stderr } = await finish('keys', command, '--config', config);
+    for (const command of [['list'], ['rotate'], ['revoke', 'kid']]) {
+      const { code, stderr } = await finish('keys', ...command, '--config', config);
       assert.equal(code, 1);
       assert.equal(
         stderr,

@@ -1,56 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadConfiguration, parseConfiguration } from '../../src/config/load.js';
+import { loadConfiguration } from '../../src/config/load.js';
 import { renderProblems } from '../../src/config/problem.js';
 import { lintPolicy } from '../../src/policy-tools/lint.js';
 import { calendar } from '../policy/samples.js';
-
-const head = `issuer: https://sts.example
-trustDomain: example.com
-environment: production
-store: { type: embedded, path: store }
-audit: { durability: relaxed, sinks: [{ type: stdout }] }
-attestors:
-  eu: { type: kubernetes, issuer: "https://eu.example", keys: { jwksFile: eu.json } }
-  us: { type: kubernetes, issuer: "https://us.example", api: in-cluster, live: {} }
-resources: { ${calendar}: { scope: [read, write] } }
-`;
-const grant = `grant: { resource: ${calendar}, scope: [read] }`;
-const agents = 'workload: { attestor: us, selectors: ["k8s:ns:agents"] }';
+import { agents, createLinting, grant, head } from './linting.js';
 
 describe('policy lint', () => {
-  let folder = '';
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'counterseal-lint-'));
-  });
-  after(() => rm(folder, { recursive: true, force: true }));
-
-  /** Findings without the file, as `line:column: path: message`; the first rule stands in line 12. */
-  async function lint(rules: readonly string[], given: { start?: string; conditions?: string } = {}) {
-    return (await told(rules, given)).filter((line) => !line.includes(': note: '));
-  }
-
-  /** The notes alone, in the same form. */
-  async function notes(rules: readonly string[], attestor = '', now?: number) {
-    const start = head.replace('resources:', `${attestor}\nresources:`);
-    return (await told(rules, { start, now })).filter((line) => line.includes(': note: '));
-  }
-
-  async function told(
-    rules: readonly string[],
-    { start = head, conditions = '{}', now }: { start?: string; conditions?: string; now?: number | undefined },
-  ) {
-    const file = join(folder, 'counterseal.yaml');
-    const source = `${start}conditions: ${conditions}\nrules:\n${rules.map((rule) => `  ${rule}\n`).join('')}`;
-    await writeFile(file, source);
-    const problems = await lintPolicy(parseConfiguration(file, source), file, now);
-    return renderProblems(problems)
-      .replaceAll(`${file}:`, '')
-      .split('\n')
-      .filter((line) => line !== '');
-  }
+  const { lint, folder } = createLinting();
 
   it('finds nothing in a policy that says nothing in vain', async () => {
     const found = await lint(
@@ -92,17 +50,17 @@ describe('policy lint', () => {
 
   it('of an included policy has the places of its files', async () => {
     const included = head.replace(/^resources.*\n/m, '');
-    const file = join(folder, 'including.yaml');
+    const file = join(folder(), 'including.yaml');
     await writeFile(file, `${included}policy: { include: [first.yaml, second.yaml] }\n`);
     await writeFile(
-      join(folder, 'first.yaml'),
+      join(folder(), 'first.yaml'),
       `resources:\n  ${calendar}: { scope: [read] }\nrules: { a: { ${agents}, ${grant} } }\n`,
     );
-    await writeFile(join(folder, 'second.yaml'), 'rules: { a: null }\n');
+    await writeFile(join(folder(), 'second.yaml'), 'rules: { a: null }\n');
     const problems = await lintPolicy(await loadConfiguration(file), file);
     assert.equal(
       renderProblems(problems),
-      `${join(folder, 'first.yaml')}:2:3: resources["${calendar}"]: nobody can reach it: no rule grants it`,
+      `${join(folder(), 'first.yaml')}:2:3: resources["${calendar}"]: nobody can reach it: no rule grants it`,
     );
   });
 
@@ -286,153 +244,5 @@ describe('policy lint', () => {
       wider.join('\n'),
       /^12:\d+: rules\.a\.grant\.scope\[0\]: b grants this to all of these workloads already$/,
     );
-  });
-
-  describe('notes', () => {
-    const rule = (name: string, attestor: string, selectors: string, effect = grant) =>
-      `${name}: { workload: { attestor: ${attestor}, selectors: [${selectors}] }, ${effect} }`;
-    const pinnedBy = (name: string, what: string) =>
-      `note: rules.${name}: it names its workload only by what may become somebody else's: ${what} would pin it`;
-    const withoutPlace = (lines: readonly string[]) => lines.map((line) => line.replace(/^\d+:\d+: /, ''));
-
-    it('of an end that has passed', async () => {
-      const end = '2026-11-18T16:00:00Z';
-      const at = Date.parse(end) / 1000;
-      const effects = [grant, 'deny: { resource: "*" }'];
-      const rules = effects.map((effect, index) => {
-        return `r${index}: { ${agents}, conditions: [{ time: { notAfter: "${end}" } }], ${effect} }`;
-      });
-      assert.deepEqual(await notes(rules, '', at - 1), []);
-      assert.deepEqual(withoutPlace(await notes(rules, '', at)), [
-        'note: rules.r0.conditions[0]: notAfter has passed: the grant never applies again',
-        'note: rules.r1.conditions[0]: notAfter has passed: the denial never applies again',
-      ]);
-    });
-
-    it('of Kubernetes: a name without a uid, once for a rule and at its key, in shadow too', async () => {
-      const found = await notes([
-        rule('a', 'eu', '"k8s:ns:agents", "k8s:sa:calendar", "k8s:pod:calendar-0"'),
-        rule('b', 'eu', '"k8s:node:n1"', `mode: shadow, ${grant}`),
-        rule('c', 'eu', '"k8s:ns:agents", "k8s:pod:calendar-0", "k8s:node-uid:9"'),
-        rule('d', 'eu', '"k8s:ns:agents", "k8s:sa:calendar", "k8s:sa-uid:*"'),
-      ]);
-      assert.deepEqual(found, [
-        `13:3: ${pinnedBy('a', 'k8s:sa-uid')}`,
-        `14:3: ${pinnedBy('b', 'k8s:node-uid')}`,
-        `15:3: ${pinnedBy('c', 'k8s:sa-uid')}`,
-        `16:3: ${pinnedBy('d', 'k8s:sa-uid')}`,
-      ]);
-    });
-
-    it('of none that is pinned, of none for many, and of no denial', async () => {
-      const found = await notes([
-        rule('a', 'eu', '"k8s:sa:calendar", "k8s:sa-uid:7"'),
-        rule('b', 'eu', '"k8s:sa:calendar", "k8s:pod-uid:7"'),
-        rule('c', 'eu', '"k8s:node:n1", "k8s:node-uid:7"'),
-        rule('d', 'eu', '"k8s:ns:agents"'),
-        rule('e', 'eu', '"k8s:ns:agents", "k8s:sa:calendar-*"'),
-        rule('f', 'eu', '"k8s:sa:calendar"', 'deny: { resource: "*" }'),
-        `g: { workload: { attestor: us }, ${grant} }`,
-      ]);
-      assert.deepEqual(found, []);
-    });
-
-    it('of AWS: the name of a role, unless tokens of web identity, which do not tell its id, come too', async () => {
-      const aws = (account: string) =>
-        `  me: { type: aws, accounts: { "111122223333": ${account} }, callerIdentity: { regions: [eu-central-1] } }`;
-      const rules = [
-        rule('a', 'me', '"aws:account:111122223333", "aws:role:calendar"'),
-        rule('b', 'me', '"aws:role:calendar", "aws:role-id:AROA1"'),
-        rule('c', 'me', '"aws:role:calendar", "aws:instance:i-1"'),
-      ];
-      assert.deepEqual(withoutPlace(await notes(rules, aws('{}'))), [pinnedBy('a', 'aws:role-id')]);
-      assert.deepEqual(await notes(rules, aws('{ issuer: "https://x.tokens.sts.global.api.aws" }')), []);
-    });
-
-    it('of Azure: the name of a resource', async () => {
-      const tenant = '72f988bf-86f1-41af-91ab-2d7cd011db47';
-      const azure = `  me: { type: azure, tenants: { ${tenant}: {} }, audience: "api://counterseal" }`;
-      const resource = `"azure:resource:/subscriptions/${tenant}/resourcegroups/g/providers/microsoft.compute/virtualmachines/m"`;
-      const found = await notes(
-        [
-          rule('a', 'me', resource),
-          ...['oid', 'client', 'vm-id'].map((kind) => rule(kind, 'me', `${resource}, "azure:${kind}:${tenant}"`)),
-          rule('b', 'me', '"azure:resource-group:g"'),
-        ],
-        azure,
-      );
-      assert.deepEqual(withoutPlace(found), [pinnedBy('a', 'azure:oid')]);
-    });
-
-    describe('of OIDC', () => {
-      const github = (rest: string) => `  gh: { type: oidc, preset: github-actions, ${rest} }`;
-      const byName = rule('a', 'gh', '"oidc:repo:acme/shop", "oidc:ref:refs/heads/main"');
-
-      it('the name of a repository, where nothing of the attestor is an id', async () => {
-        const what = 'the claim repository_id or repository_owner_id, in require or selectors of the attestor,';
-        const told = [pinnedBy('a', what)];
-        assert.deepEqual(withoutPlace(await notes([byName], github('require: { repository_owner: acme }'))), told);
-        const plain =
-          '  gh: { type: oidc, issuer: "https://token.actions.githubusercontent.com", require: { repository_owner: acme }, selectors: { repo: repository, ref: ref } }';
-        assert.deepEqual(withoutPlace(await notes([byName], plain)), told);
-      });
-
-      it('not where the attestor requires an id', async () => {
-        for (const required of ['repository_owner_id: "65"', 'repository_id: "74"']) {
-          assert.deepEqual(await notes([byName], github(`require: { ${required} }`)), []);
-        }
-        const any = await notes([byName], github('require: { repository_owner: acme, repository_id: "*" }'));
-        assert.equal(any.length, 1);
-      });
-
-      it('the kind of an id that is mapped, unless the rule names it', async () => {
-        const mapped = github('require: { repository_owner: acme }, selectors: { id: repository_id }');
-        const byId = rule('b', 'gh', '"oidc:repo:acme/shop", "oidc:id:74"');
-        assert.deepEqual(withoutPlace(await notes([byName, byId], mapped)), [pinnedBy('a', 'oidc:id')]);
-      });
-
-      it('the address of one of Google’s service accounts, which has an id of its own', async () => {
-        const google = '  g: { type: oidc, preset: google, require: { email: "*@acme-prod.iam.gserviceaccount.com" } }';
-        const email = '"oidc:email:calendar@acme-prod.iam.gserviceaccount.com"';
-        const rules = [rule('a', 'g', email), rule('b', 'g', `${email}, "oidc:sub:104"`)];
-        assert.deepEqual(withoutPlace(await notes(rules, google)), [pinnedBy('a', 'oidc:sub')]);
-      });
-
-      for (const [preset, rest, name, ids] of [
-        ['gitlab-ci', 'require: { namespace_path: acme }', 'project', ['project_id', 'namespace_id']],
-        [
-          'hcp-terraform',
-          'require: { terraform_organization_name: acme }',
-          'workspace',
-          ['terraform_workspace_id', 'terraform_project_id', 'terraform_organization_id'],
-        ],
-        [
-          'hcp-terraform',
-          'require: { terraform_organization_name: acme }',
-          'project',
-          ['terraform_project_id', 'terraform_organization_id', 'terraform_workspace_id'],
-        ],
-        [
-          'vercel',
-          'issuer: "https://oidc.vercel.com/acme", require: { owner: acme }',
-          'project',
-          ['project_id', 'owner_id'],
-        ],
-        ['fly', 'issuer: "https://oidc.fly.io/acme", require: { org_name: acme }', 'app', ['app_id', 'org_id']],
-      ] as const) {
-        it(`the ${name} of ${preset}`, async () => {
-          const block = `  ci: { type: oidc, preset: ${preset}, audience: "https://acme.example", ${rest} }`;
-          const what = `the claim ${ids.join(' or ')}, in require or selectors of the attestor,`;
-          const found = await notes([rule('a', 'ci', `"oidc:${name}:acme/x"`)], block);
-          assert.deepEqual(withoutPlace(found), [pinnedBy('a', what)]);
-        });
-      }
-
-      it('nothing of an issuer whose ids are not known', async () => {
-        const own =
-          '  ci: { type: oidc, issuer: "https://ci.acme.example", selectors: { repo: repository, id: repository_id } }';
-        assert.deepEqual(await notes([rule('a', 'ci', '"oidc:repo:acme/shop"')], own), []);
-      });
-    });
   });
 });

@@ -4,9 +4,11 @@ import fc from 'fast-check';
 import {
   bringForward,
   firstRing,
+  keysOf,
   publishNext,
   type Ring,
   readyAt,
+  revoke,
   rotate,
   statesOf,
   withKeysOf,
@@ -83,6 +85,32 @@ describe('a ring of keys', () => {
           observe(lives, ring, now);
           assert.equal(bringForward(ring, now, rotateEvery), ring, 'done once, nothing is left to do');
           assert.equal(keep(ring, now), ring);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('over any steps: a revoked key is in no ring again, neither by its schedule nor by what an older ring knows', () => {
+    const steps = fc.array(fc.record({ seconds: fc.nat({ max: 200_000 }), key: fc.nat(), older: fc.nat() }));
+    fc.assert(
+      fc.property(steps, (each) => {
+        let [ring, now] = [begin(), start];
+        const rings = [ring];
+        const revoked = new Set<string>();
+        for (const { seconds, key: nth, older } of each) {
+          now += seconds;
+          const { kid, published } = keysOf(ring)[nth % keysOf(ring).length] ?? ring.active;
+          // Every other one stays in use.
+          if (nth % 2 === 0) revoked.add(kid);
+          const asked =
+            nth % 2 === 0 ? revoke(ring, [{ kid, published, revoked: now }], key(), now) : rotate(ring, now);
+          ring = keep(freeze(withKeysOf(rings[older % rings.length] ?? ring, asked, now)), now);
+          rings.push(ring);
+          const kids = keysOf(ring).map((one) => one.kid);
+          assert.equal(new Set(kids).size, kids.length, 'each key is there once');
+          assert.ok(ring.next !== null && kids.every((one) => !revoked.has(one)));
+          assert.deepEqual(new Set(ring.revoked.map((one) => one.kid)), revoked);
         }
       }),
       { numRuns: 300 },

@@ -4,10 +4,17 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { documentType } from '../../attestors/azure/document/form.js';
-import { type Chain, content, evidenceToken, sharedChain, signDocument, vmId } from '../attestors/azure/documents.js';
-import { audience, entraKeys, start, subscription, tenant } from '../attestors/azure/fixture.js';
+import {
+  type Chain,
+  content,
+  evidenceToken,
+  machineService,
+  sharedChain,
+  signDocument,
+} from '../attestors/azure/documents.js';
+import { start } from '../attestors/azure/fixture.js';
 import { needRedis, type Servers, startRedis, until } from '../support/redis.js';
-import { calendar, send, startService, type TestService } from '../support/service.js';
+import { send, startService, type TestService } from '../support/service.js';
 
 describe('two services on one Redis', () => {
   let chain: Chain;
@@ -17,26 +24,16 @@ describe('two services on one Redis', () => {
 
   const masterKey = randomBytes(32).toString('base64');
   async function startOne(): Promise<void> {
+    const machine = machineService(chain);
     services.push(
       await startService({
         now: () => now * 1000,
         store: `{ type: redis, url: "${redis?.servers[0]?.url}" }`,
         more: 'signing: { masterKey: { file: master.key } }',
-        attestors: `
-  azure-main:
-    type: azure
-    tenants: { ${tenant}: { subscriptions: { ${subscription}: {} } } }
-    audience: ${audience}
-    managedIdentity: { keys: { jwksFile: entra.json } }
-    attestedDocument: { roots: roots.pem }`,
-        rules: `
-  machine:
-    workload: { attestor: azure-main, selectors: ["azure:vm-id:${vmId}"] }
-    grant: { resource: "${calendar}", scope: [read:calendar] }`,
+        ...machine,
         prepare: async (folder) => {
+          await machine.prepare(folder);
           await writeFile(join(folder, 'master.key'), masterKey);
-          await writeFile(join(folder, 'entra.json'), await entraKeys());
-          await writeFile(join(folder, 'roots.pem'), chain.root.pem);
         },
       }),
     );

@@ -102,3 +102,8 @@ export async function refusal(text: string, changes: Partial<JwtExpectations> = 
     throw error;
   }
 }
+
+/** Its signature is one of the same key, over something else. */
+export function withSignatureOf(other: string, token: string): string {
+  return token.slice(0, token.lastIndexOf('.')) + other.slice(other.lastIndexOf('.'));
+}

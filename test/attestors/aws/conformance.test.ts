@@ -3,6 +3,7 @@ import { googleForm } from '../../../attestors/aws/caller-identity/google.js';
 import { aws } from '../../../attestors/aws/index.js';
 import { describeAttestor } from '../../conformance/attestor.js';
 import { formEvidence, jwtEvidence, ourIssuer } from '../../support/attestor-host.js';
+import { withSignatureOf } from '../../support/tokens.js';
 import { createFixture } from './fixture.js';
 import { content, inLines, instanceIdentity, makeSigners, signDocument } from './instances.js';
 import { createRequesting } from './requesting.js';
@@ -21,9 +22,7 @@ describeAttestor('aws, web identity', async () => {
     now: () => fixture.now,
     good: jwtEvidence(good),
     bad: {
-      'a signature of another token': jwtEvidence(
-        good.slice(0, good.lastIndexOf('.')) + other.slice(other.lastIndexOf('.')),
-      ),
+      'a signature of another token': jwtEvidence(withSignatureOf(other, good)),
       'another audience': bad({ aud: 'https://other.example' }),
       'another issuer': bad({ iss: 'https://other.example' }),
       expired: bad({ exp: fixture.now }),

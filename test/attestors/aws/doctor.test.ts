@@ -9,7 +9,7 @@ import { examineAws } from '../../../attestors/aws/doctor.js';
 import { aws } from '../../../attestors/aws/index.js';
 import { createTestHost, ourIssuer } from '../../support/attestor-host.js';
 import { finish } from '../../support/command-line.js';
-import { issuer as ourUrl } from '../../support/service.js';
+import { attestorsOnly } from '../../support/configuration.js';
 import { account, issuerUrl, sharedSigner, start } from './fixture.js';
 import { makeSigner } from './instances.js';
 import { region, sessionOf, stsHost } from './signing.js';
@@ -169,19 +169,11 @@ describe('aws doctor', function () {
     const file = join(folder, 'counterseal.yaml');
     await writeFile(
       file,
-      `issuer: ${ourUrl}
-trustDomain: example.com
-environment: production
-audit: { sinks: [{ type: file, path: audit.jsonl }] }
-resources: {}
-rules: {}
-attestors:
-  aws-main:
+      attestorsOnly(`  aws-main:
     type: aws
     accounts: { "${account}": { issuer: "${issuerUrl}" } }
     webIdentity: { keys: { jwksFile: jwks.json } }
-    callerIdentity: { regions: [${region}], endpoints: { ${stsHost}: "${sts.url}" } }
-`,
+    callerIdentity: { regions: [${region}], endpoints: { ${stsHost}: "${sts.url}" } }`),
     );
     const variables = {
       AWS_REGION: region,

@@ -1,12 +1,19 @@
 /** Attested documents through a whole service: nonces are given out, come back signed, and are good once. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { documentType } from '../../../attestors/azure/document/form.js';
 import type { Claims } from '../../../examples/quickstart/cluster-issuer.js';
-import { calendar, claimsOf, send, startService, type TestService } from '../../support/service.js';
-import { type Chain, content, evidenceToken, nonce, sharedChain, signDocument, vmId } from './documents.js';
-import { audience, entra, entraKeys, oid, start, subscription, tenant, v1 } from './fixture.js';
+import { claimsOf, send, startService, type TestService } from '../../support/service.js';
+import {
+  type Chain,
+  content,
+  evidenceToken,
+  machineService,
+  nonce,
+  sharedChain,
+  signDocument,
+  vmId,
+} from './documents.js';
+import { entra, oid, start, subscription, tenant, v1 } from './fixture.js';
 
 describe('azure documents in the service', function () {
   this.timeout(20_000);
@@ -16,24 +23,7 @@ describe('azure documents in the service', function () {
 
   before(async () => {
     chain = await sharedChain();
-    service = await startService({
-      now: () => now * 1000,
-      attestors: `
-  azure-main:
-    type: azure
-    tenants: { ${tenant}: { subscriptions: { ${subscription}: {} } } }
-    audience: ${audience}
-    managedIdentity: { keys: { jwksFile: entra.json } }
-    attestedDocument: { roots: roots.pem }`,
-      rules: `
-  machine:
-    workload: { attestor: azure-main, selectors: ["azure:vm-id:${vmId}"] }
-    grant: { resource: "${calendar}", scope: [read:calendar] }`,
-      prepare: async (folder) => {
-        await writeFile(join(folder, 'entra.json'), await entraKeys());
-        await writeFile(join(folder, 'roots.pem'), chain.root.pem);
-      },
-    });
+    service = await startService({ now: () => now * 1000, ...machineService(chain) });
   });
   beforeEach(() => {
     now = start;

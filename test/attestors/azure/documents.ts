@@ -1,8 +1,11 @@
 /** Attested documents in the shape that Microsoft documents, over a chain of our own: root, intermediate, signer. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { documentForm } from '../../../attestors/azure/document/form.js';
 import { formEvidence } from '../../support/attestor-host.js';
+import { calendar } from '../../support/service.js';
 import { type CertificateOptions, type Issued, issue, type SignOptions, signContent } from '../cms/pki.js';
-import { audience, start, subscription } from './fixture.js';
+import { audience, entraKeys, start, subscription, tenant } from './fixture.js';
 
 export const vmId = '3b2f7c1e-0d4a-4e55-9b1a-6f2d8c7e9a01';
 export const nonce = '0123456789abcdefghijklmnopqrstuv';
@@ -97,3 +100,22 @@ export const evidenceToken = (document: Buffer, managedIdentityToken?: string): 
 
 export const documentEvidence = (document: Buffer, managedIdentityToken?: string) =>
   formEvidence(documentForm, evidenceToken(document, managedIdentityToken));
+
+/** A service that attests the machine, by documents over the chain, and grants it to read the calendar. */
+export const machineService = (chain: Chain) => ({
+  attestors: `
+  azure-main:
+    type: azure
+    tenants: { ${tenant}: { subscriptions: { ${subscription}: {} } } }
+    audience: ${audience}
+    managedIdentity: { keys: { jwksFile: entra.json } }
+    attestedDocument: { roots: roots.pem }`,
+  rules: `
+  machine:
+    workload: { attestor: azure-main, selectors: ["azure:vm-id:${vmId}"] }
+    grant: { resource: "${calendar}", scope: [read:calendar] }`,
+  async prepare(folder: string) {
+    await writeFile(join(folder, 'entra.json'), await entraKeys());
+    await writeFile(join(folder, 'roots.pem'), chain.root.pem);
+  },
+});

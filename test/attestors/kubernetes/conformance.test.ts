@@ -1,13 +1,13 @@
 import { kubernetes } from '../../../attestors/kubernetes/index.js';
 import { type AttestorFixture, describeAttestor } from '../../conformance/attestor.js';
 import { jwtEvidence } from '../../support/attestor-host.js';
+import { withSignatureOf } from '../../support/tokens.js';
 import { type FakeApi, startFakeApi } from './fake-api.js';
 import { createFixture, type Fixture, sharedCluster } from './fixture.js';
 
 async function attestorFixture(fixture: Fixture, broken: Fixture): Promise<AttestorFixture> {
   const good = await fixture.token();
   const other = await fixture.token();
-  const forged = good.slice(0, good.lastIndexOf('.')) + other.slice(other.lastIndexOf('.'));
   return {
     selectorKinds: kubernetes.selectorKinds,
     attestor: fixture.attestor,
@@ -15,7 +15,7 @@ async function attestorFixture(fixture: Fixture, broken: Fixture): Promise<Attes
     now: () => fixture.now,
     good: jwtEvidence(good),
     bad: {
-      'a signature of another token': jwtEvidence(forged),
+      'a signature of another token': jwtEvidence(withSignatureOf(other, good)),
       'another audience': jwtEvidence(await fixture.token({ audience: 'https://other.example' })),
       'another issuer': jwtEvidence(fixture.changed((claims) => ({ ...claims, iss: 'https://other.example' }))),
       expired: jwtEvidence(fixture.changed((claims) => ({ ...claims, exp: fixture.now }))),

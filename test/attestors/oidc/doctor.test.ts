@@ -7,7 +7,7 @@ import type { Finding } from '../../../attestors/attestor.js';
 import { oidc } from '../../../attestors/oidc/index.js';
 import { createTestHost } from '../../support/attestor-host.js';
 import { finish } from '../../support/command-line.js';
-import { issuer as ourUrl } from '../../support/service.js';
+import { attestorsOnly } from '../../support/configuration.js';
 import { startUpstream, type Upstream } from '../../support/upstream.js';
 import { sharedSigner, start } from './fixture.js';
 
@@ -83,14 +83,8 @@ describe('oidc doctor', function () {
     const file = join(folder, 'counterseal.yaml');
     await writeFile(
       file,
-      `issuer: ${ourUrl}
-trustDomain: example.com
-environment: production
-audit: { sinks: [{ type: file, path: audit.jsonl }] }
-resources: {}
-rules: {}
-attestors: { ci: { type: oidc, issuer: "${url}" }, other: { type: oidc, issuer: "https://ci.invalid" } }
-`,
+      attestorsOnly(`  ci: { type: oidc, issuer: "${url}" }
+  other: { type: oidc, issuer: "https://ci.invalid" }`),
     );
     const well = await finish('doctor', 'oidc', 'ci', '--config', file);
     assert.deepEqual([well.code, well.stderr], [0, '']);

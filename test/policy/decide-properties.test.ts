@@ -1,0 +1,285 @@
+/** What holds of every policy, all facts and each request. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { decide } from '../../src/policy/decide.js';
+import type { Decision } from '../../src/policy/decision.js';
+import type { Asked, ClaimValue, Facts } from '../../src/policy/facts.js';
+import {
+  asked,
+  behaviourNames,
+  denyRule,
+  externalKeys,
+  facts,
+  lostFact,
+  postureDenyRule,
+  type RawRules,
+  rawPolicy,
+  world,
+} from './generated.js';
+import { answersAbout, asksTwice, losing, withoutCel } from './losing.js';
+import { compile, now } from './samples.js';
+
+const runs = 3000;
+
+/** Runs a property, and fails also when too few of its runs were about a token, in which case it proved nothing. */
+function holdsAbout(issued: () => number, property: fc.IProperty<unknown>, least = runs / 20): void {
+  fc.assert(property as fc.IRawProperty<unknown>, { numRuns: runs });
+  assert.ok(issued() >= least, `only ${issued()} of ${runs} runs issued a token`);
+}
+
+/** What `after` issues is no more than what `before` did. */
+function assertNotWider(before: Decision, after: Decision): void {
+  if (after.granted === null) return;
+  assert.ok(before.granted, 'a refusal became a token');
+  assert.equal(after.granted.resource, before.granted.resource);
+  for (const token of after.granted.scope) assert.ok(before.granted.scope.includes(token), `scope gained ${token}`);
+  assert.ok(after.granted.lifetime <= before.granted.lifetime, 'the lifetime grew');
+}
+
+describe('policy/decide properties', function () {
+  this.timeout(60_000);
+
+  it('are about policies and facts that have everything in them', () => {
+    const rules = fc.sample(rawPolicy, 500).flatMap((raw) => Object.values(raw.rules));
+    for (const effect of ['grant', 'deny'] as const) {
+      for (const key of ['selectors', 'environment', 'not'] as const) {
+        const share = rules.filter((rule) => rule[effect] !== undefined && rule.workload[key] !== undefined).length;
+        assert.ok(share > 20, `${share} rules of ${rules.length} are a ${effect} with workload.${key}`);
+      }
+    }
+    assert.ok(
+      rules.some((rule) => rule.crossing !== undefined) && rules.some((rule) => rule.workload.podless === true),
+    );
+    for (const effect of ['grant', 'deny'] as const) {
+      const share = rules.filter((rule) => rule[effect] !== undefined && rule.conditions !== undefined).length;
+      assert.ok(share > 20, `${share} rules of ${rules.length} are a ${effect} with conditions`);
+    }
+    const workloads = fc.sample(facts, 500).map(({ workload }) => workload);
+    assert.ok(workloads.some(({ environment }) => environment === null) && workloads.some(({ podless }) => podless));
+    assert.ok(workloads.some(({ unknown }) => Object.keys(unknown).length > 0));
+  });
+
+  it('are about decision points that permit, that deny and that do not answer', () => {
+    const verdicts = { holds: 0, fails: 0, unknown: 0 };
+    for (const [raw, workload, request] of fc.sample(fc.tuple(rawPolicy, facts, asked), 2000)) {
+      for (const { clause, verdict } of decide(compile(raw), workload, request).rules) {
+        if (clause?.endsWith('.external')) verdicts[verdict] += 1;
+        if (verdict === 'holds' && JSON.stringify(raw).includes('"external"')) verdicts.holds += 1;
+      }
+    }
+    for (const [verdict, count] of Object.entries(verdicts)) assert.ok(count > 20, `${verdict}: ${count} of 2000 runs`);
+  });
+
+  it('the order of rules never matters', () => {
+    let issued = 0;
+    const shuffled = rawPolicy.chain((raw) =>
+      fc.tuple(
+        fc.constant(raw),
+        fc.shuffledSubarray(Object.keys(raw.rules), { minLength: Object.keys(raw.rules).length }),
+      ),
+    );
+    const property = fc.property(shuffled, facts, asked, ([raw, order], workload, request) => {
+      const rules = Object.fromEntries(order.map((name) => [name, raw.rules[name]]));
+      const [first, second] = [compile(raw), compile({ ...raw, rules })];
+      assert.equal(second.revision, first.revision);
+      const decision = decide(first, workload, request);
+      if (decision.granted !== null) issued += 1;
+      assert.deepEqual(decide(second, workload, request), decision);
+    });
+    holdsAbout(() => issued, property);
+  });
+
+  it('adding a deny never widens what is issued', () => {
+    let issued = 0;
+    const property = fc.property(rawPolicy, denyRule, facts, asked, (raw, deny, workload, request) => {
+      const before = decide(compile(raw), workload, request);
+      const rules: RawRules = { ...raw.rules, 'added-deny': deny };
+      if (before.granted !== null) issued += 1;
+      assertNotWider(before, decide(compile({ ...raw, rules }), workload, request));
+    });
+    holdsAbout(() => issued, property);
+  });
+
+  it('are about expressions that hold, that fail and that are unknown', () => {
+    const verdicts = { holds: 0, fails: 0, unknown: 0 };
+    for (const [raw, workload, request] of fc.sample(fc.tuple(rawPolicy, facts, asked), 2000)) {
+      for (const { clause, verdict } of decide(compile(raw), workload, request).rules) {
+        if (clause?.endsWith('.cel')) verdicts[verdict] += 1;
+        if (verdict === 'holds' && JSON.stringify(raw).includes('"cel"')) verdicts.holds += 1;
+      }
+    }
+    for (const [verdict, count] of Object.entries(verdicts)) assert.ok(count > 20, `${verdict}: ${count} of 2000 runs`);
+  });
+
+  it('turning any facts into unknown never widens what is issued', () => {
+    let issued = 0;
+    const lost = fc.array(lostFact, { minLength: 1, maxLength: 3 });
+    const added = fc.option(postureDenyRule, { freq: 2 });
+    const property = fc.property(rawPolicy, added, facts, lost, asked, (raw, deny, workload, losses, request) => {
+      const policy = compile(deny === null ? raw : { ...raw, rules: { ...raw.rules, 'added-deny': deny } });
+      const before = decide(policy, workload, request);
+      const after = decide(policy, losses.reduce(losing, workload), request);
+      if (after.granted !== null) issued += 1;
+      assertNotWider(before, after);
+    });
+    holdsAbout(() => issued, property, runs / 40);
+  });
+
+  it('rules in shadow change nothing of what is issued, and what they would change is what they change in force', () => {
+    let issued = 0;
+    const property = fc.property(rawPolicy, fc.nat(), facts, asked, (raw, die, workload, request) => {
+      const names = Object.keys(raw.rules);
+      const chosen = names[die % names.length] ?? '';
+      const { [chosen]: rule, ...others } = raw.rules;
+      const shadowed = { ...raw, rules: { ...others, [chosen]: { ...rule, mode: 'shadow' } } };
+      const decision = decide(compile(shadowed), workload, request);
+      const { reason, granted } = decide(compile({ ...raw, rules: others }), workload, request);
+      assert.deepEqual([decision.reason, decision.granted], [reason, granted]);
+      if (granted !== null) issued += 1;
+      if (decision.shadow === null) return;
+      const inForce = decide(compile(raw), workload, request);
+      assert.deepEqual(decision.shadow, { reason: inForce.reason, granted: inForce.granted });
+    });
+    holdsAbout(() => issued, property);
+  });
+
+  it('what a request without a target gets is what it gets when it names that target', () => {
+    let issued = 0;
+    const property = fc.property(rawPolicy, facts, asked, (raw, workload, request) => {
+      const policy = compile(raw);
+      const decision = decide(policy, workload, { ...request, resource: null });
+      if (decision.granted === null) return;
+      issued += 1;
+      assert.deepEqual(decide(policy, workload, { ...request, resource: decision.granted.resource }), decision);
+    });
+    holdsAbout(() => issued, property);
+  });
+
+  it('grants only what was asked for, of what the resource has, and not for longer than the evidence vouches', () => {
+    let issued = 0;
+    const property = fc.property(rawPolicy, facts, asked, (raw, workload, request) => {
+      const policy = compile(raw);
+      const { granted, fault } = decide(policy, workload, request);
+      assert.equal(granted === null, fault !== null);
+      if (granted === null) return;
+      issued += 1;
+      assert.ok(request.resource === null || request.resource === granted.resource);
+      assert.ok(granted.scope.length > 0);
+      assert.deepEqual(granted.scope, [...new Set(granted.scope)].sort());
+      for (const token of granted.scope) {
+        assert.ok(['admin', 'read', 'write'].includes(token));
+        assert.ok(request.scope === null || request.scope.includes(token));
+      }
+      const { vouchesUntil } = workload.workload;
+      assert.ok(Number.isInteger(granted.lifetime) && granted.lifetime >= 1);
+      assert.ok(granted.lifetime <= (policy.resources.get(granted.resource)?.lifetime ?? 0));
+      assert.ok(Math.floor(workload.now) + granted.lifetime <= vouchesUntil);
+    });
+    holdsAbout(() => issued, property);
+  });
+
+  it('says 503 only where an answer of the dependency could lead to a token', () => {
+    let awaited = 0;
+    const postureFacts = Object.keys(world).map((name) => `posture.${name}`);
+    const what = fc.oneof(
+      { weight: 2, arbitrary: fc.constantFrom('k8s:ns', 'k8s:sa', 'k8s:node', 'environment') },
+      { weight: 1, arbitrary: fc.constantFrom(...postureFacts) },
+      { weight: 1, arbitrary: fc.constantFrom(...externalKeys.map((key) => `external.${key}`)) },
+      { weight: 1, arbitrary: fc.constantFrom(...behaviourNames.map((name) => `behaviour.${name}`)) },
+    );
+    const property = fc.property(rawPolicy, facts, asked, what, (raw, known, request, lost) => {
+      // Kleene's logic reads each clause by itself. Rules that ask twice about one fact, which may contradict itself then
+      // (`not`; workload.environment beside the resource's; two conditions about one fact), are left out.
+      const twice = lost === 'environment' ? /"(not|environment)"/ : /"not"/;
+      const asking = lost === 'environment' ? [raw.rules, raw.conditions] : raw.rules;
+      if (twice.test(JSON.stringify(asking)) || asksTwice(raw, lost)) return;
+      const policy = compile(withoutCel(raw));
+      const posture = Object.fromEntries(
+        Object.entries(known.workload.posture).map(([name, fact]) => [name, { ...fact, observedAt: now }]),
+      );
+      const whole = { ...known, workload: { ...known.workload, environment: 'production', unknown: {}, posture } };
+      const decision = decide(policy, losing(whole, { what: lost, cause: 'unavailable' }), request);
+      if (decision.fault !== 'dependency_unavailable') return;
+      if (decision.rules.filter(({ verdict }) => verdict === 'unknown').length > 1) return;
+      awaited += 1;
+      const answers = answersAbout(whole, lost);
+      assert.ok(answers.some((answered) => decide(policy, answered, request).granted !== null));
+    });
+    fc.assert(property, { numRuns: 4 * runs });
+    assert.ok(awaited > runs / 60, `only ${awaited} of ${4 * runs} runs waited for a dependency`);
+  });
+
+  it('decides the same again, also from facts and a request that went through JSON', () => {
+    let issued = 0;
+    const property = fc.property(rawPolicy, facts, asked, (raw, workload, request) => {
+      const policy = compile(raw);
+      const decision = decide(policy, workload, request);
+      if (decision.granted !== null) issued += 1;
+      assert.deepEqual(decide(policy, workload, request), decision);
+      const [again, asks] = JSON.parse(JSON.stringify([workload, request])) as [Facts, Asked];
+      assert.deepEqual(decide(policy, again, asks), decision);
+      assert.deepEqual(JSON.parse(JSON.stringify(decision)), decision);
+    });
+    holdsAbout(() => issued, property);
+  });
+
+  it('never throws, and grants nothing to a workload it has no rules for, whatever the facts are', () => {
+    const anyText = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('__proto__', 'constructor', 'k8s:', ':::', '*', 'k8s:ns:*'),
+    );
+    const anyFacts = fc.record({
+      now: fc.double(),
+      network: fc.record({
+        ip: fc.option(anyText, { nil: null }),
+        country: fc.option(anyText, { nil: null }),
+        subdivision: fc.option(anyText, { nil: null }),
+      }),
+      external: fc.dictionary(
+        fc.oneof(anyText, fc.constantFrom(...externalKeys)),
+        fc.record({ decision: fc.boolean(), context: fc.jsonValue() as fc.Arbitrary<ClaimValue> }),
+      ),
+      behaviour: fc.dictionary(
+        fc.oneof(anyText, fc.constantFrom(...behaviourNames)),
+        fc.oneof(fc.double(), fc.boolean(), anyText as fc.Arbitrary<unknown> as fc.Arbitrary<number>),
+      ),
+      workload: fc.record({
+        attestor: anyText,
+        environment: fc.option(anyText, { nil: null }),
+        selectors: fc.array(anyText),
+        unknown: fc.dictionary(anyText, fc.constantFrom('missing' as const, 'unavailable' as const)),
+        claims: fc.dictionary(
+          fc.oneof(anyText, fc.constantFrom('repository', 'flag', 'groups', 'gone')),
+          fc.jsonValue() as fc.Arbitrary<ClaimValue>,
+        ),
+        podless: fc.boolean(),
+        posture: fc.dictionary(
+          fc.oneof(anyText, fc.constantFrom(...Object.keys(world))),
+          fc.record({
+            value: fc.oneof(anyText, fc.array(anyText), fc.double(), fc.boolean(), fc.constant(null)),
+            observedAt: fc.double(),
+          }),
+        ),
+        assurance: fc.constantFrom('low' as const, 'medium' as const, 'high' as const),
+        evidenceIssuedAt: fc.option(fc.double(), { nil: null }),
+        vouchesUntil: fc.double(),
+      }),
+    });
+    const anyAsked = fc.record({
+      resource: fc.option(anyText, { nil: null }),
+      scope: fc.option(fc.array(anyText), { nil: null }),
+    });
+    fc.assert(
+      fc.property(rawPolicy, anyFacts, anyAsked, asked, fc.boolean(), (raw, strange, strangeAsked, request, known) => {
+        const policy = compile(raw);
+        const attestor = known ? 'prod-eu' : strange.workload.attestor;
+        const workload = { ...strange, workload: { ...strange.workload, attestor } };
+        for (const each of [strangeAsked, request]) {
+          const { granted } = decide(policy, workload, each);
+          assert.ok(granted === null || known);
+        }
+      }),
+      { numRuns: runs },
+    );
+  });
+});
