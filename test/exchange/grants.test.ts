@@ -65,3 +65,18 @@ describe('evidence by every grant', () => {
     }
   });
 });
+
+it('where no attestor takes a JWT, that is an error of each grant, too', async () => {
+  const attestors = `
+  aws: { type: aws, accounts: { "111122223333": { environment: production } }, callerIdentity: { regions: [eu-central-1] } }`;
+  const service = await startService({ attestors, rules: '{}' });
+  try {
+    for (const way of ways) {
+      const { status, body } = await ask(service, way, await service.token());
+      assert.deepEqual([status, body.error], way.rejected);
+      assert.equal((await service.lastRecord()).reason, 'token_type_unsupported');
+    }
+  } finally {
+    await service.close();
+  }
+});
