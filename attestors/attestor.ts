@@ -18,6 +18,8 @@ export interface UnverifiedJwt {
   /** The bytes that were signed: `header.payload`, as they came. */
   readonly signingInput: string;
   readonly signature: Buffer;
+  /** Set by the host where the grant allows it: `aud` may name who is expected as `of` by `alias`, too. `verifyJwt` sees to it. */
+  readonly audienceAlias?: { readonly of: string; readonly alias: string };
 }
 
 /** What a workload shows (RFC 9334). */
@@ -169,6 +171,8 @@ export interface VerifiedJwt {
   readonly claims: Readonly<Record<string, unknown>>;
   readonly exp: number;
   readonly iat: number;
+  /** By which name `aud` has the audience that was expected: as it was, or an alias of it that the grant allows. */
+  readonly audience: string;
 }
 
 /** A request that an attestor makes of its platform. */

@@ -1,6 +1,7 @@
 /** Which path is served by what. No decisions. */
 import type { RequestListener } from 'node:http';
 import Koa, { type Context } from 'koa';
+import { authorizePage } from './endpoints/authorize.js';
 import { createBodyReader } from './endpoints/body.js';
 import { type Challenge, createChallengeListener } from './endpoints/challenge.js';
 import { alive, type Health } from './endpoints/health.js';
@@ -39,6 +40,7 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
   const { oauth, openid } = metadataPaths(issuerPath);
   const routes = new Map<string, Handler>([
     [`${issuerPath}/jwks`, cached('application/jwk-set+json', () => ({ keys: rooms.signer.publicKeys() }))],
+    [`${issuerPath}/authorize`, get(async () => authorizePage)],
     ...oauth.map((path): [string, Handler] => [
       path,
       cached('application/json', () => authorizationServerMetadata(rooms)),
@@ -127,6 +129,8 @@ interface Page {
   readonly text: string;
   readonly status?: number;
   readonly cacheControl?: string;
+  /** Beside those that every page has. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 function get(page: () => Promise<Page>): Handler {
@@ -136,10 +140,10 @@ function get(page: () => Promise<Page>): Handler {
       answer(ctx, 405, { error: 'method_not_allowed' });
       return;
     }
-    const { type, text, status = 200, cacheControl = 'no-store' } = await page();
+    const { type, text, status = 200, cacheControl = 'no-store', headers } = await page();
     ctx.status = status;
     ctx.body = text;
-    ctx.set({ 'Content-Type': type, 'Cache-Control': cacheControl });
+    ctx.set({ ...headers, 'Content-Type': type, 'Cache-Control': cacheControl });
   };
 }
 

@@ -52,8 +52,14 @@ export const faults = Object.freeze({
   parameter_missing: entry(
     'invalid_request',
     400,
-    'A required parameter is missing: grant_type, subject_token and subject_token_type are required.',
-    'RFC 8693 §2.1',
+    'A required parameter is missing: grant_type, and with it subject_token and subject_token_type, assertion, or client_assertion and client_assertion_type.',
+    'RFC 6749 §5.2',
+  ),
+  parameter_of_another_grant: entry(
+    'invalid_request',
+    400,
+    'Send the evidence in the parameters of the grant that grant_type names, and none of another.',
+    'RFC 6749 §5.2',
   ),
   actor_incomplete: entry(
     'invalid_request',
@@ -97,6 +103,24 @@ export const faults = Object.freeze({
     'The subject_token was not accepted. An operator finds the reason in the audit log under the decision_id.',
     'RFC 8693 §2.2.2',
   ),
+  assertion_rejected: entry(
+    'invalid_grant',
+    400,
+    'The assertion was not accepted. An operator finds the reason in the audit log under the decision_id.',
+    'RFC 7523 §3.1',
+  ),
+  client_assertion_missing: entry(
+    'invalid_client',
+    401,
+    'Send the token that the platform gave to this workload as client_assertion, with client_assertion_type urn:ietf:params:oauth:client-assertion-type:jwt-bearer.',
+    'RFC 7523 §3.2',
+  ),
+  client_assertion_rejected: entry(
+    'invalid_client',
+    401,
+    'The client_assertion was not accepted. An operator finds the reason in the audit log under the decision_id.',
+    'RFC 7523 §3.2',
+  ),
   target_malformed: entry(
     'invalid_target',
     400,
@@ -130,13 +154,13 @@ export const faults = Object.freeze({
   client_authentication_ambiguous: entry(
     'invalid_request',
     400,
-    'Identify the client in one way only: in the Authorization header or in the body.',
+    'Identify the client in one way only: in the Authorization header, by a client_assertion, or in the body.',
     'RFC 6749 §2.3',
   ),
   client_invalid: entry(
     'invalid_client',
     401,
-    'Send no client secret or assertion: the subject_token is the authentication. A client_id, if sent, must be the subject.',
+    'Send no client secret, and no client assertion beside other evidence: the evidence is the authentication. A client_id, if sent, must be the subject.',
     'RFC 6749 §5.2',
   ),
   introspection_token_missing: entry('invalid_request', 400, 'Send the token to look at as token.', 'RFC 7662 §2.1'),
@@ -229,6 +253,11 @@ export class Unavailable extends Refusal {
 /** The store did not answer, or cannot just now, and may by itself later: nobody has to change anything. */
 export class StoreAway extends Error {
   override readonly name = 'StoreAway';
+}
+
+/** Neither a dependency's fault nor ours. */
+export function isOfEvidence(error: unknown): error is Refusal {
+  return error instanceof Refusal && (error.fault === 'evidence_rejected' || error.fault === 'token_type_unsupported');
 }
 
 /**

@@ -265,6 +265,16 @@ async function keysRevokeCommand(kids: readonly string[], { config }: { config: 
   print((await revokeKeys(configuration, kids, warn)).flatMap(renderRevoked));
 }
 
+async function protectedResourceCommand(resource: string, { config }: { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { protectedResource } = await import('./protected-resource.js');
+  const { challenge, document, url } = protectedResource(configuration, resource);
+  print(JSON.stringify(document, null, 2).split('\n'));
+  warn(
+    `the resource server serves this at ${url}\nand answers requests without a token with 401 and\nWWW-Authenticate: ${challenge}`,
+  );
+}
+
 const program = new Command('counterseal')
   .description('Verifies what a platform says of a workload, and exchanges it for a short-lived scoped token.')
   .version(version);
@@ -344,6 +354,11 @@ keys
   .allowUnknownOption()
   .action(keysRevokeCommand);
 
+program
+  .command('protected-resource <resource>')
+  .description('print the metadata that a resource server serves of itself (RFC 9728), so that clients find the issuer')
+  .requiredOption('--config <file>', 'the configuration')
+  .action(protectedResourceCommand);
 program
   .command('token')
   .description('in a workload: show what its platform vouches for, and print the token that it is exchanged for')

@@ -162,9 +162,9 @@ async function openGround(configuration: Configuration, around: Surroundings & W
   const host = await rooms.open(() => openHost(configuration, { follow, nonces, now: seconds, revocation, warn }));
   const attestors = await createAttestors(configuration, host, rooms);
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
-  const { trustDomain } = configuration;
+  const { issuer, trustDomain } = configuration;
   const delegators = delegatorsOf(configuration);
-  const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
+  const attest = createAttest({ attestors, delegators, forms, nonces, issuer, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge };

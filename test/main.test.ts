@@ -81,6 +81,22 @@ describe('the command line', function () {
     assert.match(stdout, /counterseal\.yaml: valid; 1 attestors, 1 rules, policy [0-9a-f]{32}\n$/);
   });
 
+  it('protected-resource prints what a resource server serves of itself (RFC 9728), and where', async () => {
+    const { code, stdout, stderr } = await finish('protected-resource', calendar, '--config', config);
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), {
+      resource: 'https://calendar.example/mcp',
+      authorization_servers: [issuer],
+      scopes_supported: ['read:calendar'],
+    });
+    const url = 'https://calendar.example/.well-known/oauth-protected-resource/mcp';
+    assert.ok(stderr.includes(`serves this at ${url}\n`));
+    assert.ok(stderr.includes(`WWW-Authenticate: Bearer resource_metadata="${url}", scope="read:calendar"`));
+    const unknown = await finish('protected-resource', 'https://x.example', '--config', config);
+    assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
+    assert.match(unknown.stderr, /no resource of the configuration is https:\/\/x\.example: one of https:/);
+  });
+
   it('policy test: exit 1 when a case fails, with JUnit XML; the problems of a file with their places', async () => {
     const cases = join(folder, 'cases.yaml');
     const start = 'cases:\n  - { name: one, at: "2026-11-18T10:00:00Z", workload: { attestor: prod-eu }, ';

@@ -52,7 +52,7 @@ export function createKubernetesAttestor(parts: KubernetesParts): Attestor {
       // Before anybody is asked: what is said may be older than its arrival, never older than this.
       const attestedAt = host.now();
       if (token.isBoundToSecret && !parts.review) throw boundToSecret();
-      const review = reviewOnce(parts, evidence, token, call);
+      const review = reviewOnce(parts, { evidence, token, audience: verified.audience }, call);
       if (parts.review) await review();
       const observation = await live?.observer.observe(token, review);
       if (host.now() >= verified.exp) throw new Rejected('jwt_expired', 'The token expired while it was looked into.');
@@ -77,17 +77,23 @@ const boundToSecret = () =>
     'The token is bound to a Secret, and whether that still exists is seen by review: true only: use a pod’s projected token.',
   );
 
+interface Reviewed {
+  readonly evidence: Evidence;
+  readonly token: ServiceAccountToken;
+  /** As the token has it. */
+  readonly audience: string;
+}
+
 /** However many ask for it, one token is reviewed once an exchange. */
 function reviewOnce(
-  { server, expect }: KubernetesParts,
-  evidence: Evidence,
-  token: ServiceAccountToken,
+  { server }: KubernetesParts,
+  { evidence, token, audience }: Reviewed,
   call: AttestCall,
 ): () => Promise<void> {
   let review: Promise<void> | undefined;
   return async () => {
     if (server === undefined) throw new Error('a review needs an API server');
-    review ??= reviewToken(server, evidence.token, expect.audience, token, call.signal());
+    review ??= reviewToken(server, evidence.token, audience, token, call.signal());
     return review;
   };
 }

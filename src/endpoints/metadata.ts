@@ -1,7 +1,4 @@
-/**
- * RFC 8414 and OpenID Connect Discovery. A field is advertised only when it is enforced. There is no
- * `authorization_endpoint`: nobody signs in here.
- */
+/** RFC 8414 and OpenID Connect Discovery. A field is advertised only when it is enforced. */
 
 import { verificationAlgorithms } from '../../attestors/attestor.js';
 import { grantTypes } from '../exchange/grants/index.js';
@@ -21,12 +18,19 @@ export function authorizationServerMetadata({ issuer, introspection }: MetadataR
     token_endpoint: `${issuer}/token`,
     jwks_uri: `${issuer}/jwks`,
     grant_types_supported: [...grantTypes.keys()],
-    token_endpoint_auth_methods_supported: ['none'],
-    // Required by RFC 8414; empty, because there is no authorization endpoint.
+    ...tokenEndpointMetadata,
+    // Both have to be there for clients of the Model Context Protocol; nobody signs in, so no response type is there.
+    authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: [],
     ...(introspection === null ? {} : introspectionMetadata(issuer)),
   };
 }
+
+/** A workload's evidence is its authentication: with `client_credentials` as a client's JWT, with the other grants beside none. */
+const tokenEndpointMetadata = Object.freeze({
+  token_endpoint_auth_methods_supported: Object.freeze(['none', 'private_key_jwt']),
+  token_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
+});
 
 /** The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
 function introspectionMetadata(issuer: string): Record<string, unknown> {

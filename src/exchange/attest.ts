@@ -9,6 +9,7 @@ import { quoteClaim } from '../jwt/quote.js';
 import { claimOnce } from '../store/claim-once.js';
 import type { Store } from '../store/store.js';
 import { createAttestInTime } from './attestor-deadline.js';
+import { type AudienceAlias, type AudienceRule, aliasBy, checkIssuerAlone } from './audience.js';
 import { readEvidence, type Sender } from './evidence.js';
 
 export interface AttestRoom {
@@ -18,6 +19,8 @@ export interface AttestRoom {
   /** Of their types, by token type. */
   readonly forms: ReadonlyMap<string, EvidenceForm>;
   readonly nonces: Nonces;
+  /** Ours. */
+  readonly issuer: string;
   readonly trustDomain: string;
   readonly now: Clock;
   readonly store: Store;
@@ -26,11 +29,13 @@ export interface AttestRoom {
 /**
  * Who asks, on every grant and endpoint: a workload.
  * @param routed is told the attestor whose route the evidence carries, before it is verified
+ * @param audience what the grant asks of it, default `attestor`
  */
 export type Attest = (
   evidence: Evidence,
   requestId: string,
   routed?: (attestor: string) => void,
+  audience?: AudienceRule,
 ) => Promise<Attestation>;
 
 /** Token type → issuer → audience → attestor. */
@@ -40,7 +45,7 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId, routed) => {
+  return async (received, requestId, routed, audience = 'attestor') => {
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
       throw new Refusal(
@@ -49,9 +54,11 @@ export function createAttest(room: AttestRoom): Attest {
         `No attestor takes the subject_token_type ${quoteClaim(received.tokenType)}: see what the attestors’ blocks allow.`,
       );
     }
-    const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType));
-    const attestor = route(byIssuer, sender);
+    const alias = aliasBy(audience, room.issuer);
+    const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType), alias);
+    const attestor = route(byIssuer, sender, alias);
     routed?.(attestor.name);
+    if (audience === 'issuer alone') checkIssuerAlone(sender.aud, room.issuer);
     if (room.delegators.has(attestor.name)) {
       throw new Rejected(
         'delegator_is_no_workload',
@@ -88,8 +95,12 @@ function buildRoutes(attestors: readonly Attestor[]): Routes {
   return routes;
 }
 
-/** By what is not verified: it only chooses who verifies. */
-function route(byIssuer: ReadonlyMap<string, ReadonlyMap<string, Attestor>>, { iss, aud }: Sender): Attestor {
+/** By what is not verified: it only chooses who verifies. An alias counts only where no attestor has the name as its own. */
+function route(
+  byIssuer: ReadonlyMap<string, ReadonlyMap<string, Attestor>>,
+  { iss, aud }: Sender,
+  alias: AudienceAlias | undefined,
+): Attestor {
   const byAudience = typeof iss === 'string' ? byIssuer.get(iss) : undefined;
   if (byAudience === undefined) {
     throw new Rejected(
@@ -100,7 +111,8 @@ function route(byIssuer: ReadonlyMap<string, ReadonlyMap<string, Attestor>>, { i
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   const found = new Set<Attestor>();
   for (const audience of audiences) {
-    const attestor = typeof audience === 'string' ? byAudience.get(audience) : undefined;
+    if (typeof audience !== 'string') continue;
+    const attestor = byAudience.get(audience) ?? (audience === alias?.alias ? byAudience.get(alias.of) : undefined);
     if (attestor !== undefined) found.add(attestor);
   }
   const [attestor, ...others] = found;

@@ -1,6 +1,6 @@
 /**
  * How a client may identify itself. The evidence is the authentication, and `client_id` is always the attested asker:
- * so secrets and assertions are refused, and a `client_id` must be the subject that the evidence proves.
+ * so secrets, and assertions that are not the evidence, are refused, and a `client_id` must be the subject that the evidence proves.
  */
 import type { Attestation } from '../../attestors/attestor.js';
 import { Refusal } from '../errors.js';
@@ -12,11 +12,24 @@ export interface ClaimedClient {
   readonly ids: readonly string[];
 }
 
-/** @throws Refusal `client_invalid`, `client_authentication_ambiguous` */
-export function readClient(form: Form, authorization: string | undefined): ClaimedClient | null {
-  for (const name of ['client_secret', 'client_assertion', 'client_assertion_type']) {
-    if (form.values.has(name)) throw new Refusal('client_invalid', 'client_authentication', `${name} was sent.`);
-  }
+/** RFC 7523 §2.2. */
+export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+const credentials = ['client_secret', 'client_assertion', 'client_assertion_type'] as const;
+
+/**
+ * @param evidenceIn the parameters that hold the evidence
+ * @throws Refusal `client_invalid`, `client_authentication_ambiguous`
+ */
+export function readClient(
+  form: Form,
+  authorization: string | undefined,
+  evidenceIn: readonly string[],
+): ClaimedClient | null {
+  const sent = credentials.filter((name) => form.values.has(name));
+  checkOneWay(sent, authorization);
+  const beside = sent.find((name) => !evidenceIn.includes(name));
+  if (beside !== undefined) throw new Refusal('client_invalid', 'client_authentication', `${beside} was sent.`);
   const inBody = form.values.get('client_id');
   if (authorization === undefined) return inBody === undefined ? null : claimed([inBody]);
   if (inBody !== undefined) {
@@ -27,6 +40,16 @@ export function readClient(form: Form, authorization: string | undefined): Claim
     );
   }
   return claimed(readBasic(authorization));
+}
+
+/** RFC 6749 §2.3. */
+function checkOneWay(sent: readonly string[], authorization: string | undefined): void {
+  const ways = [
+    ...(authorization === undefined ? [] : ['the Authorization header']),
+    ...sent.filter((name) => name !== 'client_assertion_type'),
+  ];
+  if (ways.length < 2) return;
+  throw new Refusal('client_authentication_ambiguous', 'client_twice', `It came with ${ways.join(' and ')}.`);
 }
 
 /** @throws Refusal `client_invalid` when the client is not the attested workload */

@@ -26,18 +26,24 @@ interface Read {
 
 /**
  * @param form undefined: the token type is of a JWT
+ * @param audienceAlias of a JWT: see there
  * @throws Rejected `not_a_jwt`, those of `decodeJwt`, and those of the form
  */
-export function readEvidence(received: Evidence, form: EvidenceForm | undefined): Read {
+export function readEvidence(
+  received: Evidence,
+  form: EvidenceForm | undefined,
+  audienceAlias?: UnverifiedJwt['audienceAlias'],
+): Read {
   if (form !== undefined) {
     const { issuer, audience, content } = form.parse(received.token, readers);
     return { evidence: Object.freeze({ ...received, content }), sender: { iss: issuer, aud: audience } };
   }
   if (!looksLikeJwt(received.token)) {
-    throw new Rejected('not_a_jwt', 'The subject_token does not have the form of a JWT.');
+    throw new Rejected('not_a_jwt', 'The evidence does not have the form of a JWT.');
   }
   const jwt = decodeJwt(received.token);
-  return { evidence: Object.freeze({ ...received, jwt }), sender: senderOf(jwt.claims) };
+  const named = audienceAlias === undefined ? jwt : Object.freeze({ ...jwt, audienceAlias });
+  return { evidence: Object.freeze({ ...received, jwt: named }), sender: senderOf(jwt.claims) };
 }
 
 /** A JWT-SVID need not have `iss`: the bundle that verifies it is its trust domain's (SPIFFE Trust Domain and Bundle §3). */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { AuditLog } from '../audit/log.js';
-import { Refusal } from '../errors.js';
+import { type Fault, isOfEvidence, Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { Decision, Granted } from '../policy/decision.js';
@@ -14,7 +14,7 @@ import { checkClient } from './client.js';
 import { type FactsRoom, gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
-import { readBody, readRequest } from './request.js';
+import { readBody, readRequest, type TokenRequest } from './request.js';
 import { errorResponse, tokenResponse } from './response.js';
 import { createTimeline, type StageTime } from './timeline.js';
 import type { Trace } from './trace.js';
@@ -70,8 +70,8 @@ async function answer(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<Wi
     trail.timeline.enter('audit');
     await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now()));
     trail.timeline.enter('response');
-    if (trail.issued === undefined) throw new Error('the exchange ended without a token');
-    return tokenResponse(trail.issued);
+    if (trail.issued === undefined || trail.request === undefined) throw new Error('ended without a token');
+    return tokenResponse(trail.issued, trail.request.issuedTokenType);
   } catch (error) {
     return refuse(rooms, wire, trail, asRefusal(error, trail, rooms));
   }
@@ -83,9 +83,10 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const request = readRequest(trail.form, wire.authorization);
   trail.request = request;
   trail.timeline.enter('attest');
-  const attestation = await rooms.attest(request.evidence, trail.decisionId, (attestor) => {
+  const routed = (attestor: string) => {
     trail.attestor = attestor;
-  });
+  };
+  const attestation = await rooms.attest(request.evidence, trail.decisionId, routed, request.audience);
   trail.attestation = attestation;
   checkClient(request.client, attestation);
   trail.timeline.enter('facts');
@@ -152,8 +153,8 @@ async function recordRefusal(rooms: Rooms, wire: WireRequest, trail: Trail, refu
 
 function asRefusal(error: unknown, trail: Trail, rooms: Rooms): Refusal {
   if (error instanceof Refusal) {
-    if (error.fault === 'evidence_rejected' && trail.request !== undefined) {
-      return new Refusal(trail.request.evidenceFault, error.reason, error.detail);
+    if (isOfEvidence(error) && trail.request !== undefined) {
+      return new Refusal(asGrantSays(error.fault, trail.request), error.reason, error.detail);
     }
     if (error.fault === 'internal') rooms.warn(`${nameOf(trail)}: ${error.message}`);
     return error;
@@ -162,6 +163,10 @@ function asRefusal(error: unknown, trail: Trail, rooms: Rooms): Refusal {
   rooms.warn(`${nameOf(trail)}: ${stack}`);
   return new Refusal('internal', 'internal', error instanceof Error ? error.name : 'unknown', { cause: error });
 }
+
+/** Only token exchange lets the client name the type of its evidence. */
+const asGrantSays = (fault: Fault, { evidenceFault }: TokenRequest): Fault =>
+  evidenceFault === 'evidence_rejected' ? fault : evidenceFault;
 
 const nameOf = ({ decisionId, trace }: Trail) =>
   trace === undefined ? `decision ${decisionId}` : `decision ${decisionId}, trace ${trace.traceId}`;

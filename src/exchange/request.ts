@@ -3,8 +3,10 @@ import type { Evidence } from '../../attestors/attestor.js';
 import { type Fault, Refusal } from '../errors.js';
 import type { Asked } from '../policy/facts.js';
 import { scrub } from '../text.js';
+import type { AudienceRule } from './audience.js';
 import { type ClaimedClient, readClient } from './client.js';
 import { type Form, readForm } from './form.js';
+import type { GrantType } from './grants/grant-type.js';
 import { grantTypes } from './grants/index.js';
 import type { WireBody, WireRequest } from './wire.js';
 
@@ -13,6 +15,10 @@ export interface TokenRequest {
   readonly evidence: Evidence;
   /** What the client is told when the evidence is at fault: RFC 8693 and RFC 7523 differ. */
   readonly evidenceFault: Fault;
+  /** What the grant asks of the audience of the evidence. */
+  readonly audience: AudienceRule;
+  /** Null: an answer of the grant has none. */
+  readonly issuedTokenType: string | null;
   readonly asked: Asked;
   /** Null when the client did not identify itself; its evidence does. */
   readonly client: ClaimedClient | null;
@@ -56,11 +62,29 @@ export function readRequest(form: Form, authorization: string | undefined): Toke
   }
   return Object.freeze({
     grantType: name,
-    client: readClient(form, authorization),
-    evidence: grantType.readEvidence(form),
+    evidence: readEvidence(grantType, form),
     evidenceFault: grantType.evidenceFault,
+    audience: grantType.audience,
+    issuedTokenType: grantType.issuedTokenType,
+    client: readClient(form, authorization, grantType.evidenceIn),
     asked: Object.freeze({ resource: readTarget(form), scope: readScope(form) }),
   });
+}
+
+/** What is evidence for another grant is not ignored: whoever sent both meant something else by it than we would. */
+function readEvidence(grantType: GrantType, form: Form): Evidence {
+  for (const { evidenceIn, name } of grantTypes.values()) {
+    if (name === grantType.name || evidenceIn.includes('client_assertion')) continue;
+    const found = evidenceIn.find((parameter) => form.values.has(parameter));
+    if (found !== undefined) {
+      throw new Refusal(
+        'parameter_of_another_grant',
+        'parameter_of_another_grant',
+        `${found} is of the grant ${name}.`,
+      );
+    }
+  }
+  return grantType.readEvidence(form);
 }
 
 /** RFC 8707 §2 and RFC 8693 §2.1; one target, so that a token has one audience (RFC 9700 §2.3). */

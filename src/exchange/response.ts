@@ -16,9 +16,10 @@ export function jsonResponse(body: Readonly<Record<string, unknown>>): WireRespo
   return { status: 200, headers: baseHeaders, body: JSON.stringify(body) };
 }
 
-export function tokenResponse({ token, granted }: Issued): WireResponse {
+/** @param issuedTokenType null: of a grant that does not name it */
+export function tokenResponse({ token, granted }: Issued, issuedTokenType: string | null): WireResponse {
   const rest = {
-    issued_token_type: accessTokenType,
+    ...(issuedTokenType === null ? {} : { issued_token_type: issuedTokenType }),
     token_type: 'Bearer',
     expires_in: granted.lifetime,
     scope: granted.scope.join(' '),

@@ -2,7 +2,7 @@
 
 import type { Attestation, Clock } from '../../attestors/attestor.js';
 import { jwtType } from '../../attestors/token-types.js';
-import { type Fault, Refusal, Unavailable } from '../errors.js';
+import { type Fault, isOfEvidence, Refusal, Unavailable } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
 import { gatherFacts } from '../exchange/facts.js';
 import { type CompiledClient, visibleTo } from '../policy/clients.js';
@@ -48,9 +48,4 @@ export async function authenticate(
   }
   if (resources === 'none') throw new Refusal(fault, 'not_a_client', `${attestation.subject} is no configured client.`);
   return Object.freeze({ subject: attestation.subject, resources });
-}
-
-/** Neither a dependency's fault nor ours. */
-function isOfEvidence(error: unknown): error is Refusal {
-  return error instanceof Refusal && (error.fault === 'evidence_rejected' || error.fault === 'token_type_unsupported');
 }

@@ -1,6 +1,7 @@
 /** `POST /introspect` (RFC 7662): whether a token is active, for those whom it is meant for. */
 import { randomUUID } from 'node:crypto';
 import { Refusal, Rejected } from '../errors.js';
+import { assertionType } from '../exchange/client.js';
 import type { Form } from '../exchange/form.js';
 import { readBody } from '../exchange/request.js';
 import { jsonResponse } from '../exchange/response.js';
@@ -15,9 +16,6 @@ export interface IntrospectRoom extends CallerRoom {
   readonly readOwnToken: ReadOwnToken;
   readonly revocation: Pick<Revocation, 'refresh' | 'isRevoked'>;
 }
-
-/** RFC 7523 §2.2. */
-const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** Claims that the answer has, where the token has them (RFC 7662 §2.2). */
 const told = ['iss', 'sub', 'aud', 'client_id', 'scope', 'iat', 'nbf', 'exp', 'jti', 'attestation'] as const;

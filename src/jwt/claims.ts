@@ -1,5 +1,5 @@
 /** The claims that every accepted JWT has (RFC 7519 §4.1), in the one form that is accepted. */
-import type { JwtExpectations, VerifiedJwt } from '../../attestors/attestor.js';
+import type { JwtExpectations, UnverifiedJwt, VerifiedJwt } from '../../attestors/attestor.js';
 import { Rejected } from '../errors.js';
 import type { JsonObject } from './json.js';
 import { quoteClaim } from './quote.js';
@@ -16,18 +16,24 @@ type TimeClaim = 'exp' | 'iat' | 'nbf';
 /**
  * @param claims of a JWT whose signature holds
  * @param now seconds since the epoch
+ * @param alias under which the audience may be named, too
  * @throws Rejected `jwt_issuer`, `jwt_spiffe_id`, `jwt_audience`, `jwt_exp_form`, `jwt_iat_form`, `jwt_nbf_form`, `jwt_expired`,
  *   `jwt_not_yet_valid`, `jwt_issued_in_future`, `jwt_exp_before_iat`, `jwt_lifetime`, `jwt_delegated`
  */
-export function checkClaims(claims: JsonObject, expect: JwtExpectations, now: number): VerifiedJwt {
+export function checkClaims(
+  claims: JsonObject,
+  expect: JwtExpectations,
+  now: number,
+  alias?: UnverifiedJwt['audienceAlias'],
+): VerifiedJwt {
   checkIssuer(claims, expect);
-  checkAudience(claims.aud, expect);
+  const audience = checkAudience(claims.aud, expect, alias);
   const { exp, iat } = checkTimes(claims, expect.maxLifetime, now);
   // RFC 8693 §4.1, §4.4: a chain of actors that we do not understand must not be dropped by issuing without it.
   if (claims.act !== undefined || claims.may_act !== undefined) {
     throw new Rejected('jwt_delegated', 'The token has act or may_act: delegated tokens are not accepted.');
   }
-  return Object.freeze({ claims, exp, iat });
+  return Object.freeze({ claims, exp, iat, audience });
 }
 
 /** RFC 7519 §4.1.1; of an SVID, the trust domain says whose it is (JWT-SVID §3.1). */
@@ -45,13 +51,18 @@ function checkIssuer({ iss, sub }: JsonObject, { issuer, trustDomain }: JwtExpec
 }
 
 /** RFC 7519 §4.1.3, RFC 8725 §3.9. */
-function checkAudience(aud: unknown, { audience, otherAudiences }: JwtExpectations): void {
-  if (aud === audience) return;
-  const isList =
-    Array.isArray(aud) && aud.length > 0 && aud.every((value) => typeof value === 'string' && value !== '');
-  const accepted =
-    isList && (otherAudiences === 'allow' ? aud.includes(audience) : aud.every((value) => value === audience));
-  if (accepted) return;
+function checkAudience(
+  aud: unknown,
+  { audience, otherAudiences }: JwtExpectations,
+  alias: UnverifiedJwt['audienceAlias'],
+): string {
+  if (aud === audience) return audience;
+  const names = alias?.of === audience ? [audience, alias.alias] : [audience];
+  const list: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  const isWellFormed = list.every((value) => typeof value === 'string' && value !== '');
+  const found = isWellFormed ? names.find((name) => list.includes(name)) : undefined;
+  const isAlone = list.every((value) => names.includes(value as string));
+  if (found !== undefined && (isAlone || otherAudiences === 'allow')) return found;
   const expected = otherAudiences === 'allow' ? 'among others' : 'and nothing else';
   throw new Rejected('jwt_audience', `aud: expected ${quoteClaim(audience)} ${expected}; found ${quoteClaim(aud)}.`);
 }

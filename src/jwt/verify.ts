@@ -48,7 +48,7 @@ export async function verifyJwt(
   if (!signatureHolds(key, jwt.signingInput, jwt.signature)) {
     throw new Rejected('jwt_signature', `The signature does not hold with the key ${quoteClaim(kid)} of ${keys.name}.`);
   }
-  return checkClaims(jwt.claims, expect, now);
+  return checkClaims(jwt.claims, expect, now, jwt.audienceAlias);
 }
 
 /** What can be said without the key, so that a hostile header costs neither a look-up nor a request. */

@@ -51,6 +51,7 @@ describe('Vault CVE-2024-8365: canary tokens', () => {
     'client_id',
     'client_secret',
     'client_assertion',
+    'assertion',
     'actor_token',
     'actor_token_type',
     'authorization_details',

@@ -23,12 +23,44 @@ describe('metadata and keys', () => {
           issuer,
           token_endpoint: `${issuer}/token`,
           jwks_uri: `${issuer}/jwks`,
-          grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
-          token_endpoint_auth_methods_supported: ['none'],
+          grant_types_supported: [
+            'urn:ietf:params:oauth:grant-type:token-exchange',
+            'urn:ietf:params:oauth:grant-type:jwt-bearer',
+            'client_credentials',
+          ],
+          token_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],
+          token_endpoint_auth_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA'],
+          authorization_endpoint: `${issuer}/authorize`,
           response_types_supported: [],
         });
         assert.equal(headers.get('cache-control'), 'public, max-age=300');
         assert.equal(headers.get('content-type'), 'application/json');
+      });
+
+      it('RFC 6749 §3.1: whoever comes to sign in is told that nobody does, is sent nowhere, and sees nothing of what came', async () => {
+        const query = new URLSearchParams({
+          response_type: 'code',
+          client_id: '<script>alert(1)</script>',
+          redirect_uri: 'https://evil.example/callback',
+          state: 'state-of-the-client',
+        });
+        const plain = await fetch(`${service.url}${path}/authorize`, { redirect: 'manual' });
+        const asked = await fetch(`${service.url}${path}/authorize?${query}`, { redirect: 'manual' });
+        const page = await asked.text();
+        assert.deepEqual([asked.status, asked.headers.get('location')], [400, null]);
+        assert.equal(page, await plain.text());
+        assert.match(page, /unsupported_response_type.*Nobody signs in here/s);
+        assert.equal(
+          asked.headers.get('content-security-policy'),
+          "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        );
+        assert.deepEqual(
+          ['content-type', 'x-content-type-options', 'referrer-policy', 'cache-control', 'set-cookie', 'refresh'].map(
+            (name) => asked.headers.get(name),
+          ),
+          ['text/html; charset=utf-8', 'nosniff', 'no-referrer', 'no-store', null, null],
+        );
+        assert.equal((await fetch(`${service.url}${path}/authorize`, { method: 'POST', body: query })).status, 405);
       });
 
       it('OpenID discovery at both of its places', async () => {

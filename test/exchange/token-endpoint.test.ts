@@ -141,7 +141,6 @@ describe('token endpoint', () => {
       'invalid_request',
     ],
     ['an unknown grant', { grant_type: 'password' }, 400, 'unsupported_grant_type'],
-    ['client_credentials', { grant_type: 'client_credentials' }, 400, 'unsupported_grant_type'],
     ['a grant in other letters', { grant_type: grantType.toUpperCase() }, 400, 'unsupported_grant_type'],
     [
       'an unsupported token type',

@@ -21,7 +21,7 @@ const reason = (change: Claims, expect = expectations) => rejection(change, expe
 describe('claims', () => {
   it('returns the claims with exp and iat', () => {
     const verified = checkClaims(claims, expectations, now);
-    assert.deepEqual(verified, { claims, exp: now + 3590, iat: now - 10 });
+    assert.deepEqual(verified, { claims, exp: now + 3590, iat: now - 10, audience });
     assert.ok(Object.isFrozen(verified));
   });
 

@@ -29,6 +29,7 @@ export async function createTestAttest(attestors: readonly Attestor[], options: 
     delegators: new Set(delegators),
     forms: new Map(forms.map((form) => [form.tokenType, form])),
     nonces,
+    issuer: 'https://sts.example.com',
     trustDomain: 'example.com',
     now,
     store,

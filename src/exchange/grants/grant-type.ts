@@ -1,13 +1,19 @@
 /** One grant type is one small file: it finds the evidence in its form. Everything after that is shared. */
 import type { Evidence } from '../../../attestors/attestor.js';
 import type { Fault } from '../../errors.js';
+import type { AudienceRule } from '../audience.js';
 import type { Form } from '../form.js';
 
 export interface GrantType {
   /** The value of `grant_type`. */
   readonly name: string;
+  /** Its own parameters; those of another grant are refused beside them. */
+  readonly evidenceIn: readonly string[];
   /** What the client is told when its evidence is not accepted. */
   readonly evidenceFault: Fault;
+  readonly audience: AudienceRule;
+  /** RFC 8693 §2.2.1, `issued_token_type`; null: an answer of this grant has none. */
+  readonly issuedTokenType: string | null;
   /** @throws Refusal when a parameter is missing or not supported */
   readEvidence(form: Form): Evidence;
 }

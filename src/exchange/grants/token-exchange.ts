@@ -5,9 +5,19 @@ import { scrub } from '../../text.js';
 import type { Form } from '../form.js';
 import { accessTokenType } from '../response.js';
 import type { GrantType } from './grant-type.js';
+import { required, requiredToken } from './parameters.js';
 
-export const tokenExchange: GrantType = Object.freeze({
+export const tokenExchange = Object.freeze<GrantType>({
   name: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  evidenceIn: Object.freeze([
+    'subject_token',
+    'subject_token_type',
+    'actor_token',
+    'actor_token_type',
+    'requested_token_type',
+  ]),
+  audience: 'attestor',
+  issuedTokenType: accessTokenType,
   // RFC 8693 §2.2.2: not invalid_grant.
   evidenceFault: 'evidence_rejected',
   readEvidence(form: Form): Evidence {
@@ -18,10 +28,7 @@ export const tokenExchange: GrantType = Object.freeze({
       throw new Refusal('requested_token_type_unsupported', 'requested_token_type', detail);
     }
     const tokenType = required(form, 'subject_token_type');
-    // google-auth-library sends its file verbatim, with the newline at its end.
-    const token = required(form, 'subject_token').trimEnd();
-    if (token === '') throw missing('subject_token');
-    return Object.freeze({ tokenType, token });
+    return Object.freeze({ tokenType, token: requiredToken(form, 'subject_token') });
   },
 });
 
@@ -36,11 +43,3 @@ function checkActor(form: Form): void {
   }
   if (token) throw new Refusal('actor_unsupported', 'actor_unsupported', 'An actor_token was sent.');
 }
-
-function required(form: Form, name: string): string {
-  const value = form.values.get(name);
-  if (value === undefined) throw missing(name);
-  return value;
-}
-
-const missing = (name: string) => new Refusal('parameter_missing', `${name}_missing`, `${name} is missing.`);

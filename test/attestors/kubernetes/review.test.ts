@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Rejected, Unavailable } from '../../../src/errors.js';
-import { ourIssuer } from '../../support/attestor-host.js';
+import { callWith, jwtEvidence, ourIssuer } from '../../support/attestor-host.js';
 import { type FakeApi, ownToken, type ReviewStatus, send, startFakeApi } from './fake-api.js';
 import { createFixture, type Fixture, refused, sharedCluster } from './fixture.js';
 
@@ -46,6 +46,20 @@ describe('kubernetes attestor with review', () => {
     await fixture.attest(token);
     assert.deepEqual(asked, { token, audiences: [ourIssuer] });
     assert.deepEqual([...api.authorizations], [`Bearer ${ownToken}`]);
+  });
+
+  it('asks for the audience that the token has, where the grant takes the token endpoint for us', async () => {
+    const asked: unknown[] = [];
+    api.review((honest, { audiences }) => {
+      asked.push(audiences);
+      return honest;
+    });
+    const evidence = jwtEvidence(await fixture.token({ audience: `${ourIssuer}/token` }));
+    await refused(fixture.attestor.attest(evidence, callWith()), 'jwt_audience');
+    const audienceAlias = { of: ourIssuer, alias: `${ourIssuer}/token` };
+    const jwt = { ...(evidence.jwt ?? assert.fail('no JWT')), audienceAlias };
+    await fixture.attestor.attest({ ...evidence, jwt }, callWith());
+    assert.deepEqual(asked, [[`${ourIssuer}/token`]]);
   });
 
   it('does not ask about a token whose signature does not hold', async () => {

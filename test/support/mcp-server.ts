@@ -1,0 +1,63 @@
+/**
+ * An MCP server of the unmodified SDK, as a resource server has it: its metadata (RFC 9728) is what `counterseal protected-resource` prints,
+ * and it takes our access tokens alone, verified with the keys of the issuer.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import type { ProtectedResource } from '../../src/protected-resource.js';
+import { startUpstream, type Upstream } from './upstream.js';
+
+export interface TestMcpServer {
+  readonly resource: string;
+  /** Requests so far that carried no token, or one that is not accepted. */
+  challenged(): number;
+  /** From now on tokens are for this resource. */
+  protect(by: ProtectedResource, issuer: string): void;
+  close(): Promise<void>;
+}
+
+export async function startMcpServer(): Promise<TestMcpServer> {
+  let challenged = 0;
+  let serve: (req: IncomingMessage, res: ServerResponse) => Promise<void> = async (_, res) =>
+    void res.writeHead(503).end();
+  const upstream: Upstream = await startUpstream((req, res) => void serve(req, res));
+  const resource = `http://127.0.0.1:${upstream.port}/mcp`;
+  return {
+    resource,
+    challenged: () => challenged,
+    protect({ challenge, document, url }, issuer) {
+      const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`));
+      const metadata = new URL(url).pathname;
+      serve = async (req, res) => {
+        if (req.url === metadata) {
+          res.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(document));
+          return;
+        }
+        if (req.url !== '/mcp') return void res.writeHead(404).end();
+        try {
+          const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1] ?? '';
+          const expected = { issuer, audience: resource, typ: 'at+jwt' };
+          await answer((await jwtVerify(token, keys, expected)).payload, req, res);
+        } catch {
+          challenged += 1;
+          res.writeHead(401, { 'WWW-Authenticate': challenge }).end();
+        }
+      };
+    },
+    close: upstream.close,
+  };
+}
+
+/** Stateless: a server of its own for each request, with one tool, which says who calls it. */
+async function answer({ sub, scope }: JWTPayload, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const server = new McpServer({ name: 'calendar', version: '1.0.0' });
+  server.registerTool('whoami', { description: 'Who calls' }, async () => ({
+    content: [{ type: 'text', text: `${sub} ${scope}` }],
+  }));
+  const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
+  res.on('close', () => void server.close());
+  await server.connect(transport as Parameters<McpServer['connect']>[0]);
+  await transport.handleRequest(req, res);
+}
