@@ -41,5 +41,4 @@ rules:
   calendar-agent:
     workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"] }
     grant: { resource: "${calendar}", scope: [read:calendar] }
-${more}
-`;
+${more && `${more}\n`}`;
