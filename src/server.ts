@@ -5,12 +5,15 @@ import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
 import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
+import { createDpop } from './binding/dpop.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
 import { watchPolicy } from './config/reload.js';
+import { seesCertificates } from './config/sections/listeners.js';
 import { isShared } from './config/sections/store.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createHealth, type ServiceHealth } from './endpoints/health.js';
+import { tokenEndpoint } from './endpoints/metadata.js';
 import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
@@ -90,12 +93,14 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     return { url, close: async () => void (await close(healthDrain)) };
   });
   const ground = await openGround(configuration, around, rooms);
-  const { issuer } = configuration;
+  const { issuer, listen } = configuration;
   const { audit, challenge, host, instruments, signer, store, attestors } = ground;
   const { answering, policy, isRefused } = await openExchange(configuration, around, rooms, ground);
   const answer = createPublicListener({
     ...{ issuer, signer, challenge, warn, ...answering },
-    trustedProxies: configuration.listen.trustedProxies,
+    trustedProxies: listen.trustedProxies,
+    clientCertificateHeader: listen.clientCertificateHeader,
+    seesCertificates: seesCertificates(listen),
   });
   const { drain } = configuration;
   const listener = await rooms.open(async () => {
@@ -155,13 +160,15 @@ async function openGround(configuration: Configuration, around: Surroundings, ro
   const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  return { instruments, store, signer, audit, revocation, host, attestors, attest, challenge };
+  const url = tokenEndpoint(configuration.issuer);
+  const dpop = createDpop({ url, nonces, store, now: host.now });
+  return { instruments, store, signer, audit, revocation, host, attestors, attest, challenge, dpop };
 }
 
 /** What answers: the policy, what it asks, and the pipeline. */
 async function openExchange(configuration: Configuration, around: Surroundings, rooms: Rooms, ground: Ground) {
   const { now, warn, info = warn, lookEvery = 1_000 } = around;
-  const { instruments, store, signer, audit, revocation, host, attestors, attest } = ground;
+  const { instruments, store, signer, audit, revocation, host, attestors, attest, dpop } = ground;
   const { policy, clients, isRefused } = await rooms.open(async () =>
     watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
@@ -180,7 +187,7 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
     instruments.exchange(trail, times);
     traces?.observe(trail, times);
   };
-  const judging = { attest, behaviour, lookUp, locate, policy };
+  const judging = { attest, dpop, behaviour, lookUp, locate, policy };
   const telling = { observe, beginTrace: traces?.begin, audit, deployment: { environment, region } };
   const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, now, warn });
   const introspecting = { issuer, signer, attest, clients, revocation, now: host.now, warn, attestors };

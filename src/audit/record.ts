@@ -3,7 +3,7 @@
  * that the request did not get far enough to know it. Names are the wire's: operators query them.
  */
 import type { RuleVerdict } from '../policy/decision.js';
-import type { Facts } from '../policy/facts.js';
+import type { Binding, Facts } from '../policy/facts.js';
 
 export interface AuditRecord {
   /** RFC 3339 in UTC with milliseconds: when the request arrived. */
@@ -64,5 +64,7 @@ export interface RecordedGrant {
   readonly scope: readonly string[];
   /** Seconds. */
   readonly lifetime: number;
+  /** To what it is bound; left out: to nothing. */
+  readonly binding?: Binding;
   readonly jti: string;
 }

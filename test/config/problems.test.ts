@@ -457,7 +457,7 @@ const wrongConditions: readonly Row[] = [
   [
     'a kind that there is none of',
     { more: 'conditions: { node: { postur: { ready: true } } }' },
-    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, behaviour, cel, environment, external, network, posture, time, found a map)',
+    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, behaviour, binding, cel, environment, external, network, posture, time, found a map)',
     '1:23: conditions.node.postur: unknown key (did you mean posture?)',
   ],
   [
@@ -650,12 +650,29 @@ const wrongSources: readonly Row[] = [
 const notBuiltYet: Readonly<Record<string, Row>> = {
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
   'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
-  'rules.*.grant.binding': [
-    '',
-    rule('{ attestor: prod-eu }', `grant: { resource: "${calendar}", scope: [read:calendar], binding: dpop }`),
-    '11:80: rules.agent.grant.binding',
-  ],
 };
+
+const notBound =
+  'no client can show a certificate: set listen.tls.clientCa, or listen.clientCertificateHeader (found "mtls")';
+
+const wrongBindings: readonly Row[] = [
+  [
+    'a grant that asks for a certificate that nobody can show',
+    rule('{ attestor: prod-eu }', `grant: { resource: "${calendar}", scope: [read:calendar], binding: mtls }`),
+    `11:89: rules.agent.grant.binding: ${notBound}`,
+  ],
+  ['a resource that does', resource('binding: mtls'), `7:68: resources["${calendar}"].binding: ${notBound}`],
+  [
+    'a denial that asks for a binding',
+    rule('{ attestor: prod-eu }', 'conditions: [{ binding: dpop }]\n    deny: { resource: "*" }'),
+    '11:29: rules.agent.conditions[0].binding: binding is for grants: whoever left the proof out would get around the denial',
+  ],
+  [
+    'a header of certificates without proxies',
+    { more: 'listen: { clientCertificateHeader: Client-Cert }' },
+    '1:36: listen.clientCertificateHeader: wrong value (expected a header only beside trustedProxies: nobody else is believed, found "Client-Cert")',
+  ],
+];
 
 const check = (changes: Row[1], problems: readonly string[]) =>
   assert.deepEqual(
@@ -688,6 +705,10 @@ describe('config: what is wrong, and where', () => {
         '1:41: conditions.node.posture.ready: wrong value (expected true or false, found 1)',
         `8:69: resources["${calendar}"].lifetime: wrong value (expected a duration such as 90s, 10m, 25h or 30d, found 1)`,
       ]));
+  });
+
+  describe('a wrong binding', () => {
+    for (const [what, changes, ...problems] of wrongBindings) it(what, () => check(changes, problems));
   });
 
   describe('a wrong client', () => {

@@ -26,6 +26,7 @@ describe('metadata and keys', () => {
           grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
           token_endpoint_auth_methods_supported: ['none'],
           response_types_supported: [],
+          dpop_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'],
         });
         assert.equal(headers.get('cache-control'), 'public, max-age=300');
         assert.equal(headers.get('content-type'), 'application/json');

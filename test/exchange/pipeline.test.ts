@@ -43,6 +43,7 @@ function rooms(changes: Partial<Rooms> = {}) {
       },
     },
     attest: async () => attestation,
+    dpop: { verify: async () => assert.fail(), claim: async () => {}, nonce: () => assert.fail() },
     behaviour: { read: (_, { facts }) => facts, count: () => undefined },
     lookUp: (_, { facts }) => facts,
     policy: () => policy,
