@@ -157,7 +157,8 @@ async function openGround(configuration: Configuration, around: Surroundings, ro
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
   const { trustDomain } = configuration;
   const delegators = delegatorsOf(configuration);
-  const attest = createAttest({ attestors, delegators, forms, nonces, trustDomain, now: host.now, store });
+  const pins = new Map([...configuration.attestors].map(([name, { pin }]) => [name, pin]));
+  const attest = createAttest({ attestors, delegators, pins, forms, nonces, trustDomain, now: host.now, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const url = tokenEndpoint(configuration.issuer);

@@ -164,8 +164,8 @@ const may: Readonly<Record<string, readonly string[]>> = {
   behaviour: ['attestors', 'policy', 'store'],
   external: ['attestors', 'exchange', 'jwt', 'outbound', 'policy'],
   revocation: ['store'],
-  telemetry: ['attestors', 'exchange', 'introspection', 'outbound', 'policy', 'store'],
-  config: ['attestors', 'geo', 'plugins', 'policy', 'posture-sources', 'signing'],
+  telemetry: ['attestors', 'binding', 'exchange', 'introspection', 'outbound', 'policy', 'store'],
+  config: ['attestors', 'binding', 'geo', 'plugins', 'policy', 'posture-sources', 'signing'],
   // When a file has changed is told in one way.
   geo: ['config'],
   'posture-sources': ['attestors', 'exchange', 'outbound', 'policy'],

@@ -16,6 +16,8 @@ export interface AuditRecord {
   readonly error: string | null;
   /** A stable code, such as `jwt_expired` or `denied_by_rule`. */
   readonly reason: string;
+  /** The reason once more where somebody should look at once: pinned evidence in other hands. Null: no such thing. */
+  readonly alert: string | null;
   /** The sentence for a person. May quote claims and parameters, never a token. */
   readonly detail: string | null;
   readonly grant_type: string | null;

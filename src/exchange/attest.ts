@@ -3,6 +3,7 @@
  * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
  */
 import type { Attestation, Attestor, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
+import { checkPin, type PinMode } from '../binding/pins.js';
 import type { Nonces } from '../challenge/nonces.js';
 import { Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
@@ -15,6 +16,8 @@ export interface AttestRoom {
   readonly attestors: readonly Attestor[];
   /** Names of those whose evidence stands for people. */
   readonly delegators: ReadonlySet<string>;
+  /** By the attestor's name; one that is left out pins nothing. */
+  readonly pins: ReadonlyMap<string, PinMode>;
   /** Of their types, by token type. */
   readonly forms: ReadonlyMap<string, EvidenceForm>;
   readonly nonces: Nonces;
@@ -25,12 +28,15 @@ export interface AttestRoom {
 
 /**
  * Who asks, on every grant and endpoint: a workload.
+ * @param requestId names the request, should it claim the evidence
  * @param routed is told the attestor whose route the evidence carries, before it is verified
+ * @param thumbprint of the DPoP key that was proven; left out: none was
  */
 export type Attest = (
   evidence: Evidence,
   requestId: string,
   routed?: (attestor: string) => void,
+  thumbprint?: string,
 ) => Promise<Attestation>;
 
 /** Token type → issuer → audience → attestor. */
@@ -40,7 +46,7 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId, routed) => {
+  return async (received, requestId, routed, thumbprint) => {
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
       throw new Refusal(
@@ -60,6 +66,12 @@ export function createAttest(room: AttestRoom): Attest {
     }
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
+    const mode = room.pins.get(attestor.name) ?? 'none';
+    if (mode !== 'none') {
+      const { evidenceId, expiresAt: end } = attestation;
+      const use = { attestor: attestor.name, evidenceId, from: earliestUse(attestation), end, thumbprint, requestId };
+      await checkPin(room.store, mode, use);
+    }
     if (attestation.nonce !== undefined) {
       await room.nonces.redeem(evidence.tokenType, attestation.nonce, requestId);
     }
@@ -139,9 +151,14 @@ const skew = 60;
 /** Seconds that evidence may be old that does not say when it was made. */
 const oldest = 86_400;
 
+/** Seconds since the epoch: nobody can have used it before. */
+function earliestUse({ attestedAt, issuedAt, claims }: Attestation): number {
+  return (issuedAt ?? (typeof claims.iat === 'number' ? claims.iat : attestedAt - oldest)) - skew;
+}
+
 function claimEvidence(store: Store, attestation: Attestation, requestId: string): Promise<void> {
-  const { attestor, evidenceId, expiresAt, attestedAt, issuedAt, claims } = attestation;
-  const made = issuedAt ?? (typeof claims.iat === 'number' ? claims.iat : attestedAt - oldest);
-  const once = { key: ['evidence', attestor, evidenceId], requestId, from: made - skew, end: expiresAt } as const;
+  const { attestor, evidenceId, expiresAt } = attestation;
+  const from = earliestUse(attestation);
+  const once = { key: ['evidence', attestor, evidenceId], requestId, from, end: expiresAt } as const;
   return claimOnce(store, { ...once, what: 'The evidence', reason: 'evidence_replayed' });
 }

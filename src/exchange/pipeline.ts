@@ -88,9 +88,10 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   // Awaited only when there is one: a bearer's request costs no turn.
   const proof = verifying && (await verifying);
   const binding = bindingOf(proof, wire);
-  const attestation = await rooms.attest(request.evidence, trail.decisionId, (attestor) => {
+  const routed = (attestor: string) => {
     trail.attestor = attestor;
-  });
+  };
+  const attestation = await rooms.attest(request.evidence, trail.decisionId, routed, proof?.thumbprint);
   trail.attestation = attestation;
   if (proof !== undefined) await rooms.dpop.claim(proof, trail.decisionId);
   checkClient(request.client, attestation);

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { AuditRecord, RecordedFacts, RecordedGrant, RecordedRequest } from '../audit/record.js';
+import { pinAlerts } from '../binding/pins.js';
 import { faults, type Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
 import type { Decision, Granted } from '../policy/decision.js';
@@ -56,6 +57,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     outcome: refusal === undefined ? 'permitted' : 'refused',
     error: refusal === undefined ? null : faults[refusal.fault].error,
     reason: refusal?.reason ?? decision?.reason ?? 'granted',
+    alert: refusal !== undefined && pinAlerts.has(refusal.reason) ? refusal.reason : null,
     detail: refusal === undefined ? (decision?.detail ?? null) : scrub(refusal.detail),
     grant_type: scrubbed(form?.values.get('grant_type')),
     attestor: attestation?.attestor ?? null,

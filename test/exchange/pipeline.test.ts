@@ -110,6 +110,7 @@ describe('pipeline', () => {
         network: { ip: '192.0.2.1' },
       },
       shadow: null,
+      alert: null,
       request: { resource: [calendar], scope: null, authorization_details: null, actor: null, delegator: null },
       rules: [{ rule: 'one', effect: 'grant', verdict: 'holds', clause: null, expected: null, seen: null }],
       policy_revision: policy.revision,
