@@ -41,6 +41,10 @@ describe('pinned evidence', () => {
         const bearer = await service.exchange({ subject_token });
         assert.deepEqual([bearer.status, bearer.body.error], [400, 'invalid_dpop_proof']);
         assert.equal((await service.lastRecord()).alert, pin === 'required' ? null : 'evidence_pinned');
+        const metrics = await (await fetch(`${service.healthUrl}/metrics`)).text();
+        const counted =
+          'counterseal_evidence_alerts_total{attestor="prod-eu",alert="evidence_pinned_to_another_key"} 1\n';
+        assert.ok(metrics.includes(counted));
       });
 
       it('of a hundred keys at once pins one', async () => {
