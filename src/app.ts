@@ -13,6 +13,7 @@ import {
   openidConfiguration,
 } from './endpoints/metadata.js';
 import { createPeerAddress } from './endpoints/peer.js';
+import { createPeerCertificate } from './endpoints/peer-certificate.js';
 import { createRevocationsListener } from './endpoints/revocations.js';
 import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
@@ -32,6 +33,8 @@ export interface PublicRooms extends MetadataRoom {
   readonly pipeline: Pipeline;
   /** Networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  /** In which they send the certificate of a client; undefined: they do not. */
+  readonly clientCertificateHeader?: string | undefined;
   readonly warn: Warn;
 }
 
@@ -55,7 +58,10 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
 /** What is not for Koa. */
 function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<string, RequestListener> {
   const { challenge, introspection, pipeline } = rooms;
-  const edge = { readBody: createBodyReader(), addressOf: createPeerAddress(rooms.trustedProxies) };
+  const { trustedProxies, clientCertificateHeader } = rooms;
+  const addressOf = createPeerAddress(trustedProxies);
+  const certificateOf = createPeerCertificate(trustedProxies, clientCertificateHeader);
+  const edge = { readBody: createBodyReader(), addressOf, certificateOf };
   const listeners = new Map([[`${issuerPath}/token`, createTokenListener(edge, pipeline)]]);
   if (challenge !== null) listeners.set(`${issuerPath}/challenge`, createChallengeListener(edge, challenge));
   if (introspection === null) return listeners;

@@ -163,6 +163,36 @@ export const faults = Object.freeze({
     'Send no client secret, and no client assertion beside other evidence: the evidence is the authentication. A client_id, if sent, must be the subject.',
     'RFC 6749 §5.2',
   ),
+  dpop_proof_invalid: entry(
+    'invalid_dpop_proof',
+    400,
+    'The DPoP proof was not accepted. Make a new one for each request, for POST and the URL of the token endpoint as the metadata has it.',
+    'RFC 9449 §5',
+  ),
+  dpop_proof_missing: entry(
+    'invalid_dpop_proof',
+    400,
+    'A token that is bound to a key is needed here: send a DPoP proof.',
+    'RFC 9449 §5',
+  ),
+  dpop_nonce_needed: entry(
+    'use_dpop_nonce',
+    400,
+    'Make a new DPoP proof, with the nonce of the DPoP-Nonce header of this answer.',
+    'RFC 9449 §8',
+  ),
+  client_certificate_unreadable: entry(
+    'invalid_request',
+    400,
+    'The client certificate did not arrive as one that can be read. Whoever runs the proxy in front of this service has to look at it.',
+    'RFC 9440 §2.2',
+  ),
+  client_certificate_missing: entry(
+    'invalid_client',
+    401,
+    'A token that is bound to a certificate is needed here: connect with a client certificate.',
+    'RFC 8705 §3',
+  ),
   introspection_token_missing: entry('invalid_request', 400, 'Send the token to look at as token.', 'RFC 7662 §2.1'),
   caller_invalid: entry(
     'invalid_client',
@@ -232,6 +262,19 @@ export class Rejected extends Refusal {
   readonly [brand] = 'rejected';
   constructor(reason: string, detail: string, options?: ErrorOptions) {
     super('evidence_rejected', reason, detail, options);
+  }
+}
+
+/** A DPoP proof has to carry a nonce of ours (RFC 9449 §8). */
+export class NonceNeeded extends Refusal {
+  override readonly name = 'NonceNeeded';
+  /** @param nonce a new one; sent as `DPoP-Nonce` */
+  constructor(
+    reason: string,
+    detail: string,
+    readonly nonce: string,
+  ) {
+    super('dpop_nonce_needed', reason, detail);
   }
 }
 

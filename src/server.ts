@@ -5,12 +5,15 @@ import type { Attestor } from '../attestors/attestor.js';
 import { createHealthListener, createPublicListener } from './app.js';
 import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
+import { createDpop } from './binding/dpop.js';
 import { openNonces } from './challenge/nonces.js';
 import type { Configuration } from './config/configuration.js';
 import { watchPolicy } from './config/reload.js';
+import { seesCertificates } from './config/sections/listeners.js';
 import { isShared } from './config/sections/store.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createHealth, type ServiceHealth } from './endpoints/health.js';
+import { tokenEndpoint } from './endpoints/metadata.js';
 import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
@@ -96,12 +99,14 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     return { url, close: async () => void (await close(healthDrain)) };
   });
   const ground = await openGround(configuration, { ...around, waitsFor }, rooms);
-  const { issuer } = configuration;
+  const { issuer, listen } = configuration;
   const { audit, challenge, host, instruments, signer, store, attestors } = ground;
   const { answering, policy, isRefused } = await openExchange(configuration, around, rooms, ground);
   const answer = createPublicListener({
     ...{ issuer, signer, challenge, warn, ...answering },
-    trustedProxies: configuration.listen.trustedProxies,
+    trustedProxies: listen.trustedProxies,
+    clientCertificateHeader: listen.clientCertificateHeader,
+    seesCertificates: seesCertificates(listen),
   });
   const { drain } = configuration;
   const listener = await rooms.open(async () => {
@@ -164,10 +169,13 @@ async function openGround(configuration: Configuration, around: Surroundings & W
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
   const { issuer, trustDomain } = configuration;
   const delegators = delegatorsOf(configuration);
-  const attest = createAttest({ attestors, delegators, forms, nonces, issuer, trustDomain, now: host.now, store });
+  const pins = new Map([...configuration.attestors].map(([name, { pin }]) => [name, pin]));
+  const { now: clock } = host;
+  const attest = createAttest({ attestors, delegators, pins, forms, nonces, issuer, trustDomain, now: clock, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge };
+  const dpop = createDpop({ url: tokenEndpoint(issuer), nonces, store, now: clock });
+  return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge, dpop };
 }
 
 /** Before what it follows. @returns undefined when nothing is traced */
@@ -181,7 +189,7 @@ async function openTracesOf(configuration: Configuration, { warn }: Surroundings
 /** What answers: the policy, what it asks, and the pipeline. */
 async function openExchange(configuration: Configuration, around: Surroundings, rooms: Rooms, ground: Ground) {
   const { now, warn, info = warn, lookEvery = 1_000 } = around;
-  const { instruments, traces, store, signer, audit, revocation, host, attestors, attest } = ground;
+  const { instruments, traces, store, signer, audit, revocation, host, attestors, attest, dpop } = ground;
   const { policy, clients, isRefused } = await rooms.open(async () =>
     watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
@@ -197,7 +205,7 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
     instruments.exchange(trail, times);
     traces?.observe(trail, times);
   };
-  const judging = { attest, behaviour, lookUp, locate, policy };
+  const judging = { attest, dpop, behaviour, lookUp, locate, policy };
   const telling = { observe, beginTrace: traces?.begin, audit, deployment: { environment, region } };
   const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, now, warn });
   const introspecting = { issuer, signer, attest, clients, revocation, now: host.now, warn, attestors };

@@ -3,7 +3,7 @@
  * that the request did not get far enough to know it. Names are the wire's: operators query them.
  */
 import type { RuleVerdict } from '../policy/decision.js';
-import type { Facts } from '../policy/facts.js';
+import type { Binding, Facts } from '../policy/facts.js';
 
 export interface AuditRecord {
   /** RFC 3339 in UTC with milliseconds: when the request arrived. */
@@ -16,6 +16,8 @@ export interface AuditRecord {
   readonly error: string | null;
   /** A stable code, such as `jwt_expired` or `denied_by_rule`. */
   readonly reason: string;
+  /** The reason once more where somebody should look at once: pinned evidence in other hands. Null: no such thing. */
+  readonly alert: string | null;
   /** The sentence for a person. May quote claims and parameters, never a token. */
   readonly detail: string | null;
   readonly grant_type: string | null;
@@ -64,5 +66,7 @@ export interface RecordedGrant {
   readonly scope: readonly string[];
   /** Seconds. */
   readonly lifetime: number;
+  /** To what it is bound; left out: to nothing. */
+  readonly binding?: Binding;
   readonly jti: string;
 }

@@ -3,10 +3,11 @@ import { isIPv4 } from 'node:net';
 import type { Route } from '../../attestors/attestor.js';
 import { isLoopback } from '../../attestors/options.js';
 import { algorithmsOf } from '../signing/algorithms.js';
-import { valueAt } from './path.js';
+import { pathsOf, valueAt } from './path.js';
 import { type Finding, renderFound } from './problem.js';
 import type { Sections } from './schema.js';
 import { announceOf } from './sections/drain.js';
+import { seesCertificates } from './sections/listeners.js';
 import { isShared } from './sections/store.js';
 
 /**
@@ -21,6 +22,7 @@ export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[
     ...checkAttestors(valid),
     ...checkAlgorithms(valid),
     ...checkMasterKey(valid),
+    ...checkCertificates(valid, values),
   ];
 }
 
@@ -109,6 +111,23 @@ function checkMasterKey({ signing, store }: Partial<Sections>): Finding[] {
   if (signing.type !== 'local' || signing.masterKey !== undefined) return [];
   return [{ path: ['signing', 'masterKey'], message: masterKeyIsMissing, expected: 'a map with file' }];
 }
+
+/** What nobody can show keeps everybody out. */
+function checkCertificates({ listen }: Partial<Sections>, values: unknown): Finding[] {
+  if (listen === undefined || seesCertificates(listen)) return [];
+  const message = 'no client can show a certificate: set listen.tls.clientCa, or listen.clientCertificateHeader';
+  return bindings
+    .flatMap((key) => pathsOf(values, key))
+    .filter((path) => valueAt(values, path) === 'mtls')
+    .map((path) => ({ path, message, found: renderFound('mtls') }));
+}
+
+const bindings = [
+  'resources.*.binding',
+  'conditions.*.binding',
+  'rules.*.conditions[].binding',
+  'rules.*.grant.binding',
+];
 
 const masterKeyIsMissing =
   'missing key: private keys do not lie in a store of others in plain text; make a master key with `openssl rand -base64 32`, for all replicas';

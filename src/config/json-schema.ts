@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { attestorTypes } from '../../attestors/index.js';
 import { type Path, valueAt } from './path.js';
-import { attestorBlock, configurationSchema, policyFileSchema, policySections } from './schema.js';
+import { attestorBlock, blockKeys, configurationSchema, policyFileSchema, policySections } from './schema.js';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
@@ -36,9 +36,15 @@ export function policyFileJsonSchema(): JsonSchema {
   return { ...z.toJSONSchema(policyFileSchema, { io: 'input' }), title: 'Included policy of Counterseal' };
 }
 
+const { properties: ofEveryBlock } = z.toJSONSchema(z.object(blockKeys), { io: 'input' });
+
 function withType(type: string, options: z.ZodType): JsonSchema {
   const { $schema: _, properties, required, ...rest } = z.toJSONSchema(options, { io: 'input' });
-  return { ...rest, properties: { type: { const: type }, ...properties }, required: ['type', ...(required ?? [])] };
+  return {
+    ...rest,
+    properties: { type: { const: type }, ...ofEveryBlock, ...properties },
+    required: ['type', ...(required ?? [])],
+  };
 }
 
 /** What else stands in such a block is for the module's own type to say. */
@@ -46,6 +52,7 @@ const withModule: JsonSchema = {
   type: 'object',
   properties: {
     module: { type: 'string', description: 'A package that exports an attestor type, or a file relative to this one.' },
+    ...ofEveryBlock,
   },
   required: ['module'],
   not: { required: ['type'] },

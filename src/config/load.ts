@@ -164,9 +164,9 @@ function configurationOf(
     directory,
     ...freezeAll(values),
     attestors: new Map(
-      Object.entries(attestors).map(([name, { type, options }]) => [
+      Object.entries(attestors).map(([name, { type, options, pin }]) => [
         name,
-        Object.freeze({ type, options: freezeAll(options) }),
+        Object.freeze({ type, options: freezeAll(options), pin }),
       ]),
     ),
     policy,

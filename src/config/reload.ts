@@ -100,7 +100,7 @@ function restOf({
   const all = {
     ...rest,
     'an address in a URL': [...literalHosts].sort(),
-    attestors: [...attestors].map(([name, { type, options }]) => [name, type.type, options]),
+    attestors: [...attestors].map(([name, { type, options, pin }]) => [name, type.type, options, pin]),
     // Without clients there is no endpoint for them.
     clients: clients.length > 0,
   };

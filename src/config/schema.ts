@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { AttestorType } from '../../attestors/attestor.js';
 import { attestorTypes } from '../../attestors/index.js';
 import { aBaseUrl, aTrustDomain, isBaseUrl, name, text, trustDomainForm } from '../../attestors/options.js';
+import { type PinMode, pinModes } from '../binding/pins.js';
 import { conditionsSchema } from '../policy/conditions/schema.js';
 import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js';
 import { list, object } from '../policy/strict.js';
@@ -83,10 +84,19 @@ const geo = object('a map with database', {
   ),
 }).describe('What conditions of kind network need to ask for countries and subdivisions.');
 
+const pinSchema = z
+  .enum(pinModes)
+  .default('none')
+  .describe('Whether evidence is good only with the DPoP key of its first use: first-use, or required of every use.');
+
+/** What the block of every type may have beside the options of the type. */
+export const blockKeys = { pin: pinSchema };
+
 /** What an attestor's block has become. */
 export interface ConfiguredAttestor {
   readonly type: AttestorType;
   readonly options: unknown;
+  readonly pin: PinMode;
 }
 
 /** Attestor types of packages, by the `module` that names them. */
@@ -109,8 +119,11 @@ const attestor = (modules: ModuleTypes) =>
       type === undefined
         ? typedBlock.safeParse(block, { error: expectation })
         : type.options.safeParse(options, { error: expectation });
-    if (type !== undefined && result.success) return Object.freeze({ type, options: result.data });
-    for (const issue of result.error?.issues ?? [])
+    const pinned = z.object(blockKeys).safeParse({ pin: valueAt(block, ['pin']) }, { error: expectation });
+    if (type !== undefined && result.success && pinned.success) {
+      return Object.freeze({ type, options: result.data, pin: pinned.data.pin });
+    }
+    for (const issue of [...(result.error?.issues ?? []), ...(pinned.error?.issues ?? [])])
       context.issues.push({ ...issue, input: options ?? block } as z.core.$ZodRawIssue);
     return z.NEVER;
   });
@@ -123,7 +136,7 @@ export function typeOfBlock(block: unknown, modules: ModuleTypes): AttestorType 
 
 /** @param block is a map */
 export function optionsOfBlock(block: unknown): Readonly<Record<string, unknown>> {
-  const { type: _, module: __, ...options } = block as Readonly<Record<string, unknown>>;
+  const { type: _, module: __, pin: ___, ...options } = block as Readonly<Record<string, unknown>>;
   return options;
 }
 

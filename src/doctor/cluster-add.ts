@@ -93,7 +93,7 @@ function validate(name: string, block: Block, configuration: Configuration | und
   const { type: _, ...options } = block;
   const parsed = kubernetes.options.safeParse(options, { error: expectation });
   const problems = parsed.success ? [] : problemsOf(parsed.error.issues, options);
-  const attestor = { type: kubernetes, options: parsed.data } as ConfiguredAttestor;
+  const attestor = { type: kubernetes, options: parsed.data, pin: 'none' } as ConfiguredAttestor;
   if (parsed.success && configuration !== undefined) {
     const attestors = { ...Object.fromEntries(configuration.attestors), [name]: attestor };
     problems.push(...checkAttestors({ attestors, issuer: configuration.issuer }));

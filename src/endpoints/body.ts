@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { maxBodyBytes, type WireBody, type WireRequest, type WireResponse } from '../exchange/wire.js';
 import type { PeerAddress } from './peer.js';
+import type { PeerCertificate } from './peer-certificate.js';
 
 /** Bytes of unfinished bodies that are held at once, over all connections. */
 const maxHeldBytes = 16 * 1024 * 1024;
@@ -12,15 +13,16 @@ export type BodyReader = (req: IncomingMessage) => Promise<WireBody>;
 export interface Edge {
   readonly readBody: BodyReader;
   readonly addressOf: PeerAddress;
+  readonly certificateOf: PeerCertificate;
 }
 
 export function createFormListener(
-  { readBody, addressOf }: Edge,
+  { readBody, addressOf, certificateOf }: Edge,
   answer: (wire: WireRequest) => Promise<WireResponse>,
 ): RequestListener {
   const respond = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const body = await readBody(req);
-    send(res, await answer(wireRequest(req, body, addressOf(req))));
+    send(res, await answer({ ...wireRequest(req, body), address: addressOf(req), certificate: certificateOf(req) }));
   };
   return (req, res) => void respond(req, res);
 }
@@ -30,7 +32,7 @@ export function send(res: ServerResponse, { status, headers, body }: WireRespons
   res.end(body);
 }
 
-function wireRequest(req: IncomingMessage, body: WireBody, address: string): WireRequest {
+function wireRequest(req: IncomingMessage, body: WireBody): Omit<WireRequest, 'address' | 'certificate'> {
   const { headers, url = '' } = req;
   const query = url.indexOf('?');
   return {
@@ -40,9 +42,9 @@ function wireRequest(req: IncomingMessage, body: WireBody, address: string): Wir
     contentEncoding: headers['content-encoding'],
     authorization: headers.authorization,
     traceparent: headers.traceparent === undefined ? undefined : String(headers.traceparent),
+    dpop: headers.dpop === undefined ? undefined : String(headers.dpop),
     repeatedHeader: repeatsHeader(req.rawHeaders),
     body,
-    address,
   };
 }
 

@@ -1,6 +1,7 @@
 /** RFC 8414 and OpenID Connect Discovery. A field is advertised only when it is enforced. */
 
 import { verificationAlgorithms } from '../../attestors/attestor.js';
+import { proofAlgorithms } from '../binding/proof-key.js';
 import { grantTypes } from '../exchange/grants/index.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
 
@@ -9,19 +10,31 @@ export interface MetadataRoom {
   readonly signer: { readonly algorithms: readonly SigningAlgorithm[] };
   /** Null: there is no introspection. */
   readonly introspection: object | null;
+  /** Whether clients can show certificates. */
+  readonly seesCertificates: boolean;
 }
 
+/** Also what DPoP proofs are for. */
+export const tokenEndpoint = (issuer: string): string => `${issuer}/token`;
+
 /** RFC 8414 §2. */
-export function authorizationServerMetadata({ issuer, introspection }: MetadataRoom): Record<string, unknown> {
+export function authorizationServerMetadata({
+  issuer,
+  introspection,
+  seesCertificates,
+}: MetadataRoom): Record<string, unknown> {
   return {
     issuer,
-    token_endpoint: `${issuer}/token`,
+    token_endpoint: tokenEndpoint(issuer),
     jwks_uri: `${issuer}/jwks`,
     grant_types_supported: [...grantTypes.keys()],
     ...tokenEndpointMetadata,
     // Both have to be there for clients of the Model Context Protocol; nobody signs in, so no response type is there.
     authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: [],
+    dpop_signing_alg_values_supported: proofAlgorithms,
+    // RFC 8705 §3.3.
+    ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
     ...(introspection === null ? {} : introspectionMetadata(issuer)),
   };
 }

@@ -3,6 +3,7 @@
  * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
  */
 import type { Attestation, Attestor, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
+import { checkPin, type PinMode } from '../binding/pins.js';
 import type { Nonces } from '../challenge/nonces.js';
 import { Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
@@ -16,6 +17,8 @@ export interface AttestRoom {
   readonly attestors: readonly Attestor[];
   /** Names of those whose evidence stands for people. */
   readonly delegators: ReadonlySet<string>;
+  /** By the attestor's name; one that is left out pins nothing. */
+  readonly pins: ReadonlyMap<string, PinMode>;
   /** Of their types, by token type. */
   readonly forms: ReadonlyMap<string, EvidenceForm>;
   readonly nonces: Nonces;
@@ -26,17 +29,21 @@ export interface AttestRoom {
   readonly store: Store;
 }
 
+/** How evidence is shown. */
+export interface Showing {
+  /** Is told the attestor whose route the evidence carries, before it is verified. */
+  readonly routed?: (attestor: string) => void;
+  /** What the grant asks of it, default `attestor`. */
+  readonly audience?: AudienceRule;
+  /** Of the DPoP key that was proven; undefined: none was. */
+  readonly thumbprint?: string | undefined;
+}
+
 /**
  * Who asks, on every grant and endpoint: a workload.
- * @param routed is told the attestor whose route the evidence carries, before it is verified
- * @param audience what the grant asks of it, default `attestor`
+ * @param requestId names the request, should it claim the evidence
  */
-export type Attest = (
-  evidence: Evidence,
-  requestId: string,
-  routed?: (attestor: string) => void,
-  audience?: AudienceRule,
-) => Promise<Attestation>;
+export type Attest = (evidence: Evidence, requestId: string, showing?: Showing) => Promise<Attestation>;
 
 /** Token type → issuer → audience → attestor. */
 type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attestor>>>;
@@ -45,7 +52,7 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId, routed, audience = 'attestor') => {
+  return async (received, requestId, { routed, audience = 'attestor', thumbprint } = {}) => {
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
       throw new Refusal(
@@ -67,10 +74,13 @@ export function createAttest(room: AttestRoom): Attest {
     }
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
-    const nonceMade =
-      attestation.nonce === undefined
-        ? undefined
-        : await room.nonces.redeem(evidence.tokenType, attestation.nonce, requestId);
+    const { evidenceId, expiresAt: end, nonce } = attestation;
+    const mode = room.pins.get(attestor.name) ?? 'none';
+    if (mode !== 'none') {
+      const use = { attestor: attestor.name, evidenceId, from: earliestUse(attestation), end, thumbprint, requestId };
+      await checkPin(room.store, mode, use);
+    }
+    const nonceMade = nonce === undefined ? undefined : await room.nonces.redeem(evidence.tokenType, nonce, requestId);
     if (attestation.singleUse) await claimEvidence(room.store, attestation, { requestId, nonceMade });
     return attestation;
   };
@@ -152,6 +162,11 @@ const skew = 60;
 /** Seconds that evidence may be old that does not say when it was made. */
 const oldest = 86_400;
 
+/** Seconds since the epoch: nobody can have used it before. */
+function earliestUse({ attestedAt, issuedAt, claims }: Attestation): number {
+  return (issuedAt ?? (typeof claims.iat === 'number' ? claims.iat : attestedAt - oldest)) - skew;
+}
+
 interface Claimant {
   readonly requestId: string;
   /** Seconds since the epoch, by our clocks: evidence that carries a nonce of ours was made after it. */
@@ -159,9 +174,8 @@ interface Claimant {
 }
 
 function claimEvidence(store: Store, attestation: Attestation, { requestId, nonceMade }: Claimant): Promise<void> {
-  const { attestor, evidenceId, expiresAt, attestedAt, issuedAt, claims } = attestation;
-  const made = issuedAt ?? (typeof claims.iat === 'number' ? claims.iat : attestedAt - oldest);
-  const from = nonceMade ?? made - skew;
+  const { attestor, evidenceId, expiresAt } = attestation;
+  const from = nonceMade ?? earliestUse(attestation);
   const once = { key: ['evidence', attestor, evidenceId], requestId, from, end: expiresAt } as const;
   return claimOnce(store, { ...once, what: 'The evidence', reason: 'evidence_replayed' });
 }

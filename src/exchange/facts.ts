@@ -1,6 +1,6 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
-import type { Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
+import type { Binding, Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 import { plainJson } from '../policy/plain-json.js';
 
 export interface FactsRoom {
@@ -8,6 +8,8 @@ export interface FactsRoom {
   readonly now: number;
   /** Of the peer. Null: not known. */
   readonly ip: string | null;
+  /** What the client has shown to hold; left out: nothing. */
+  readonly binding?: Binding | undefined;
   /** Names of the facts and claims that are wanted, such as `posture.kubelet` and `claims.repository`. */
   readonly reads: readonly string[];
   /** Where an address is; null: the database cannot tell, because it is broken. Left out: there is none. */
@@ -16,7 +18,7 @@ export interface FactsRoom {
 
 type Place = Required<Pick<Facts['network'], 'country' | 'subdivision'>>;
 
-export function gatherFacts(attestation: Attestation, { now, ip, reads, locate }: FactsRoom): Facts {
+export function gatherFacts(attestation: Attestation, { now, ip, binding, reads, locate }: FactsRoom): Facts {
   const { attestor, environment, selectors, unknownSelectors, assurance, vouchesUntil } = attestation;
   const { issuedAt = attestation.claims.iat } = attestation;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
@@ -41,6 +43,7 @@ export function gatherFacts(attestation: Attestation, { now, ip, reads, locate }
       vouchesUntil,
     }),
     network: network.facts,
+    ...(binding && { binding }),
   });
 }
 

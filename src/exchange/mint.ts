@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { Granted } from '../policy/decision.js';
+import type { Binding } from '../policy/facts.js';
 import type { Signer } from '../signing/signer.js';
 
 /** Seconds by which `nbf` lies in the past, for resource servers whose clocks are behind ours. */
@@ -37,6 +38,7 @@ export async function mint(room: MintRoom, granted: Granted, attestation: Attest
     exp,
     jti,
     scope: granted.scope.join(' '),
+    ...(granted.binding && { cnf: confirmationOf(granted.binding) }),
     attestation: {
       attestor: attestation.attestor,
       assurance: attestation.assurance,
@@ -48,3 +50,9 @@ export async function mint(room: MintRoom, granted: Granted, attestation: Attest
   const token = await room.signer.sign('at+jwt', claims, granted.algorithm ?? undefined);
   return Object.freeze({ token, jti, issuedAt: iat, expiresAt: exp, granted });
 }
+
+/** RFC 9449 §6.1, RFC 8705 §3.1. */
+const confirmationOf = ({ dpop, mtls }: Binding) => ({
+  ...(dpop !== undefined && { jkt: dpop }),
+  ...(mtls !== undefined && { 'x5t#S256': mtls }),
+});

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { AuditLog } from '../audit/log.js';
+import type { Dpop } from '../binding/dpop.js';
 import { type Fault, isOfEvidence, Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
@@ -10,6 +11,7 @@ import type { Decision, Granted } from '../policy/decision.js';
 import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import type { Behaviour } from './behaviour.js';
+import { bindingOf, verifyProof } from './binding.js';
 import { checkClient } from './client.js';
 import { type FactsRoom, gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
@@ -23,6 +25,7 @@ import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
+  readonly dpop: Dpop;
   readonly behaviour: Behaviour;
   readonly lookUp: LookUp;
   readonly locate?: FactsRoom['locate'];
@@ -70,8 +73,10 @@ async function answer(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<Wi
     trail.timeline.enter('audit');
     await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now()));
     trail.timeline.enter('response');
-    if (trail.issued === undefined || trail.request === undefined) throw new Error('ended without a token');
-    return tokenResponse(trail.issued, trail.request.issuedTokenType);
+    const { issued, policy, request } = trail;
+    if (issued === undefined || request === undefined) throw new Error('the exchange ended without a token');
+    const isNonceWanted = policy.resources.get(issued.granted.resource)?.dpopNonce === true;
+    return tokenResponse(issued, request.issuedTokenType, isNonceWanted ? rooms.dpop.nonce() : null);
   } catch (error) {
     return refuse(rooms, wire, trail, asRefusal(error, trail, rooms));
   }
@@ -83,11 +88,17 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const request = readRequest(trail.form, wire.authorization);
   trail.request = request;
   trail.timeline.enter('attest');
+  const verifying = verifyProof(rooms.dpop, wire, trail.policy, request.asked);
+  // Awaited only when there is one: a bearer's request costs no turn.
+  const proof = verifying && (await verifying);
+  const binding = bindingOf(proof, wire);
   const routed = (attestor: string) => {
     trail.attestor = attestor;
   };
-  const attestation = await rooms.attest(request.evidence, trail.decisionId, routed, request.audience);
+  const showing = { routed, audience: request.audience, thumbprint: proof?.thumbprint };
+  const attestation = await rooms.attest(request.evidence, trail.decisionId, showing);
   trail.attestation = attestation;
+  if (proof !== undefined) await rooms.dpop.claim(proof, trail.decisionId);
   checkClient(request.client, attestation);
   trail.timeline.enter('facts');
   const { policy, decisionId } = trail;
@@ -95,6 +106,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const gathered = gatherFacts(attestation, {
     now: rooms.now() / 1000,
     ip: isIP(wire.address) === 0 ? null : wire.address,
+    binding,
     reads,
     locate: rooms.locate,
   });

@@ -1,5 +1,5 @@
 /** Stage 7: RFC 8693 §2.2 and RFC 6749 §5.2 on the wire. */
-import { faults, type Refusal, Unavailable } from '../errors.js';
+import { faults, NonceNeeded, type Refusal, Unavailable } from '../errors.js';
 import type { Issued } from './mint.js';
 import type { WireResponse } from './wire.js';
 
@@ -16,16 +16,24 @@ export function jsonResponse(body: Readonly<Record<string, unknown>>): WireRespo
   return { status: 200, headers: baseHeaders, body: JSON.stringify(body) };
 }
 
-/** @param issuedTokenType null: of a grant that does not name it */
-export function tokenResponse({ token, granted }: Issued, issuedTokenType: string | null): WireResponse {
+/**
+ * @param issuedTokenType null: of a grant that does not name it
+ * @param dpopNonce for the next proof (RFC 9449 §8.2); null: none is needed
+ */
+export function tokenResponse(
+  { token, granted }: Issued,
+  issuedTokenType: string | null,
+  dpopNonce: string | null,
+): WireResponse {
   const rest = {
     ...(issuedTokenType === null ? {} : { issued_token_type: issuedTokenType }),
-    token_type: 'Bearer',
+    token_type: granted.binding?.dpop === undefined ? 'Bearer' : 'DPoP',
     expires_in: granted.lifetime,
     scope: granted.scope.join(' '),
   };
   // A compact JWS has nothing that JSON would escape, and it is most of the body.
-  return { status: 200, headers: baseHeaders, body: `{"access_token":"${token}",${JSON.stringify(rest).slice(1)}` };
+  const headers = dpopNonce === null ? baseHeaders : { ...baseHeaders, 'DPoP-Nonce': dpopNonce };
+  return { status: 200, headers, body: `{"access_token":"${token}",${JSON.stringify(rest).slice(1)}` };
 }
 
 /**
@@ -38,6 +46,7 @@ export function errorResponse(refusal: Refusal, decisionId: string | null, autho
   if (status === 405) headers.Allow = 'POST';
   if (status === 413) headers.Connection = 'close';
   if (status === 401 && authorizationUsed) headers['WWW-Authenticate'] = 'Basic realm="counterseal"';
+  if (refusal instanceof NonceNeeded) headers['DPoP-Nonce'] = refusal.nonce;
   if (status === 503) headers['Retry-After'] = String(refusal instanceof Unavailable ? refusal.retryAfter : 1);
   const body = {
     ...(error === null ? {} : { error, error_description: description }),

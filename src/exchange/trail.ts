@@ -1,10 +1,11 @@
 /** What a request has shown of itself so far; whatever ends it, the record is made from this. */
 import { hash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
-import type { AuditRecord, RecordedFacts, RecordedRequest } from '../audit/record.js';
+import type { AuditRecord, RecordedFacts, RecordedGrant, RecordedRequest } from '../audit/record.js';
+import { pinAlerts } from '../binding/pins.js';
 import { faults, type Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
-import type { Decision } from '../policy/decision.js';
+import type { Decision, Granted } from '../policy/decision.js';
 import type { Facts } from '../policy/facts.js';
 import { scrub } from '../text.js';
 import type { Form } from './form.js';
@@ -50,6 +51,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     outcome: refusal === undefined ? 'permitted' : 'refused',
     error: refusal === undefined ? null : faults[refusal.fault].error,
     reason: refusal?.reason ?? decision?.reason ?? 'granted',
+    alert: refusal !== undefined && pinAlerts.has(refusal.reason) ? refusal.reason : null,
     detail: refusal === undefined ? (decision?.detail ?? null) : scrub(refusal.detail),
     grant_type: scrubbed(form?.values.get('grant_type')),
     attestor: attestation?.attestor ?? null,
@@ -95,15 +97,17 @@ function recordedRequest(form: Form | undefined, request: TokenRequest | undefin
 
 function recordedGrant(issued: Issued | undefined): AuditRecord['granted'] {
   if (issued === undefined) return null;
-  const { resource, scope, lifetime } = issued.granted;
-  return { resource, scope, lifetime, jti: issued.jti };
+  return { ...outcomeOf(issued.granted), jti: issued.jti };
 }
 
 function recordedShadow(shadow: Decision['shadow']): AuditRecord['shadow'] {
   if (shadow === null || shadow.granted === null)
     return shadow === null ? null : { reason: shadow.reason, granted: null };
-  const { resource, scope, lifetime } = shadow.granted;
-  return { reason: shadow.reason, granted: { resource, scope, lifetime } };
+  return { reason: shadow.reason, granted: outcomeOf(shadow.granted) };
+}
+
+function outcomeOf({ resource, scope, lifetime, binding }: Granted): Omit<RecordedGrant, 'jti'> {
+  return { resource, scope, lifetime, ...(binding && { binding }) };
 }
 
 function skew(attestation: Attestation | undefined): number | null {

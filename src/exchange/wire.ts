@@ -6,6 +6,9 @@ export const maxBodyBytes = 65_536;
 /** Or why there is none: over the limit; cut off or too slow; too many unfinished ones at once. */
 export type WireBody = Buffer | 'too_large' | 'incomplete' | 'too_many';
 
+/** In DER; not checked. */
+export type WireCertificate = Buffer | 'unreadable';
+
 export interface WireRequest {
   readonly method: string;
   /** Without the question mark; empty when there is none. */
@@ -15,6 +18,10 @@ export interface WireRequest {
   readonly authorization: string | undefined;
   /** W3C Trace Context; not checked. */
   readonly traceparent?: string | undefined;
+  /** Not checked; several as one text, with commas. Left out: there was none. */
+  readonly dpop?: string | undefined;
+  /** Of the client. Left out: it showed none. */
+  readonly certificate?: WireCertificate | undefined;
   /** Whether Authorization or Content-Type came more than once. */
   readonly repeatedHeader: boolean;
   readonly body: WireBody;

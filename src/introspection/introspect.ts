@@ -18,7 +18,7 @@ export interface IntrospectRoom extends CallerRoom {
 }
 
 /** Claims that the answer has, where the token has them (RFC 7662 §2.2). */
-const told = ['iss', 'sub', 'aud', 'client_id', 'scope', 'iat', 'nbf', 'exp', 'jti', 'attestation'] as const;
+const told = ['iss', 'sub', 'aud', 'client_id', 'scope', 'iat', 'nbf', 'exp', 'jti', 'cnf', 'attestation'] as const;
 
 export interface Introspected {
   readonly isActive: boolean;
@@ -72,5 +72,7 @@ async function readActive(room: IntrospectRoom, text: string, caller: Caller): P
 }
 
 function activeAnswer({ claims }: OwnToken): Record<string, unknown> {
-  return { active: true, ...Object.fromEntries(told.map((name) => [name, claims[name]])), token_type: 'Bearer' };
+  const { jkt } = (claims.cnf ?? {}) as { jkt?: string };
+  const tokenType = jkt === undefined ? 'Bearer' : 'DPoP';
+  return { active: true, ...Object.fromEntries(told.map((name) => [name, claims[name]])), token_type: tokenType };
 }

@@ -11,6 +11,9 @@ export interface VerificationKey {
   readonly key: KeyObject;
 }
 
+/** One without a name, such as that in a header. */
+export type PublicKey = Pick<VerificationKey, 'algorithm' | 'key'>;
+
 /** Bits; RFC 7518 §3.3. */
 const minModulusLength = 2048;
 const kidForm = /^[A-Za-z0-9._~+=-]{1,128}$/;
@@ -51,7 +54,7 @@ export function importKeys(jwks: unknown, use: KeyUse = 'sig'): ReadonlyMap<stri
   const keys = new Map<string, VerificationKey>();
   for (const entry of entries) {
     if (!isObject(entry)) continue;
-    if (privateMembers.some((member) => entry[member] !== undefined)) {
+    if (isPrivate(entry)) {
       throw unusable(
         `the key with kid ${quoteClaim(entry.kid)} is private; publish its public members only, and replace it`,
       );
@@ -71,8 +74,17 @@ export function importKeys(jwks: unknown, use: KeyUse = 'sig'): ReadonlyMap<stri
 }
 
 function importKey(jwk: Member, wanted: KeyUse): VerificationKey | undefined {
-  const { kid, kty, crv, alg, use, key_ops: operations } = jwk;
+  const { kid } = jwk;
   if (typeof kid !== 'string' || !isKid(kid)) return undefined;
+  const key = importPublicKey(jwk, wanted);
+  return key && Object.freeze({ kid, ...key });
+}
+
+export const isPrivate = (jwk: Member): boolean => privateMembers.some((member) => jwk[member] !== undefined);
+
+/** @returns undefined for what `importKeys` skips */
+export function importPublicKey(jwk: Member, wanted: KeyUse = 'sig'): PublicKey | undefined {
+  const { kty, crv, alg, use, key_ops: operations } = jwk;
   // RFC 7517 §4.2: optional; SPIFFE Trust Domain and Bundle §4.2.2: every key has to say it.
   if (use !== wanted && !(use === undefined && wanted === 'sig')) return undefined;
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return undefined;
@@ -80,7 +92,7 @@ function importKey(jwk: Member, wanted: KeyUse): VerificationKey | undefined {
   if (type === undefined || (alg !== undefined && alg !== type.algorithm)) return undefined;
   const key = importPublic(jwk, type);
   if (key === undefined || (kty === 'RSA' && modulusLength(key) < minModulusLength)) return undefined;
-  return Object.freeze({ kid, algorithm: type.algorithm, key });
+  return Object.freeze({ algorithm: type.algorithm, key });
 }
 
 function importPublic(jwk: Member, type: KeyType): KeyObject | undefined {

@@ -63,6 +63,7 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
     country = null,
     subdivision = null,
     workload = {},
+    binding,
     behaviour,
     external,
     asked,
@@ -74,6 +75,7 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
     facts: {
       now,
       network: { ip, country, subdivision },
+      ...(binding && { binding: binding as NonNullable<Facts['binding']> }),
       ...(behaviour && { behaviour }),
       ...(external && { external: external as NonNullable<Facts['external']> }),
       workload: {

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { network } from '../policy/conditions/network.js';
-import { refusalReasons } from '../policy/decision.js';
+import { decisionFaults, refusalReasons } from '../policy/decision.js';
 
 const factValue = z.union([z.boolean(), z.number(), z.string(), z.array(z.string()), z.null()], {
   error: 'true, false, a number, text, a list of texts or null',
@@ -37,6 +37,9 @@ const place = (key: 'countries' | 'subdivisions') =>
       context.addIssue(message);
   });
 
+/** Thumbprints, or whatever stands for them in a case. */
+const bindingOf = z.strictObject({ dpop: z.string().optional(), mtls: z.string().optional() });
+
 const situation = {
   at: z.iso.datetime({ offset: true, error: 'a time with its offset, such as 2026-12-24T18:00:00+01:00' }).optional(),
   /** Null: not known. */
@@ -49,6 +52,8 @@ const situation = {
   country: place('countries').nullable().optional(),
   subdivision: place('subdivisions').nullable().optional(),
   workload: workloadSchema.optional(),
+  /** What the client has shown to hold. */
+  binding: bindingOf.optional(),
   /** Values by name. */
   behaviour: z.record(z.string(), z.union([z.boolean(), z.number()], { error: 'true, false or a number' })).optional(),
   /** By the key of the lookup: what a policy decision point says. */
@@ -81,8 +86,8 @@ const together = 'granted with reason: granted, and only with it';
 const expectationSchema = z
   .strictObject({
     reason,
-    fault: z.enum(['target_refused', 'scope_refused', 'dependency_unavailable']).optional(),
-    granted: outcomeSchema.extend({ algorithm: z.string().optional() }).optional(),
+    fault: z.enum(decisionFaults).optional(),
+    granted: outcomeSchema.extend({ algorithm: z.string().optional(), binding: bindingOf.optional() }).optional(),
     rules: z.record(z.string(), verdictSchema).optional(),
     shadow: z
       .strictObject({ reason, granted: outcomeSchema.optional() })

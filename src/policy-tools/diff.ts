@@ -1,7 +1,9 @@
 /** `counterseal policy diff`: recorded decisions made again under another policy, and what would change. */
+import { isDeepStrictEqual } from 'node:util';
 import { readRecords } from '../audit/read.js';
 import type { AuditRecord } from '../audit/record.js';
 import type { Configuration } from '../config/configuration.js';
+import { toldBinding } from '../policy/binding.js';
 import { decide } from '../policy/decide.js';
 import type { Decision, RuleVerdict } from '../policy/decision.js';
 import type { Inputs } from '../policy/facts.js';
@@ -17,6 +19,7 @@ export const changes = Object.freeze([
   'other scope',
   'shorter',
   'longer',
+  'other binding',
 ] as const);
 
 export type Change = (typeof changes)[number];
@@ -132,8 +135,8 @@ function unknowable({ attestors, environment, policy }: Configuration, record: A
 
 function outcomeOfDecision({ granted }: Decision): Outcome | null {
   if (granted === null) return null;
-  const { resource, scope, lifetime } = granted;
-  return { resource, scope, lifetime };
+  const { algorithm: _, ...rest } = granted;
+  return rest;
 }
 
 function changesOf(was: Outcome | null, becomes: Outcome | null): Change[] {
@@ -142,7 +145,8 @@ function changesOf(was: Outcome | null, becomes: Outcome | null): Change[] {
     return [was === null ? 'newly permitted' : 'newly refused'];
   }
   if (was.resource !== becomes.resource) return ['other resource'];
-  return [...scopeChange(was.scope, becomes.scope), ...lifetimeChange(was.lifetime, becomes.lifetime)];
+  const binding: readonly Change[] = isDeepStrictEqual(was.binding, becomes.binding) ? [] : ['other binding'];
+  return [...scopeChange(was.scope, becomes.scope), ...lifetimeChange(was.lifetime, becomes.lifetime), ...binding];
 }
 
 function scopeChange(was: readonly string[], becomes: readonly string[]): Change[] {
@@ -200,7 +204,9 @@ export function renderDifference(difference: Difference): string[] {
 }
 
 const told = (outcome: Outcome | null, nothing: string): string =>
-  outcome === null ? nothing : `scope ${outcome.scope.join(' ')} of ${outcome.resource} for ${outcome.lifetime} s`;
+  outcome === null
+    ? nothing
+    : `scope ${outcome.scope.join(' ')} of ${outcome.resource} for ${outcome.lifetime} s${toldBinding(outcome.binding)}`;
 
 export function renderSummary({
   decisions,

@@ -209,6 +209,7 @@ function mutable({ configuration }: Linted, { grant, workload }: Rule): Finding[
 function grantsWider(one: Rule, other: Rule): boolean {
   return (
     one.grant?.resource === other.grant?.resource &&
+    (one.grant?.binding === undefined || one.grant.binding === other.grant?.binding) &&
     (other.crossing ?? []).every((environment) => one.crossing?.includes(environment)) &&
     (other.workload.podless !== true || one.workload.podless === true) &&
     isWider(one, other)

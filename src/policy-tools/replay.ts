@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
 import { refusalReasons } from '../policy/decision.js';
-import type { Inputs } from '../policy/facts.js';
+import type { Binding, Inputs } from '../policy/facts.js';
 
 const cause = z.enum(['missing', 'unavailable']);
 const observed = z.object({ value: z.any(), observedAt: z.number() });
@@ -22,6 +22,7 @@ const replayable = z.object({
       country: z.string().nullable().optional(),
       subdivision: z.string().nullable().optional(),
     }),
+    binding: z.object({ dpop: z.string().optional(), mtls: z.string().optional() }).optional(),
     behaviour: z.record(z.string(), z.union([z.number(), z.boolean()])).optional(),
     external: z.record(z.string(), z.object({ decision: z.boolean(), context: z.json() })).optional(),
   }),
@@ -32,10 +33,11 @@ const replayable = z.object({
 /** The inputs of `decide`, from the record alone; null when it does not hold them. */
 export function inputsOf(record: AuditRecord): Inputs | null {
   if (!replayable.safeParse(record).success || record.facts === null) return null;
-  const { now, network, behaviour, external, ...rest } = record.facts;
+  const { now, network, binding, behaviour, external, ...rest } = record.facts;
   const { attestor, selectors, request } = record;
   const workload = { ...rest, attestor: attestor ?? '', selectors: selectors ?? [] };
-  const facts = { now, network, ...(behaviour && { behaviour }), ...(external && { external }), workload };
+  const others = { ...(binding && { binding }), ...(behaviour && { behaviour }), ...(external && { external }) };
+  const facts = { now, network, ...others, workload };
   const [resource = null] = request.resource;
   return { facts, asked: { resource, scope: request.scope } };
 }
@@ -46,6 +48,8 @@ export interface Outcome {
   readonly scope: readonly string[];
   /** Seconds. */
   readonly lifetime: number;
+  /** Left out: to nothing. */
+  readonly binding?: Binding;
 }
 
 /** What was decided; null when nothing was granted; undefined when it was not the policy that ended the request. */
@@ -53,6 +57,6 @@ export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Out
   if (rules === null) return undefined;
   if (outcome === 'refused') return (refusalReasons as readonly string[]).includes(reason) ? null : undefined;
   if (granted === null) return undefined;
-  const { resource, scope, lifetime } = granted;
-  return { resource, scope, lifetime };
+  const { jti: _, ...rest } = granted;
+  return rest;
 }

@@ -82,7 +82,8 @@ function openRule(
   for (const clause of rule.clauses) {
     const sought = soughtBy(clause, inputs, unrecorded);
     if (sought.length > 0 && !isTold(clause, inputs, told)) reads.push(...sought);
-    else if (clause.rank(candidateOf(inputs.facts, inputs.asked)) === 0) return [];
+    // A rule that lacks a binding shortens a token all the same.
+    else if (clause.binding === undefined && clause.rank(candidateOf(inputs.facts, inputs.asked)) === 0) return [];
     else closed.push(clause);
   }
   return reads.length === 0 ? [] : [{ rule, closed, reads }];
@@ -148,7 +149,7 @@ function combinations(length: number): readonly (readonly Rank[])[] {
 /** What is granted when what the open rules look for came to these ranks. */
 function grantedWith(policy: Policy, { facts, asked }: Inputs, open: readonly OpenRule[], ranks: readonly Rank[]) {
   const replaced = new Map(
-    open.map(({ rule, closed }, index) => [rule, { ...rule, clauses: [...closed, constant(ranks[index] ?? 0)] }]),
+    open.map(({ rule, closed }, index) => [rule, { ...rule, clauses: [constant(ranks[index] ?? 0), ...closed] }]),
   );
   const replace = (rules: readonly CompiledRule[]) => rules.map((rule) => replaced.get(rule) ?? rule);
   return JSON.stringify(

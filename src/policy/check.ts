@@ -135,11 +135,22 @@ function checkConditions(input: PolicyInput, { workload, conditions = [], deny }
       ...(isNamed ? [] : checkSources(input.sources ?? noSources, condition, path)),
       ...checkFacts(input, workload.attestor, condition, path, isNamed),
     ];
-    if (deny === undefined || condition.unknown === undefined) return problems;
-    const message = 'unknown: permit is for grants: it would let through what the denial is there to stop';
-    return [...problems, { path: isNamed ? path : [...path, 'unknown'], message }];
+    if (deny === undefined) return problems;
+    const ofGrants = (Object.keys(onlyOfGrants) as (keyof typeof onlyOfGrants)[]).filter(
+      (key) => condition[key] !== undefined,
+    );
+    return [
+      ...problems,
+      ...ofGrants.map((key) => ({ path: isNamed ? path : [...path, key], message: onlyOfGrants[key] })),
+    ];
   });
 }
+
+/** Keys of conditions that a denial does not take. */
+const onlyOfGrants = Object.freeze({
+  unknown: 'unknown: permit is for grants: it would let through what the denial is there to stop',
+  binding: 'binding is for grants: whoever left the proof out would get around the denial',
+});
 
 const namedCondition = ({ conditions }: PolicyInput, name: string) =>
   Object.hasOwn(conditions, name) ? conditions[name] : undefined;

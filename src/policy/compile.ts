@@ -2,6 +2,7 @@
 
 import { compileGlob } from '../../attestors/glob.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
+import { type BindingKind, bindingCondition } from './binding.js';
 import { checkPolicy, type PolicyInput } from './check.js';
 import { type ConditionCompiler, createConditionCompiler } from './conditions/clauses.js';
 import { noSources, type PostureSources } from './conditions/posture-sources.js';
@@ -48,6 +49,8 @@ export interface CompiledResource {
   /** Seconds. */
   readonly lifetime: number;
   readonly algorithm: SigningAlgorithm | null;
+  /** Whether DPoP proofs that come for it have to carry a nonce of ours. */
+  readonly dpopNonce: boolean;
 }
 
 /** The rules about one attestor's workloads, so that rules about other workloads and targets cost a decision nothing. */
@@ -73,8 +76,10 @@ export interface BehaviourReads {
 export interface CompiledRule {
   readonly name: string;
   readonly effect: RuleVerdict['effect'];
-  /** All must hold. */
+  /** All must hold. Those that ask for a binding come last. */
   readonly clauses: readonly Clause[];
+  /** What those ask for. */
+  readonly bindings: readonly BindingKind[];
   /** The selectors that it asks for and that are written out, without `*`. */
   readonly literals: readonly string[];
   /** Those of them that end with the clock. */
@@ -108,9 +113,9 @@ export function compilePolicy(input: PolicyInput): Policy {
     ruleCount: Object.keys(rules).length,
     mostTold: leastIndexed,
     resources: new Map(
-      Object.entries(resources).map(([uri, { scope, lifetime, algorithm }]) => [
+      Object.entries(resources).map(([uri, { scope, lifetime, algorithm = null, dpopNonce }]) => [
         uri,
-        Object.freeze({ scope: Object.freeze([...scope]), lifetime, algorithm: algorithm ?? null }),
+        Object.freeze({ scope: Object.freeze([...scope]), lifetime, algorithm, dpopNonce: dpopNonce !== undefined }),
       ]),
     ),
     attestors: indexRules(input),
@@ -185,11 +190,12 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
   const hope = rule.grant === undefined ? 'fails' : 'holds';
   const match = rule.grant === undefined ? workloadClauses(rule, hope) : grantClauses(input, rule, rule.grant);
   const { clauses, reads } = compileConditions(rule.conditions ?? [], hope);
-  const all = Object.freeze([...match, ...clauses]);
+  const all = Object.freeze(bindingLast([...match, ...clauses]));
   const compiled = Object.freeze<CompiledRule>({
     name,
     effect,
     clauses: all,
+    bindings: Object.freeze([...new Set(all.flatMap(({ binding }) => binding ?? []))]),
     literals: Object.freeze([...new Set(rule.workload.selectors?.filter((pattern) => !pattern.includes('*')))]),
     lookups: Object.freeze(all.flatMap(({ lookup }) => (lookup === undefined ? [] : [lookup]))),
     shadow: rule.mode === 'shadow',
@@ -207,6 +213,9 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
   return { compiled, reads };
 }
 
+const bindingLast = (clauses: readonly Clause[]): readonly Clause[] =>
+  clauses.toSorted((one, other) => Number(one.binding !== undefined) - Number(other.binding !== undefined));
+
 /** What a verdict on a rule begins with. */
 const verdictBase = (name: string, { grant, mode }: Rule): Pick<RuleVerdict, 'rule' | 'effect' | 'shadow'> => ({
   rule: name,
@@ -214,12 +223,14 @@ const verdictBase = (name: string, { grant, mode }: Rule): Pick<RuleVerdict, 'ru
   ...(mode === 'shadow' ? { shadow: true } : {}),
 });
 
-/** A grant stays within the resource's environment, but for workloads of those that `crossing` lists. */
+/** A grant stays within the resource's environment, but for workloads of those that `crossing` lists, and asks for the resource's binding beside its own. */
 function grantClauses(input: PolicyInput, rule: Rule, grant: NonNullable<Rule['grant']>): Clause[] {
-  const home = input.resources[grant.resource]?.environment ?? input.environment;
+  const { environment: home = input.environment, binding } = input.resources[grant.resource] ?? {};
   return [
     ...admissionClauses(rule),
     named('environment', environmentCondition([home, ...(rule.crossing ?? [])], 'holds')),
+    ...(grant.binding === undefined ? [] : [named('grant.binding', bindingCondition(grant.binding))]),
+    ...(binding === undefined ? [] : [named('resource.binding', bindingCondition(binding))]),
   ];
 }
 
@@ -251,5 +262,4 @@ function conditions({ selectors, environment }: Match, hope: Hope): Condition[] 
   return all;
 }
 
-const named = (name: string, { expected, rank, seen }: Condition): Clause =>
-  Object.freeze({ name, expected, rank, seen });
+const named = (name: string, condition: Condition): Clause => Object.freeze({ ...condition, name });

@@ -1,7 +1,8 @@
 /** The decision: a pure function of policy, facts and request. No clock, no I/O, no throwing, whatever the facts are. */
+import type { BindingKind } from './binding.js';
 import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './compile.js';
-import type { Decision, Granted, RefusalReason, RuleVerdict } from './decision.js';
-import type { Asked, Facts } from './facts.js';
+import type { Decision, DecisionFault, Granted, RefusalReason, RuleVerdict } from './decision.js';
+import type { Asked, Binding, Facts } from './facts.js';
 import { type Candidate, type Clause, candidateOf, type Rank } from './match.js';
 import { everyRule } from './rule-set.js';
 
@@ -55,18 +56,20 @@ const judgeAll = ({ policy, facts, candidate }: Omit<Room, 'withShadow'>): reado
 /** Of many candidates so many are told, those that fail only in what room is left: a record of thousands would help nobody. */
 function mostTelling(judged: readonly Judged[], mostTold: number): readonly Judged[] {
   if (judged.length <= mostTold) return judged;
-  const told = new Set(judged.toSorted((a, b) => Number(a.rank === 0) - Number(b.rank === 0)).slice(0, mostTold));
+  const told = new Set(judged.toSorted((a, b) => Number(isOut(a)) - Number(isOut(b))).slice(0, mostTold));
   return judged.filter((each) => told.has(each));
 }
 
 /**
  * The targets that a request without one may have meant. Denies are left out of the count, and unknown grants are in
- * it: else one more deny, or a fact that is lost, could leave a single target and turn a refusal into a token.
+ * it, as are those that lack a binding: else one more deny, or a fact that is lost, or a proof that is left out, could leave a single
+ * target and turn a refusal into a token.
  */
 function grantable(judged: readonly Judged[], withShadow: boolean): Set<string> {
   const targets = new Set<string>();
-  for (const { rule, rank } of judged) {
-    if (rule.grant !== null && rank > 0 && (withShadow || !rule.shadow)) targets.add(rule.grant.resource);
+  for (const each of judged) {
+    const { grant, shadow } = each.rule;
+    if (grant !== null && !isOut(each) && (withShadow || !shadow)) targets.add(grant.resource);
   }
   return targets;
 }
@@ -81,7 +84,8 @@ function decideTarget(room: Room, target: string, scope: Asked['scope']): Decisi
   const vouched = Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now);
   const isEvidences = isShorter(vouched, sum.lifetime.seconds);
   const lifetime: Lifetime = isEvidences ? { seconds: vouched, ending: 'evidence' } : sum.lifetime;
-  const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm: resource.algorithm };
+  const { algorithm } = resource;
+  const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm, ...sum.bound };
   const told = verdictsOf(judged, room);
   return countingLeftOut(
     rules.rules.length - told.length,
@@ -101,6 +105,8 @@ interface Judged {
   readonly rank: Rank;
   /** Null: every clause holds. */
   readonly settled: Clause | null;
+  /** What it would come to with the binding for the want of which it fails; 0: it does not fail for that alone. */
+  readonly ifBound: Rank;
 }
 
 /** A rule is as good as its worst clause: the first that fails, else the one that is furthest from a token. */
@@ -110,12 +116,15 @@ function judge(rule: CompiledRule, candidate: Candidate): Judged {
   for (const clause of rule.clauses) {
     const found = clause.rank(candidate);
     if (found >= rank) continue;
+    if (found === 0) return { rule, rank: 0, settled: clause, ifBound: clause.binding === undefined ? 0 : rank };
     rank = found;
     settled = clause;
-    if (rank === 0) break;
   }
-  return { rule, rank, settled };
+  return { rule, rank, settled, ifBound: 0 };
 }
+
+/** Whether nothing that is not known, and no binding, could let it apply. */
+const isOut = ({ rank, ifBound }: Judged): boolean => rank === 0 && ifBound === 0;
 
 function verdictOf({ rule, rank, settled }: Judged, candidate: Candidate): RuleVerdict {
   if (settled === null) return rule.held;
@@ -149,6 +158,9 @@ interface Sum {
   /** Sorted. */
   readonly scope: readonly string[];
   readonly lifetime: Lifetime;
+  readonly bound: Pick<Granted, 'binding'>;
+  /** A grant that would add something of what was asked, if only the request carried the binding. */
+  readonly unbound: Judged | null;
   /** A grant that would add something of what was asked, if only a dependency answered. */
   readonly awaited: Judged | null;
   readonly unknown: Judged | null;
@@ -166,22 +178,27 @@ function addUp(
   let ending: Lifetime['ending'] = null;
   const contributing: string[] = [];
   let deny: Judged | null = null;
+  const bindings = new Set<BindingKind>();
+  let unbound: Judged | null = null;
   let awaited: Judged | null = null;
   let unknown: Judged | null = null;
   for (const each of judged) {
     const { grant } = each.rule;
-    if (each.rank === 0 || (each.rule.shadow && !withShadow)) continue;
+    if (isOut(each) || (each.rule.shadow && !withShadow)) continue;
     if (grant === null) {
       if (deny === null || each.rank > deny.rank) deny = each;
       continue;
     }
-    // Unknown grants shorten too: else a token would live longer because a fact got lost.
+    // Unknown grants shorten and bind too: else a token would live longer because a fact got lost, or a proof was left out.
+    for (const kind of each.rule.bindings) bindings.add(kind);
     if (isShorter(grant.lifetime, seconds)) [seconds, ending] = [grant.lifetime, null];
     for (const clause of each.rule.bounds) {
       const open = openFor(clause, candidate);
       if (isShorter(open, seconds)) [seconds, ending] = [open, { clause, rule: each.rule.name }];
     }
-    if (each.rank === 3) {
+    if (each.rank === 0) {
+      if (offers(grant, wanted)) unbound ??= each;
+    } else if (each.rank === 3) {
       contributing.push(each.rule.name);
       for (const token of grant.scope) if (wanted === null || wanted.has(token)) scope.add(token);
     } else {
@@ -190,7 +207,16 @@ function addUp(
     }
   }
   const lifetime = { seconds, ending };
-  return { deny, contributing, scope: Object.freeze([...scope].sort()), lifetime, awaited, unknown };
+  const bound = boundTo(candidate.binding, bindings);
+  return { deny, contributing, scope: Object.freeze([...scope].sort()), lifetime, bound, unbound, awaited, unknown };
+}
+
+/** Whoever sends a proof wants a bound token (RFC 9449 §5). A certificate may be there for the connection alone: it has to be asked for. */
+function boundTo({ dpop, mtls }: Binding, asked: ReadonlySet<BindingKind>): Pick<Granted, 'binding'> {
+  const isByCertificate = mtls !== undefined && asked.has('mtls');
+  if (dpop === undefined && !isByCertificate) return {};
+  const binding = { ...(dpop !== undefined && { dpop }), ...(isByCertificate && { mtls }) };
+  return { binding: Object.freeze(binding) };
 }
 
 /** Whole seconds until the clause ends with the clock. Of one that is not known to hold nothing can be said: infinite. */
@@ -220,6 +246,9 @@ function conclude(sum: Sum, granted: Granted, { told: rules, candidate }: Told):
   if (sum.deny !== null) return denial(sum.deny, hopeful, { told: rules, candidate });
   if (granted.scope.length === 0 && hopeful && sum.awaited !== null) {
     return refusal('dependency_unavailable', 'fact_unavailable', notKnown(sum.awaited, candidate), rules);
+  }
+  if (granted.scope.length === 0 && inTime && sum.unbound !== null) {
+    return lacksBinding(sum.unbound, { told: rules, candidate });
   }
   if (sum.contributing.length === 0) {
     return sum.unknown === null
@@ -254,13 +283,20 @@ function denial(deny: Judged, hopeful: boolean, { told: rules, candidate }: Told
   return refusal(fault, 'deny_unknown', notKnown(deny, candidate), rules);
 }
 
+function lacksBinding(unbound: Judged, { told: rules, candidate }: Told): Decision {
+  const { rule, clause, expected, seen } = verdictOf(unbound, candidate);
+  const fault = unbound.settled?.binding === 'mtls' ? 'client_certificate_missing' : 'dpop_proof_missing';
+  const detail = `The rule "${rule}" asks for a binding: ${clause} expects ${expected} and saw ${seen}.`;
+  return refusal(fault, 'binding_missing', detail, rules);
+}
+
 function notKnown(judged: Judged, candidate: Candidate): string {
   const { rule, clause, expected, seen } = verdictOf(judged, candidate);
   return `It is not known whether the rule "${rule}" applies: ${clause} expects ${expected} and saw ${seen}.`;
 }
 
 const refusal = (
-  fault: NonNullable<Decision['fault']>,
+  fault: DecisionFault,
   reason: RefusalReason,
   detail: string,
   rules: readonly RuleVerdict[],

@@ -1,5 +1,6 @@
 /** The outcome of `decide`, complete enough to explain it to a person. */
 import type { SigningAlgorithm } from '../signing/signer.js';
+import type { Binding } from './facts.js';
 
 /** Three values: a clause that reads a missing or stale fact is unknown, which stops a grant and triggers a denial. */
 export type Verdict = 'holds' | 'fails' | 'unknown';
@@ -24,6 +25,8 @@ export interface Granted {
   readonly lifetime: number;
   /** The resource's choice among the signer's algorithms; null: the signer's default. */
   readonly algorithm: SigningAlgorithm | null;
+  /** Left out: the token is a bearer's. */
+  readonly binding?: Binding;
 }
 
 /** What a decision would have been with the rules in `mode: shadow` in force. */
@@ -34,6 +37,7 @@ export interface ShadowOutcome {
 
 /** Why nothing is granted: stable codes for operators. Other reasons in a record are not the policy's. */
 export const refusalReasons = Object.freeze([
+  'binding_missing',
   'denied_by_rule',
   'deny_unknown',
   'fact_unavailable',
@@ -47,9 +51,19 @@ export const refusalReasons = Object.freeze([
 
 export type RefusalReason = (typeof refusalReasons)[number];
 
+export const decisionFaults = Object.freeze([
+  'target_refused',
+  'scope_refused',
+  'dependency_unavailable',
+  'dpop_proof_missing',
+  'client_certificate_missing',
+] as const);
+
+export type DecisionFault = (typeof decisionFaults)[number];
+
 export interface Decision {
   /** Null exactly when something is granted. */
-  readonly fault: 'target_refused' | 'scope_refused' | 'dependency_unavailable' | null;
+  readonly fault: DecisionFault | null;
   readonly reason: 'granted' | RefusalReason;
   readonly detail: string;
   readonly granted: Granted | null;

@@ -2,6 +2,7 @@
 import type { AuditRecord, RecordedGrant, RecordedRequest, RecordedShadow } from '../audit/record.js';
 import { faults } from '../errors.js';
 import { printable } from '../text.js';
+import { toldBinding } from './binding.js';
 import type { Decision, RuleVerdict, Verdict } from './decision.js';
 import type { Inputs } from './facts.js';
 
@@ -94,8 +95,8 @@ function ruleLines(rules: readonly RuleVerdict[] | null): string[] {
   ]);
 }
 
-function grantLines({ resource, scope, lifetime, jti }: RecordedGrant): string[] {
-  return [`scope ${scope.join(' ')} of ${resource}`, `for ${lifetime} s, as token ${jti}`];
+function grantLines({ resource, scope, lifetime, binding, jti }: RecordedGrant): string[] {
+  return [`scope ${scope.join(' ')} of ${resource}`, `for ${lifetime} s, as token ${jti}${toldBinding(binding)}`];
 }
 
 /** What would have come of it with the rules in `mode: shadow` in force. */
@@ -103,9 +104,9 @@ function shadowLines({ reason, granted }: RecordedShadow): string[] {
   return granted === null ? [`nothing: ${reason}`] : outcomeLines(granted);
 }
 
-const outcomeLines = ({ resource, scope, lifetime }: Omit<RecordedGrant, 'jti'>): string[] => [
+const outcomeLines = ({ resource, scope, lifetime, binding }: Omit<RecordedGrant, 'jti'>): string[] => [
   `scope ${scope.join(' ')} of ${resource}`,
-  `for ${lifetime} s`,
+  `for ${lifetime} s${toldBinding(binding)}`,
 ];
 
 function whatToDo({ outcome, error, rules: all }: Pick<AuditRecord, 'outcome' | 'error' | 'rules'>): string {
@@ -113,11 +114,14 @@ function whatToDo({ outcome, error, rules: all }: Pick<AuditRecord, 'outcome' | 
   if (outcome === 'permitted') return 'nothing';
   if (error === 'server_error') return 'Look for the decision id in the log of the service: it failed.';
   if (error === 'temporarily_unavailable') return 'Try again; if it stays, repair what the reason names.';
+  if (error === 'use_dpop_nonce') return 'Nothing: the client sends the request again, with the nonce of the answer.';
   if (rules === null) return 'Correct in the request, or in the attestor that should accept it, what the reason names.';
   const denial = rules.find(({ effect, verdict }) => effect === 'deny' && verdict !== 'fails');
   if (denial !== undefined) return `If it should be permitted, see that the denial ${denial.rule} does not apply.`;
   const unknown = rules.find(({ verdict }) => verdict === 'unknown');
   if (unknown !== undefined) return `See why ${unknown.clause ?? 'a fact'} of ${unknown.rule} is not known.`;
+  if (error === 'invalid_dpop_proof') return 'Send a DPoP proof with the request.';
+  if (error === 'invalid_client') return 'Connect with a client certificate.';
   if (error === 'invalid_scope') return 'Ask for a scope that a rule grants, or leave scope out.';
   return 'If it should be permitted, add a rule for this workload and resource, or change a clause that fails above.';
 }

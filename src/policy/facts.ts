@@ -58,11 +58,21 @@ export interface ExternalAnswer {
   readonly context: ClaimValue;
 }
 
+/** To what a token can be bound: base64url of SHA-256, as `cnf` has it (RFC 7800 §3.1). */
+export interface Binding {
+  /** The thumbprint of the key of the request's DPoP proof (RFC 9449 §6.1). Left out: there was none. */
+  readonly dpop?: string;
+  /** Of the client's certificate (RFC 8705 §3.1). Left out: it showed none. */
+  readonly mtls?: string;
+}
+
 export interface Facts {
   /** The clock is a fact. Seconds since the epoch. */
   readonly now: number;
   readonly workload: WorkloadFacts;
   readonly network: NetworkFacts;
+  /** What the client has shown to hold. Left out: nothing. */
+  readonly binding?: Binding;
   /** What the workload did before, of the names that the policy reads: `exchangesPerHour`, … One that is left out is not known. */
   readonly behaviour?: Readonly<Record<string, boolean | number>>;
   /** What policy decision points said, by the key of the lookup. One that is left out was not asked, or did not answer. */

@@ -1,7 +1,7 @@
 /** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
 import type { UnknownCause } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import type { Asked, Facts, WorkloadFacts } from './facts.js';
+import type { Asked, Binding, Facts, WorkloadFacts } from './facts.js';
 import type { Lookup } from './lookup.js';
 
 /**
@@ -25,6 +25,7 @@ export interface Candidate {
   readonly now: number;
   readonly facts: WorkloadFacts;
   readonly network: Facts['network'];
+  readonly binding: Binding;
   readonly behaviour: NonNullable<Facts['behaviour']>;
   readonly external: NonNullable<Facts['external']>;
   readonly asked: Asked;
@@ -41,12 +42,13 @@ const nothing: Asked = Object.freeze({ resource: null, scope: null });
 const none = Object.freeze({});
 
 export const candidateOf = (
-  { now, workload: facts, network, behaviour = none, external = none }: Facts,
+  { now, workload: facts, network, binding = none, behaviour = none, external = none }: Facts,
   asked = nothing,
 ): Candidate => ({
   now,
   facts,
   network,
+  binding,
   behaviour,
   external,
   asked,
@@ -74,6 +76,8 @@ export interface Condition {
   until?(candidate: Candidate): number;
   /** What it reads that others are asked about, for each request anew. */
   readonly lookup?: Lookup;
+  /** The binding that it asks for, and that a token which is granted by it gets. Such a condition holds or fails. */
+  readonly binding?: keyof Binding;
 }
 
 export interface Clause extends Condition {

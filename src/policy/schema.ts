@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { duration, name, text } from '../../attestors/options.js';
 import { signingAlgorithms } from '../signing/signer.js';
 import { longestLifetime } from '../signing/times.js';
+import { bindingSchema } from './binding.js';
 import { ruleConditionsSchema } from './conditions/schema.js';
 import { list, object } from './strict.js';
 
@@ -39,12 +40,17 @@ const resourceUri = z
     error: 'an absolute URI without a fragment, such as https://calendar.example/mcp',
   });
 
-/** `lifetime` is 10m by default, at most 24h, in seconds; `environment` is the deployment's by default. */
-export const resourceSchema = object('a resource: its scope, lifetime, environment and algorithm', {
+/**
+ * `lifetime` is 10m by default, at most 24h, in seconds; `environment` is the deployment's by default. `binding` is asked for by every grant of it. With
+ * `dpopNonce: required` every DPoP proof that comes for it has to carry a nonce of ours (RFC 9449 §8).
+ */
+export const resourceSchema = object('a resource: its scope, lifetime, environment, algorithm, binding and dpopNonce', {
   scope,
   lifetime: lifetime.prefault('10m'),
   environment: environmentName.optional(),
   algorithm: z.enum(signingAlgorithms, { error: `one of ${signingAlgorithms.join(', ')}` }).optional(),
+  binding: bindingSchema.optional(),
+  dpopNonce: z.literal('required', { error: 'required, or left out' }).optional(),
 });
 
 /** All that is written must hold for the match to hold. */
@@ -70,10 +76,11 @@ const workloadSchema = object('a workload: its attestor, and what else is asked 
   podless: z.boolean({ error: 'true or false' }).optional(),
 });
 
-const grantSchema = object('a grant: its resource, scope and lifetime', {
+const grantSchema = object('a grant: its resource, scope, lifetime and binding', {
   resource: resourceUri,
   scope,
   lifetime: lifetime.optional(),
+  binding: bindingSchema.optional(),
 });
 
 const denySchema = object('a denial: its resource', {

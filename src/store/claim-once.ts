@@ -8,16 +8,20 @@ import { ClaimsUnknown, type Key, type Store } from './store.js';
  */
 const margin = 3600;
 
-export interface Once {
+export interface First {
   readonly key: Key;
-  /** Who claims. */
-  readonly requestId: string;
+  readonly value: string;
   /** Seconds since the epoch: nobody can have used it before. A store that lost claims refuses what could have been used until then. */
   readonly from: number;
   /** Seconds since the epoch: from then on it is good for nobody. */
   readonly end: number;
   /** Such as `The nonce`, for operators. */
   readonly what: string;
+}
+
+export interface Once extends Omit<First, 'value'> {
+  /** Who claims. */
+  readonly requestId: string;
   /** Of the rejection of whoever comes second. */
   readonly reason: string;
 }
@@ -27,17 +31,24 @@ export interface Once {
  * @throws Unavailable `store_unavailable`, and `claims_unknown` when it may have been used before the store lost what it knew: what is
  *   made anew is good, from the time that `Retry-After` says
  */
-export async function claimOnce(store: Store, { key, requestId, from, end, what, reason }: Once): Promise<void> {
-  let winner: string;
+export async function claimOnce(store: Store, { requestId, reason, ...once }: Once): Promise<void> {
+  const winner = await claimFirst(store, { ...once, value: requestId });
+  if (winner !== requestId) throw new Rejected(reason, `${once.what} was used before, by request ${winner}.`);
+}
+
+/**
+ * @returns the value of whoever came first
+ * @throws Unavailable as `claimOnce`
+ */
+export async function claimFirst(store: Store, { key, value, from, end, what }: First): Promise<string> {
   try {
-    winner = await store.claim(key, requestId, Math.ceil((end + margin) * 1000), Math.floor(from * 1000));
+    return await store.claim(key, value, Math.ceil((end + margin) * 1000), Math.floor(from * 1000));
   } catch (cause) {
     if (cause instanceof ClaimsUnknown) throw claimsUnknown(what, from, cause);
     throw new Unavailable('store_unavailable', `${what} could not be claimed: the store did not keep it.`, 1, {
       cause,
     });
   }
-  if (winner !== requestId) throw new Rejected(reason, `${what} was used before, by request ${winner}.`);
 }
 
 function claimsUnknown(what: string, from: number, cause: ClaimsUnknown): Unavailable {

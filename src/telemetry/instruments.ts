@@ -1,5 +1,6 @@
 /** What is counted and measured while it happens. Labels have values of the configuration and of our tables only, none of a request. */
 import type { Metric } from 'prom-client';
+import { pinAlerts } from '../binding/pins.js';
 import { type Fault, faults } from '../errors.js';
 import type { Observe } from '../exchange/pipeline.js';
 import type { IntrospectionOutcome } from '../introspection/introspection.js';
@@ -45,6 +46,11 @@ export function createInstruments(): Instruments {
     'Requests to the introspection endpoint.',
     ['outcome', 'error', 'fault'],
   );
+  const alerts = createCounterTally(
+    'counterseal_evidence_alerts_total',
+    'Refusals of pinned evidence that was in other hands, by the alert of the record.',
+    ['attestor', 'alert'],
+  );
   const roundTrips = createHistogramTally(
     'counterseal_store_operation_duration_seconds',
     'Round trips to the store, those that failed included.',
@@ -53,12 +59,13 @@ export function createInstruments(): Instruments {
   const storeErrors = createCounterTally('counterseal_store_errors_total', 'Round trips to the store that failed.', [
     'operation',
   ]);
-  const all = [exchanges, rules, duration, stageDuration, introspections, roundTrips, storeErrors];
+  const all = [exchanges, rules, duration, stageDuration, introspections, alerts, roundTrips, storeErrors];
   return Object.freeze<Instruments>({
     metrics: all.map(({ metric }) => metric),
     exchange({ attestor = none, refusal, decision }, times) {
       const outcome = refusal === undefined ? 'permitted' : 'refused';
       exchanges.count(attestor, outcome, ...faultLabels(refusal?.fault ?? null));
+      if (refusal !== undefined && pinAlerts.has(refusal.reason)) alerts.count(attestor, refusal.reason);
       for (const rule of decisiveRules(decision, refusal === undefined)) rules.count(attestor, rule, outcome);
       for (const { stage, began, ended } of times) stageDuration.observe(stage, (ended - began) / 1000);
       const [first, last] = [times[0], times.at(-1)];

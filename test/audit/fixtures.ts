@@ -36,6 +36,7 @@ export const record = (changes: Partial<AuditRecord> = {}): AuditRecord => ({
   },
   rules: [{ rule: 'calendar-agent', effect: 'grant', verdict: 'holds', clause: null, expected: null, seen: null }],
   shadow: null,
+  alert: null,
   granted: { resource: 'https://calendar.example/mcp', scope: ['read:calendar'], lifetime: 600, jti: 't-1' },
   policy_revision: 'rev-1',
   environment: 'production',

@@ -41,7 +41,7 @@ const wrongConditions: readonly Row[] = [
   [
     'a kind that there is none of',
     { more: 'conditions: { node: { postur: { ready: true } } }' },
-    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, behaviour, cel, environment, external, network, posture, time, found a map)',
+    '1:21: conditions.node: wrong value (expected a condition of exactly one kind: attestation, behaviour, binding, cel, environment, external, network, posture, time, found a map)',
     '1:23: conditions.node.postur: unknown key (did you mean posture?)',
   ],
   [
@@ -218,6 +218,32 @@ const wrongSources: readonly Row[] = [
     '1:90: postureSources.edr.deadline: wrong value (expected a deadline of at most 5s, found "6s")',
   ],
 ];
+
+const notBound =
+  'no client can show a certificate: set listen.tls.clientCa, or listen.clientCertificateHeader (found "mtls")';
+
+const wrongBindings: readonly Row[] = [
+  [
+    'a grant that asks for a certificate that nobody can show',
+    rule('{ attestor: prod-eu }', `grant: { resource: "${calendar}", scope: [read:calendar], binding: mtls }`),
+    `11:89: rules.agent.grant.binding: ${notBound}`,
+  ],
+  ['a resource that does', resource('binding: mtls'), `7:68: resources["${calendar}"].binding: ${notBound}`],
+  [
+    'a denial that asks for a binding',
+    rule('{ attestor: prod-eu }', 'conditions: [{ binding: dpop }]\n    deny: { resource: "*" }'),
+    '11:29: rules.agent.conditions[0].binding: binding is for grants: whoever left the proof out would get around the denial',
+  ],
+  [
+    'a header of certificates without proxies',
+    { more: 'listen: { clientCertificateHeader: Client-Cert }' },
+    '1:36: listen.clientCertificateHeader: wrong value (expected a header only beside trustedProxies: nobody else is believed, found "Client-Cert")',
+  ],
+];
+
+describe('config: a wrong binding', () => {
+  for (const [what, changes, ...problems] of wrongBindings) it(what, () => check(changes, problems));
+});
 
 describe('config: a wrong condition', () => {
   for (const [what, changes, ...problems] of [...wrongConditions, ...wrongSources, ...wrongPlaces]) {

@@ -32,6 +32,7 @@ describe('metadata and keys', () => {
           token_endpoint_auth_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA'],
           authorization_endpoint: `${issuer}/authorize`,
           response_types_supported: [],
+          dpop_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'],
         });
         assert.equal(headers.get('cache-control'), 'public, max-age=300');
         assert.equal(headers.get('content-type'), 'application/json');

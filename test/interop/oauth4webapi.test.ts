@@ -70,3 +70,52 @@ describe('oauth4webapi', () => {
     });
   });
 });
+
+describe('oauth4webapi with DPoP', () => {
+  let service: TestService;
+  let origin: string;
+  before(async () => {
+    const port = await freePort();
+    origin = `http://127.0.0.1:${port}`;
+    const resources = `
+  ${calendar}: { scope: [read:calendar, write:events], binding: dpop, dpopNonce: required }
+  https://payroll.example: { scope: [read:salaries] }`;
+    service = await startService({ issuer: origin, port: String(port), resources });
+  });
+  after(() => service.close());
+
+  for (const algorithm of ['ES256', 'Ed25519', 'RS256'] as const) {
+    it(`proves ${algorithm} keys, tries again with our nonce, and shows the bound token to a resource server`, async () => {
+      const issuer = new URL(origin);
+      const discovery = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure });
+      const server = await oauth.processDiscoveryResponse(issuer, discovery);
+      assert.ok(server.dpop_signing_alg_values_supported?.includes(algorithm));
+      const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+      const keys = await oauth.generateKeyPair(algorithm, { extractable: true });
+      const DPoP = oauth.DPoP({}, keys);
+      const exchange = async () => {
+        const evidence = { subject_token: await service.token(), subject_token_type: jwtType, resource: calendar };
+        const response = await oauth.genericTokenEndpointRequest(server, client, oauth.None(), grantType, evidence, {
+          ...insecure,
+          DPoP,
+        });
+        return oauth.processGenericTokenEndpointResponse(server, client, response);
+      };
+      await assert.rejects(exchange(), (error) => oauth.isDPoPNonceError(error));
+      const result = await exchange();
+      assert.deepEqual([result.token_type, result.scope], ['dpop', 'read:calendar write:events']);
+
+      let shown: Request | undefined;
+      await oauth.protectedResourceRequest(result.access_token, 'GET', new URL(calendar), undefined, undefined, {
+        DPoP,
+        [oauth.customFetch]: async (url, { method, headers }) => {
+          shown = new Request(url, { method, headers });
+          return new Response();
+        },
+      });
+      assert.ok(shown);
+      const claims = await oauth.validateJwtAccessToken(server, shown, calendar, { ...insecure, requireDPoP: true });
+      assert.equal(claims.cnf?.jkt, await DPoP.calculateThumbprint());
+    });
+  }
+});

@@ -1,6 +1,6 @@
 /** Arbitrary policies, facts and requests over a small world, in which rules often meet workloads and each other. */
 import fc from 'fast-check';
-import type { Asked, ClaimValue, Facts, FactValue, ObservedFact } from '../../src/policy/facts.js';
+import type { Asked, Binding, ClaimValue, Facts, FactValue, ObservedFact } from '../../src/policy/facts.js';
 import { now, type RawPolicy } from './samples.js';
 
 const resources = ['https://one.example/', 'https://two.example/'];
@@ -248,6 +248,7 @@ const grantRule = fc
       resource: fc.constantFrom(...resources),
       scope: some(scopes),
       lifetime: maybe(fc.constantFrom(...lifetimes)),
+      binding: maybe(fc.constantFrom('dpop', 'mtls'), 2),
     }),
     crossing: fc.boolean(),
   })
@@ -314,6 +315,14 @@ export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> =
     rules: Object.fromEntries(rules),
   }));
 
+const bindings: fc.Arbitrary<Binding> = fc.constantFrom<Binding>(
+  { dpop: 'key', mtls: 'certificate' },
+  { dpop: 'key', mtls: 'certificate' },
+  { dpop: 'key' },
+  { mtls: 'certificate' },
+  {},
+);
+
 export const facts: fc.Arbitrary<Facts> = fc
   .record({
     attestor,
@@ -335,13 +344,15 @@ export const facts: fc.Arbitrary<Facts> = fc
     evidenceIssuedAt: inTenths(8, fc.constantFrom(now - 60, now - 600), null),
     ip: inTenths(8, fc.constantFrom('10.1.2.3', '192.0.2.1'), null),
     external,
+    binding: bindings,
     country: inTenths(8, fc.constantFrom('DE', 'FR'), null),
     subdivision: inTenths(8, fc.constantFrom('DE-BY', 'FR-IDF'), null),
     vouchesFor: fc.oneof({ weight: 8, arbitrary: fc.constant(3600) }, fc.double({ min: -2, max: 400, noNaN: true })),
   })
-  .map(({ vouchesFor, ip, country, subdivision, behaviour, external: answers, ...workload }) => ({
+  .map(({ vouchesFor, ip, country, subdivision, behaviour, binding, external: answers, ...workload }) => ({
     now,
     network: { ip, country, subdivision },
+    binding,
     behaviour,
     external: answers,
     workload: { ...workload, vouchesUntil: now + vouchesFor },

@@ -48,7 +48,8 @@ describe('policy/schema resources', () => {
     ['a scope with a quote', { scope: ['re"ad'] }, 'scope 0', /a scope token/],
     ['an unknown algorithm', { scope: ['read'], algorithm: 'none' }, 'algorithm', /one of ES256, RS256, EdDSA/],
     ['an environment that is no name', { scope: ['read'], environment: 'a b' }, 'environment', /environment/],
-    ['a key that is not built', { scope: ['read'], binding: 'dpop' }, '', /binding/],
+    ['another binding', { scope: ['read'], binding: 'tls' }, 'binding', /dpop or mtls/],
+    ['no list of nonces', { scope: ['read'], dpopNonce: true }, 'dpopNonce', /required, or left out/],
     ['nothing', null, '', /a resource/],
   ];
   for (const [what, value, path, message] of rows) {
@@ -178,7 +179,7 @@ describe('policy/schema rules', () => {
       'an empty condition',
       { workload, conditions: [{}], grant },
       'conditions 0',
-      /exactly one kind: attestation, behaviour, cel, env/,
+      /exactly one kind: attestation, behaviour, binding, cel, env/,
     ],
     [
       'a condition of a kind that there is not',

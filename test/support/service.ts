@@ -179,12 +179,12 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
 
 /** @param hosts gets what each attestor is given */
 function overhear(configuration: Configuration, hosts: Map<string, AttestorHost>): Configuration {
-  const attestors = [...configuration.attestors].map(([name, { type, options }]) => {
+  const attestors = [...configuration.attestors].map(([name, { type, ...rest }]) => {
     const create: typeof type.create = (own, given, host) => {
       hosts.set(name, host);
       return type.create(own, given, host);
     };
-    return [name, { type: { ...type, create }, options }] as const;
+    return [name, { type: { ...type, create }, ...rest }] as const;
   });
   return { ...configuration, attestors: new Map(attestors) };
 }

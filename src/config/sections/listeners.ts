@@ -35,7 +35,9 @@ const tls = object('a map with cert and key', {
   minVersion: z.enum(['TLSv1.3', 'TLSv1.2']).default('TLSv1.3').describe('The lowest version of TLS that is spoken.'),
 });
 
-export const listen = object('a map with host, port, tls and trustedProxies', {
+const aHeader = 'the name of a header, such as Client-Cert';
+
+export const listen = object('a map with host, port, tls, trustedProxies and clientCertificateHeader', {
   ...listenerKeys(8080),
   tls: tls.optional().describe('TLS of its own. Left out: plain HTTP, for something in front that speaks TLS.'),
   trustedProxies: listOfNetworks
@@ -46,9 +48,25 @@ export const listen = object('a map with host, port, tls and trustedProxies', {
     .describe(
       'Proxies whose X-Forwarded-For is believed. The address is in every record, and conditions of kind network ask for it.',
     ),
+  clientCertificateHeader: z
+    .string({ error: aHeader })
+    .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, { error: aHeader })
+    .optional()
+    .describe('In which these proxies send the certificate of a client, as RFC 9440 has it. Left out: in none.'),
 })
+  .refine(
+    ({ clientCertificateHeader, trustedProxies }) => clientCertificateHeader === undefined || trustedProxies.length > 0,
+    {
+      error: 'a header only beside trustedProxies: nobody else is believed',
+      path: ['clientCertificateHeader'],
+    },
+  )
   .prefault({})
   .describe('The public listener.');
+
+/** Whether clients can show certificates: here, or to a proxy. */
+export const seesCertificates = ({ tls, clientCertificateHeader }: z.output<typeof listen>): boolean =>
+  tls?.clientCa !== undefined || clientCertificateHeader !== undefined;
 
 export const health = object('a map with host and port', listenerKeys(9090))
   .prefault({})

@@ -1,6 +1,7 @@
 /** Every kind of condition there is. A new one is one import and one line here. */
 import { attestation } from './attestation.js';
 import { behaviour } from './behaviour.js';
+import { binding } from './binding.js';
 import { cel } from './cel.js';
 import { environment } from './environment.js';
 import { external } from './external.js';
@@ -14,6 +15,7 @@ import { time } from './time.js';
 export const conditionKinds = Object.freeze({
   attestation,
   behaviour,
+  binding,
   cel,
   environment,
   external,

@@ -4,7 +4,7 @@ import { name } from '../../../attestors/options.js';
 import { list, object } from '../strict.js';
 import { conditionKinds } from './index.js';
 
-const { attestation, behaviour, cel, environment, external, network, posture, time } = conditionKinds;
+const { attestation, behaviour, binding, cel, environment, external, network, posture, time } = conditionKinds;
 
 const kindNames = Object.keys(conditionKinds).join(', ');
 
@@ -12,6 +12,7 @@ const kindNames = Object.keys(conditionKinds).join(', ');
 const conditionSchema = object(`a condition of one kind: ${kindNames}`, {
   attestation: attestation.schema.optional(),
   behaviour: behaviour.schema.optional(),
+  binding: binding.schema.optional(),
   cel: cel.schema.optional(),
   environment: environment.schema.optional(),
   external: external.schema.optional(),
@@ -19,9 +20,14 @@ const conditionSchema = object(`a condition of one kind: ${kindNames}`, {
   posture: posture.schema.optional(),
   time: time.schema.optional(),
   unknown: z.literal('permit', { error: 'permit, or left out' }).optional(),
-}).refine(({ unknown: _, ...kinds }) => Object.values(kinds).filter((asked) => asked !== undefined).length === 1, {
-  error: `a condition of exactly one kind: ${kindNames}`,
-});
+})
+  .refine(({ unknown: _, ...kinds }) => Object.values(kinds).filter((asked) => asked !== undefined).length === 1, {
+    error: `a condition of exactly one kind: ${kindNames}`,
+  })
+  .refine(({ binding, unknown }) => binding === undefined || unknown === undefined, {
+    error: 'binding without unknown: a request carries it, or does not',
+    path: ['unknown'],
+  });
 
 export const conditionsSchema = z.record(
   name('a condition name of letters, digits, ".", "_" and "-"'),

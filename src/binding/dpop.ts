@@ -1,0 +1,149 @@
+/** DPoP (RFC 9449): a proof that the client has a key, made for this one request. The token that it gets is bound to the key. */
+import type { Clock } from '../../attestors/attestor.js';
+import type { Nonces } from '../challenge/nonces.js';
+import { NonceNeeded, Refusal, Rejected } from '../errors.js';
+import { decodeJwt } from '../jwt/decode.js';
+import { quoteClaim } from '../jwt/quote.js';
+import { signatureHolds } from '../jwt/signature.js';
+import { claimOnce } from '../store/claim-once.js';
+import type { Store } from '../store/store.js';
+import { readProofKey } from './proof-key.js';
+import { normalisedUrl } from './proof-url.js';
+
+export interface DpopRoom {
+  /** The URL that proofs are for, as the metadata has it: what a request says in its Host header is the client's word. */
+  readonly url: string;
+  readonly nonces: Pick<Nonces, 'make' | 'check'>;
+  readonly store: Store;
+  readonly now: Clock;
+}
+
+/** A proof whose signature holds. That it was not used before is seen to when it is claimed. */
+export interface Proof {
+  /** The thumbprint of its key (RFC 7638, SHA-256): `cnf.jkt` of what is bound to it. */
+  readonly thumbprint: string;
+  readonly jti: string;
+  /** Seconds since the epoch, by the client's word. */
+  readonly issuedAt: number;
+}
+
+export interface Dpop {
+  /**
+   * @param header of the request
+   * @param needsNonce whether it has to carry a nonce of ours
+   * @throws Refusal `dpop_proof_invalid`, NonceNeeded
+   */
+  verify(header: string, needsNonce: boolean): Promise<Proof>;
+  /**
+   * Once, over all replicas. @param requestId who uses it
+   * @throws Refusal `dpop_proof_invalid`, Unavailable
+   */
+  claim(proof: Proof, requestId: string): Promise<void>;
+  /** For `DPoP-Nonce`. */
+  nonce(): string;
+}
+
+/** Seconds by which the client's clock may differ from ours, and that a proof is good for; RFC 9449 §11.1. */
+const window = 60;
+
+/** Characters. Clients send a UUID, or 32 random bytes. */
+const longestJti = 256;
+
+/** What nonces are for: no token type is called so, so none of `POST /challenge` is good here. */
+const purpose = 'dpop';
+
+export function createDpop({ url, nonces, store, now }: DpopRoom): Dpop {
+  const ours = normalisedUrl(url);
+  const nonce = () => nonces.make(purpose);
+
+  function checkNonce(given: unknown): void {
+    if (given === undefined) throw new NonceNeeded('dpop_nonce_missing', 'nonce: the proof has none.', nonce());
+    try {
+      nonces.check(purpose, typeof given === 'string' ? given : '');
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error;
+      throw new NonceNeeded(`dpop_${error.reason}`, error.detail, nonce());
+    }
+  }
+
+  return Object.freeze<Dpop>({
+    nonce,
+    verify: (header, needsNonce) =>
+      ofProof(async () => {
+        // Node joins several headers of one name, and no proof has a comma.
+        if (header.includes(',')) throw new Rejected('dpop_repeated', 'There is more than one DPoP header.');
+        const jwt = decodeJwt(header);
+        checkHeader(jwt.header);
+        const { jti, iat } = checkClaims(jwt.claims, ours, now());
+        if (needsNonce) checkNonce(jwt.claims.nonce);
+        const key = await readProofKey(jwt.header);
+        if (!signatureHolds(key, jwt.signingInput, jwt.signature)) {
+          throw new Rejected('dpop_signature', 'The signature does not hold with the key of the proof.');
+        }
+        return Object.freeze({ thumbprint: key.thumbprint, jti, issuedAt: iat });
+      }),
+    claim: ({ thumbprint, jti, issuedAt }, requestId) =>
+      ofProof(() => {
+        const once = {
+          key: ['dpop', thumbprint, jti],
+          requestId,
+          from: issuedAt - window,
+          end: issuedAt + window,
+        } as const;
+        return claimOnce(store, { ...once, what: 'The DPoP proof', reason: 'dpop_used' });
+      }),
+  });
+}
+
+/** The client is told of its proof what it would be told of evidence: a JWT is read in one way. */
+async function ofProof<Value>(read: () => Promise<Value>): Promise<Value> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Rejected)) throw error;
+    throw new Refusal('dpop_proof_invalid', error.reason.replace(/^jwt_/, 'dpop_'), error.detail);
+  }
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** Each would tell us where to find another key, or to read the signature in another way. */
+const refusedParameters = ['crit', 'b64', 'jku', 'x5u', 'x5c'] as const;
+
+function checkHeader(header: Members): void {
+  if (header.typ !== 'dpop+jwt') {
+    throw new Rejected('dpop_type', `typ: expected "dpop+jwt"; found ${quoteClaim(header.typ)}.`);
+  }
+  for (const parameter of refusedParameters) {
+    if (header[parameter] !== undefined) {
+      throw new Rejected('dpop_header_parameter', `The header has ${parameter}, which is never accepted.`);
+    }
+  }
+}
+
+/** RFC 9449 §4.3, numbers 3, 8, 9 and 11; §11.1. */
+function checkClaims({ jti, htm, htu, iat, exp, nbf }: Members, ours: string | undefined, now: number) {
+  if (typeof jti !== 'string' || jti === '' || jti.length > longestJti) {
+    throw new Rejected('dpop_jti', `jti: expected text of 1 to ${longestJti} characters; found ${quoteClaim(jti)}.`);
+  }
+  if (htm !== 'POST') throw new Rejected('dpop_method', `htm: expected "POST"; found ${quoteClaim(htm)}.`);
+  if (typeof htu !== 'string' || ours === undefined || normalisedUrl(htu) !== ours) {
+    throw new Rejected('dpop_url', `htu: expected ${quoteClaim(ours)}; found ${quoteClaim(htu)}.`);
+  }
+  if (typeof iat !== 'number' || !(Math.abs(now - iat) <= window)) {
+    const detail = `iat: expected a time within ${window} s of ${now}; found ${quoteClaim(iat)}.`;
+    throw new Rejected('dpop_time', detail);
+  }
+  checkBounds(exp, nbf, now);
+  return { jti, iat };
+}
+
+/** No proof needs them; where they are, they are meant (RFC 7519 §4.1.4, §4.1.5). */
+function checkBounds(exp: unknown, nbf: unknown, now: number): void {
+  if (exp !== undefined && !(typeof exp === 'number' && now < exp)) {
+    throw new Rejected('dpop_time', `exp: expected a time after ${now}; found ${quoteClaim(exp)}.`);
+  }
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= now + window)) {
+    throw new Rejected('dpop_time', `nbf: expected a time before ${now + window}; found ${quoteClaim(nbf)}.`);
+  }
+}
