@@ -39,6 +39,7 @@ function wireRequest(req: IncomingMessage, body: WireBody, address: string): Wir
     contentType: headers['content-type'],
     contentEncoding: headers['content-encoding'],
     authorization: headers.authorization,
+    accept: headers.accept,
     traceparent: headers.traceparent === undefined ? undefined : String(headers.traceparent),
     repeatedHeader: repeatsHeader(req.rawHeaders),
     body,

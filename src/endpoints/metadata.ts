@@ -15,7 +15,7 @@ export interface MetadataRoom {
 }
 
 /** RFC 8414 §2. */
-export function authorizationServerMetadata({ issuer, introspection }: MetadataRoom): Record<string, unknown> {
+export function authorizationServerMetadata({ issuer, introspection, signer }: MetadataRoom): Record<string, unknown> {
   return {
     issuer,
     token_endpoint: `${issuer}/token`,
@@ -24,16 +24,18 @@ export function authorizationServerMetadata({ issuer, introspection }: MetadataR
     token_endpoint_auth_methods_supported: ['none'],
     // Required by RFC 8414; empty, because there is no authorization endpoint.
     response_types_supported: [],
-    ...(introspection === null ? {} : introspectionMetadata(issuer)),
+    ...(introspection === null ? {} : introspectionMetadata(issuer, signer)),
   };
 }
 
 /** The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
-function introspectionMetadata(issuer: string): Record<string, unknown> {
+function introspectionMetadata(issuer: string, { algorithms }: MetadataRoom['signer']): Record<string, unknown> {
   return {
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
     introspection_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
+    // RFC 9701 §7: whoever asks, its answers are signed with the default.
+    introspection_signing_alg_values_supported: algorithms.slice(0, 1),
   };
 }
 

@@ -1,15 +1,15 @@
-/** `POST /introspect` (RFC 7662): whether a token is active, for those whom it is meant for. */
+/** `POST /introspect` (RFC 7662, RFC 9701): whether a token is active, for those whom it is meant for. */
 import { randomUUID } from 'node:crypto';
 import { Refusal, Rejected } from '../errors.js';
 import type { Form } from '../exchange/form.js';
 import { readBody } from '../exchange/request.js';
-import { jsonResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import type { Revocation } from '../revocation/revocation.js';
+import { type AnswerRoom, answerAs } from './answer.js';
 import { authenticate, type Caller, type CallerRoom } from './caller.js';
 import type { OwnToken, ReadOwnToken } from './own-token.js';
 
-export interface IntrospectRoom extends CallerRoom {
+export interface IntrospectRoom extends CallerRoom, AnswerRoom {
   /** Names of the attestors that are configured: what another one vouched for is not active any more. */
   readonly attestorNames: ReadonlySet<string>;
   readonly readOwnToken: ReadOwnToken;
@@ -37,7 +37,8 @@ export async function introspect(room: IntrospectRoom, wire: WireRequest): Promi
   checkClientId(form, caller);
   const active = await readActive(room, token, caller);
   const answer = active === undefined ? { active: false } : activeAnswer(active);
-  return { isActive: active !== undefined, response: jsonResponse(answer) };
+  const response = await answerAs(room, { clientId: caller.subject, accept: wire.accept }, answer);
+  return { isActive: active !== undefined, response };
 }
 
 /** @throws Refusal `client_authentication_ambiguous`, `caller_invalid` */

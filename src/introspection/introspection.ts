@@ -13,7 +13,7 @@ import { type RevocationsRequest, revocations } from './revocations.js';
 
 export interface IntrospectionRooms {
   readonly issuer: string;
-  readonly signer: Pick<Signer, 'publicKeys'>;
+  readonly signer: Pick<Signer, 'publicKeys' | 'sign'>;
   readonly attest: Attest;
   readonly attestors: readonly Attestor[];
   /** Those in force. */

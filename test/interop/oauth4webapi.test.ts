@@ -1,6 +1,7 @@
 /** An ordinary OAuth library, unmodified: discovery, the exchange, and the resource server's check of the token. */
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
+import { accessToken, assertionType, callerToken, clients } from '../support/introspection.js';
 import { calendar, grantType, jwtType, startService, type TestService } from '../support/service.js';
 import { freePort } from '../support/upstream.js';
 
@@ -14,7 +15,7 @@ describe('oauth4webapi', () => {
   before(async () => {
     const port = await freePort();
     origin = `http://127.0.0.1:${port}`;
-    service = await startService({ issuer: origin, port: String(port) });
+    service = await startService({ issuer: origin, port: String(port), more: clients });
   });
   after(() => service.close());
 
@@ -68,5 +69,35 @@ describe('oauth4webapi', () => {
       assert.deepEqual([error.error, error.status], ['invalid_target', 400]);
       return true;
     });
+  });
+
+  /** The platform's token as the client's assertion: the library makes none of its own. */
+  const attested =
+    (assertion: string): oauth.ClientAuth =>
+    (_server, client, body) => {
+      body.set('client_id', client.client_id);
+      body.set('client_assertion_type', assertionType);
+      body.set('client_assertion', assertion);
+    };
+
+  it('RFC 9701: asks for a signed answer, and verifies that it is from us, and for it', async () => {
+    const issuer = new URL(origin);
+    const server = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
+    );
+    const client = { client_id: 'spiffe://example.com/prod-eu/ns/servers/sa/calendar-api' };
+    const caller = attested(await callerToken(service));
+    const ask = async (token: string) => {
+      const options = { requestJwtResponse: true, ...insecure };
+      const response = await oauth.introspectionRequest(server, client, caller, token, options);
+      const answer = await oauth.processIntrospectionResponse(server, client, response);
+      await oauth.validateApplicationLevelSignature(server, response, insecure);
+      return answer;
+    };
+    const { active, aud, client_id } = await ask(await accessToken(service, { audience: origin }));
+    const agent = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
+    assert.deepEqual([active, aud, client_id], [true, calendar, agent]);
+    assert.deepEqual(await ask('garbage'), { active: false });
   });
 });
