@@ -13,9 +13,11 @@ import {
 } from './endpoints/metadata.js';
 import { createPeerAddress } from './endpoints/peer.js';
 import { createRevocationsListener } from './endpoints/revocations.js';
+import { createRevokeListener } from './endpoints/revoke.js';
 import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
 import type { Introspection } from './introspection/introspection.js';
+import type { Revoke } from './introspection/revoke.js';
 import type { Signer } from './signing/signer.js';
 import { cacheable } from './signing/times.js';
 
@@ -29,6 +31,7 @@ export interface PublicRooms extends MetadataRoom {
   /** Null: no attestor takes nonces. */
   readonly challenge: Challenge | null;
   readonly pipeline: Pipeline;
+  readonly revoke: Revoke;
   /** Networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly warn: Warn;
@@ -52,9 +55,12 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
 
 /** What is not for Koa. */
 function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<string, RequestListener> {
-  const { challenge, introspection, pipeline } = rooms;
+  const { challenge, introspection, pipeline, revoke } = rooms;
   const edge = { readBody: createBodyReader(), addressOf: createPeerAddress(rooms.trustedProxies) };
-  const listeners = new Map([[`${issuerPath}/token`, createTokenListener(edge, pipeline)]]);
+  const listeners = new Map([
+    [`${issuerPath}/token`, createTokenListener(edge, pipeline)],
+    [`${issuerPath}/revoke`, createRevokeListener(edge, revoke)],
+  ]);
   if (challenge !== null) listeners.set(`${issuerPath}/challenge`, createChallengeListener(edge, challenge));
   if (introspection === null) return listeners;
   return listeners

@@ -103,6 +103,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'policy',
     'policy-cases',
     'policy-tools',
+    'revoke',
     'run',
     'server',
     'telemetry',
@@ -119,6 +120,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   'policy-cases': ['config', 'policy', 'posture-sources'],
   doctor: ['attestor-host', 'attestors', 'config'],
   keys: ['config', 'signing', 'store'],
+  revoke: ['config', 'revocation', 'store'],
   server: [
     'app',
     'attestor-host',

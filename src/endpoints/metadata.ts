@@ -24,11 +24,21 @@ export function authorizationServerMetadata({ issuer, introspection, signer }: M
     token_endpoint_auth_methods_supported: ['none'],
     // Required by RFC 8414; empty, because there is no authorization endpoint.
     response_types_supported: [],
+    ...revocationMetadata(issuer),
     ...(introspection === null ? {} : introspectionMetadata(issuer, signer)),
   };
 }
 
-/** The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
+/** RFC 8414 §2. The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
+function revocationMetadata(issuer: string): Record<string, unknown> {
+  return {
+    revocation_endpoint: `${issuer}/revoke`,
+    revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
+    revocation_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
+  };
+}
+
+/** With the same authentication. */
 function introspectionMetadata(issuer: string, { algorithms }: MetadataRoom['signer']): Record<string, unknown> {
   return {
     introspection_endpoint: `${issuer}/introspect`,

@@ -26,6 +26,9 @@ describe('metadata and keys', () => {
           grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
           token_endpoint_auth_methods_supported: ['none'],
           response_types_supported: [],
+          revocation_endpoint: `${issuer}/revoke`,
+          revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
+          revocation_endpoint_auth_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA'],
         });
         assert.equal(headers.get('cache-control'), 'public, max-age=300');
         assert.equal(headers.get('content-type'), 'application/json');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
 import { accessToken, assertionType, callerToken, clients } from '../support/introspection.js';
-import { calendar, grantType, jwtType, startService, type TestService } from '../support/service.js';
+import { calendar, grantType, jwtType, postForm, startService, type TestService } from '../support/service.js';
 import { freePort } from '../support/upstream.js';
 
 const insecure = { [oauth.allowInsecureRequests]: true };
@@ -99,5 +99,31 @@ describe('oauth4webapi', () => {
     const agent = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
     assert.deepEqual([active, aud, client_id], [true, calendar, agent]);
     assert.deepEqual(await ask('garbage'), { active: false });
+  });
+
+  it('RFC 7009: revokes its token, and takes a refusal for an OAuth error', async () => {
+    const issuer = new URL(origin);
+    const server = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
+    );
+    const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+    const token = await accessToken(service, { audience: origin });
+    const revoke = async (assertion: string) =>
+      oauth.processRevocationResponse(
+        await oauth.revocationRequest(server, client, attested(assertion), token, insecure),
+      );
+    await revoke(await service.token());
+    const form = {
+      token,
+      client_assertion_type: assertionType,
+      client_assertion: await callerToken(service),
+    };
+    assert.deepEqual((await postForm(`${origin}/introspect`, form)).body, { active: false });
+    await assert.rejects(revoke('garbage'), (error) => {
+      assert.ok(error instanceof oauth.ResponseBodyError);
+      assert.deepEqual([error.error, error.status], ['invalid_client', 401]);
+      return true;
+    });
   });
 });

@@ -36,7 +36,17 @@ export async function introspect(
   return postForm(`${service.url}/introspect`, await formOf(service, changes), headers);
 }
 
-/** The same, asking for a JWT. */
+/** The same at `POST /revoke`, of a pod of calendar-agent. */
+export async function revoke(
+  service: TestService,
+  changes: Changes,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const form = await formOf(service, { client_assertion: await service.token(), ...changes });
+  return postForm(`${service.url}/revoke`, form, headers);
+}
+
+/** As `introspect`, asking for a JWT. */
 export async function introspectAsJwt(
   service: TestService,
   changes: Readonly<Record<string, string | undefined>>,
