@@ -15,9 +15,11 @@ import {
 import { createPeerAddress } from './endpoints/peer.js';
 import { createPeerCertificate } from './endpoints/peer-certificate.js';
 import { createRevocationsListener } from './endpoints/revocations.js';
+import { createRevokeListener } from './endpoints/revoke.js';
 import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
 import type { Introspection } from './introspection/introspection.js';
+import type { Revoke } from './introspection/revoke.js';
 import type { Signer } from './signing/signer.js';
 import { cacheable } from './signing/times.js';
 
@@ -31,6 +33,7 @@ export interface PublicRooms extends MetadataRoom {
   /** Null: no attestor takes nonces. */
   readonly challenge: Challenge | null;
   readonly pipeline: Pipeline;
+  readonly revoke: Revoke;
   /** Networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   /** In which they send the certificate of a client; undefined: they do not. */
@@ -57,12 +60,15 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
 
 /** What is not for Koa. */
 function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<string, RequestListener> {
-  const { challenge, introspection, pipeline } = rooms;
+  const { challenge, introspection, pipeline, revoke } = rooms;
   const { trustedProxies, clientCertificateHeader } = rooms;
   const addressOf = createPeerAddress(trustedProxies);
   const certificateOf = createPeerCertificate(trustedProxies, clientCertificateHeader);
   const edge = { readBody: createBodyReader(), addressOf, certificateOf };
-  const listeners = new Map([[`${issuerPath}/token`, createTokenListener(edge, pipeline)]]);
+  const listeners = new Map([
+    [`${issuerPath}/token`, createTokenListener(edge, pipeline)],
+    [`${issuerPath}/revoke`, createRevokeListener(edge, revoke)],
+  ]);
   if (challenge !== null) listeners.set(`${issuerPath}/challenge`, createChallengeListener(edge, challenge));
   if (introspection === null) return listeners;
   return listeners

@@ -200,6 +200,19 @@ export const faults = Object.freeze({
     'Send the token that the platform gave to this workload as client_assertion, with client_assertion_type urn:ietf:params:oauth:client-assertion-type:jwt-bearer; the workload has to be one of the configured clients.',
     'RFC 7662 §2.3',
   ),
+  workload_invalid: entry(
+    'invalid_client',
+    401,
+    'Send the token that the platform gave to this workload as client_assertion, with client_assertion_type urn:ietf:params:oauth:client-assertion-type:jwt-bearer.',
+    'RFC 7009 §2.1',
+  ),
+  revocation_token_missing: entry('invalid_request', 400, 'Send the token to revoke as token.', 'RFC 7009 §2.1'),
+  revocation_type_unsupported: entry(
+    'unsupported_token_type',
+    400,
+    'Only access tokens can be revoked here.',
+    'RFC 7009 §2.2.1',
+  ),
   bearer_invalid: entry(
     'invalid_token',
     401,

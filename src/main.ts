@@ -1,8 +1,10 @@
 /** The command line: the only reader of argv and of the environment. */
 import { writeFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Configuration } from './config/configuration.js';
 import type { ClusterOptions } from './doctor/cluster-add.js';
+import type { RevokeOptions } from './revoke/revoke.js';
 import type { Surroundings } from './server.js';
 import { printable } from './text.js';
 import { version } from './version.js';
@@ -275,6 +277,13 @@ async function protectedResourceCommand(resource: string, { config }: { config: 
   );
 }
 
+async function revokeCommand({ config, ...options }: RevokeOptions & { config: string }): Promise<void> {
+  const configuration = await load(config);
+  const { revoke } = await import('./revoke/revoke.js');
+  const by = `${userInfo().username}@${hostname()}`;
+  print([await revoke(configuration, options, by, warn)]);
+}
+
 const program = new Command('counterseal')
   .description('Verifies what a platform says of a workload, and exchanges it for a short-lived scoped token.')
   .version(version);
@@ -359,6 +368,17 @@ program
   .description('print the metadata that a resource server serves of itself (RFC 9728), so that clients find the issuer')
   .requiredOption('--config <file>', 'the configuration')
   .action(protectedResourceCommand);
+
+program
+  .command('revoke')
+  .description('have tokens be active no more, on every replica at once: exit 1 when that is not certain')
+  .requiredOption('--config <file>', 'the configuration')
+  .option('--token-id <jti>', 'one token')
+  .option('--instance <attestor/instance>', 'what an instance holds; for a day it gets no more')
+  .option('--subject <spiffe-id>', 'what a subject has been issued until now, whatever its instances')
+  .option('--reason <text>', 'why; stands in the log of the service', 'none given')
+  .action(revokeCommand);
+
 program
   .command('token')
   .description('in a workload: show what its platform vouches for, and print the token that it is exchanged for')

@@ -22,6 +22,7 @@ import { createPipeline, type Observe } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
 import { createIntrospection } from './introspection/introspection.js';
+import { createRevoke } from './introspection/revoke.js';
 import { type Listener, openListener } from './listener.js';
 import { loadTested } from './policy-cases/tested.js';
 import { createPostureSources } from './posture-sources/sources.js';
@@ -146,7 +147,7 @@ type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** What every request stands on: what is kept, what signs, who attests. */
 async function openGround(configuration: Configuration, around: Surroundings & WatchRoom, rooms: Rooms) {
-  const { now, warn, lookEvery } = around;
+  const { now, warn, info = warn, lookEvery } = around;
   const seconds = () => now() / 1000;
   const instruments = createInstruments();
   const traces = await openTracesOf(configuration, around, rooms);
@@ -162,7 +163,7 @@ async function openGround(configuration: Configuration, around: Surroundings & W
   const signing = { store, storeIsShared, now, warn, lookEvery, openOutbound: wayOut };
   const signer = await rooms.open(() => openSigner(configuration.signing, signing));
   const audit = await rooms.open(() => openAudit(configuration.audit, around));
-  const revocation = await rooms.open(() => openRevocation({ log: store.log('revocation'), now: seconds, warn }));
+  const revocation = await rooms.open(() => openRevocation({ log: store.log('revocation'), now: seconds, warn, info }));
   const nonces = await rooms.open(() => openNonces(store, seconds, { lookEvery }));
   const host = await rooms.open(() => openHost(configuration, { follow, nonces, now: seconds, revocation, warn }));
   const attestors = await createAttestors(configuration, host, rooms);
@@ -211,7 +212,9 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   const introspecting = { issuer, signer, attest, clients, revocation, now: host.now, warn, attestors };
   const introspection =
     clients().length === 0 ? null : createIntrospection({ ...introspecting, observe: instruments.introspection });
-  return { answering: { pipeline, introspection }, policy, isRefused };
+  const revoking = { issuer, signer, attest, revocation, now: host.now, warn, info };
+  const revoke = createRevoke({ ...revoking, observe: instruments.revocation });
+  return { answering: { pipeline, introspection, revoke }, policy, isRefused };
 }
 
 /** What is in flight gets three quarters of the time that is left, and what comes after it, such as the records, the last. */

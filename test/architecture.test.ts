@@ -104,6 +104,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'policy-cases',
     'policy-tools',
     'protected-resource',
+    'revoke',
     'run',
     'server',
     'telemetry',
@@ -121,6 +122,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   'policy-cases': ['config', 'policy', 'posture-sources'],
   doctor: ['attestor-host', 'attestors', 'config'],
   keys: ['config', 'signing', 'store'],
+  revoke: ['config', 'revocation', 'store'],
   server: [
     'app',
     'attestor-host',

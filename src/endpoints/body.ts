@@ -41,6 +41,7 @@ function wireRequest(req: IncomingMessage, body: WireBody): Omit<WireRequest, 'a
     contentType: headers['content-type'],
     contentEncoding: headers['content-encoding'],
     authorization: headers.authorization,
+    accept: headers.accept,
     traceparent: headers.traceparent === undefined ? undefined : String(headers.traceparent),
     dpop: headers.dpop === undefined ? undefined : String(headers.dpop),
     repeatedHeader: repeatsHeader(req.rawHeaders),

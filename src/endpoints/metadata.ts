@@ -21,6 +21,7 @@ export const tokenEndpoint = (issuer: string): string => `${issuer}/token`;
 export function authorizationServerMetadata({
   issuer,
   introspection,
+  signer,
   seesCertificates,
 }: MetadataRoom): Record<string, unknown> {
   return {
@@ -35,7 +36,8 @@ export function authorizationServerMetadata({
     dpop_signing_alg_values_supported: proofAlgorithms,
     // RFC 8705 §3.3.
     ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
-    ...(introspection === null ? {} : introspectionMetadata(issuer)),
+    ...revocationMetadata(issuer),
+    ...(introspection === null ? {} : introspectionMetadata(issuer, signer)),
   };
 }
 
@@ -45,12 +47,23 @@ const tokenEndpointMetadata = Object.freeze({
   token_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
 });
 
-/** The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
-function introspectionMetadata(issuer: string): Record<string, unknown> {
+/** RFC 8414 §2. The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
+function revocationMetadata(issuer: string): Record<string, unknown> {
+  return {
+    revocation_endpoint: `${issuer}/revoke`,
+    revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
+    revocation_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
+  };
+}
+
+/** With the same authentication. */
+function introspectionMetadata(issuer: string, { algorithms }: MetadataRoom['signer']): Record<string, unknown> {
   return {
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
     introspection_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
+    // RFC 9701 §7: whoever asks, its answers are signed with the default.
+    introspection_signing_alg_values_supported: algorithms.slice(0, 1),
   };
 }
 

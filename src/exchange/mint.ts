@@ -1,4 +1,4 @@
-/** Stage 5: claims by RFC 9068, signed. The only place that signs. */
+/** Stage 5: claims by RFC 9068, signed. The only place that signs access tokens. */
 import { randomUUID } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { Granted } from '../policy/decision.js';

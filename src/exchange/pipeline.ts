@@ -131,9 +131,10 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
 
 /** A token leaves only when it could be revoked. */
 function noteHolder({ revocation }: Rooms, issued: Issued, attestation: Attestation): Promise<void> | undefined {
-  const { attestor, instance, attestedAt } = attestation;
+  const { attestor, instance, subject, attestedAt } = attestation;
   const { issuedAt, expiresAt, granted } = issued;
-  return revocation.note({ attestor, instance, attestedAt, issuedAt, expiresAt, resource: granted.resource });
+  const { resource } = granted;
+  return revocation.note({ attestor, instance, subject, attestedAt, issuedAt, expiresAt, resource });
 }
 
 function grantedBy(decision: Decision): Granted {

@@ -16,6 +16,8 @@ export interface WireRequest {
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
   readonly authorization: string | undefined;
+  /** What the client takes as an answer; left out: anything. */
+  readonly accept?: string | undefined;
   /** W3C Trace Context; not checked. */
   readonly traceparent?: string | undefined;
   /** Not checked; several as one text, with commas. Left out: there was none. */
@@ -32,6 +34,6 @@ export interface WireRequest {
 export interface WireResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON. */
+  /** JSON, or a JWT where that was asked for. */
   readonly body: string;
 }

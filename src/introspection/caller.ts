@@ -1,14 +1,21 @@
-/** Who asks: an attested workload that is a configured client. Its platform's token is its authentication. */
+/** Who asks: an attested workload, and which configured clients it is. Its platform's token is its authentication. */
 
 import type { Attestation, Clock } from '../../attestors/attestor.js';
 import { jwtType } from '../../attestors/token-types.js';
 import { type Fault, isOfEvidence, Refusal, Unavailable } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
+import { assertionType } from '../exchange/client.js';
 import { gatherFacts } from '../exchange/facts.js';
+import type { Form } from '../exchange/form.js';
 import { type CompiledClient, visibleTo } from '../policy/clients.js';
+import type { Revocation } from '../revocation/revocation.js';
 
-export interface CallerRoom {
+export interface WorkloadRoom {
   readonly attest: Attest;
+  readonly revocation: Pick<Revocation, 'refresh' | 'refuseRevoked'>;
+}
+
+export interface CallerRoom extends WorkloadRoom {
   /** Those in force. */
   readonly clients: () => readonly CompiledClient[];
   readonly now: Clock;
@@ -21,31 +28,63 @@ export interface Caller {
   readonly resources: ReadonlySet<string>;
 }
 
-/**
- * @param token of the platform; white space at its end is ignored, because clients send files as they are
- * @param requestId names the request, should the evidence be of a kind that is used once
- * @param fault what the caller is told when it is nobody that we know
- * @throws Refusal `fault`, Unavailable
- */
-export async function authenticate(
-  { attest, clients, now }: CallerRoom,
-  token: string,
-  requestId: string,
-  fault: Fault,
-): Promise<Caller> {
-  let attestation: Attestation;
+/** @throws Refusal `client_authentication_ambiguous`, `fault` */
+export function readAssertion({ values }: Form, authorization: string | undefined, fault: Fault): string {
+  const assertion = values.get('client_assertion');
+  const ways = [assertion, authorization, values.get('client_secret')].filter((way) => way !== undefined);
+  if (ways.length > 1) {
+    throw new Refusal('client_authentication_ambiguous', 'client_twice', `${ways.length} ways of authentication.`);
+  }
+  if (assertion === undefined || values.get('client_assertion_type') !== assertionType) {
+    throw new Refusal(fault, 'client_assertion', 'client_assertion or its type is missing or another.');
+  }
+  return assertion;
+}
+
+/** @throws Refusal `fault` for a `client_id` that is another's */
+export function checkClientId({ values }: Form, subject: string, fault: Fault): void {
+  const id = values.get('client_id');
+  if (id === undefined || id === subject) return;
+  throw new Refusal(fault, 'client_is_not_subject', `client_id is not ${subject}.`);
+}
+
+/** What a workload's token is shown for. */
+export interface Shown {
+  /** Of the platform; white space at its end is ignored, because clients send files as they are. */
+  readonly token: string;
+  /** Names the request, should the evidence be of a kind that is used once. */
+  readonly requestId: string;
+  /** What the caller is told when it is nobody that we know. */
+  readonly fault: Fault;
+}
+
+/** Any workload that an attestor vouches for. What was revoked until now is known afterwards. @throws Refusal `fault`, Unavailable */
+export async function authenticateWorkload(
+  { attest, revocation }: WorkloadRoom,
+  { token, requestId, fault }: Shown,
+): Promise<Attestation> {
   try {
-    attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId);
+    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId);
+    await revocation.refresh();
+    revocation.refuseRevoked(attestation);
+    return attestation;
   } catch (error) {
     throw isOfEvidence(error) ? new Refusal(fault, error.reason, error.detail) : error;
   }
-  const resources = visibleTo(clients(), gatherFacts(attestation, { now: now(), ip: null, reads: [] }));
+}
+
+/** A configured client. @throws as `authenticateWorkload` */
+export async function authenticate(room: CallerRoom, shown: Shown): Promise<Caller> {
+  const attestation = await authenticateWorkload(room, shown);
+  const resources = visibleTo(room.clients(), gatherFacts(attestation, { now: room.now(), ip: null, reads: [] }));
   if (resources === 'unavailable') {
     throw new Unavailable(
       'client_unknown',
       `What would tell whether ${attestation.subject} is a client did not answer.`,
     );
   }
-  if (resources === 'none') throw new Refusal(fault, 'not_a_client', `${attestation.subject} is no configured client.`);
+  if (resources === 'none') {
+    throw new Refusal(shown.fault, 'not_a_client', `${attestation.subject} is no configured client.`);
+  }
   return Object.freeze({ subject: attestation.subject, resources });
 }

@@ -1,21 +1,22 @@
-/** `POST /introspect` (RFC 7662): whether a token is active, for those whom it is meant for. */
+/** `POST /introspect` (RFC 7662, RFC 9701): whether a token is active, for those whom it is meant for. */
 import { randomUUID } from 'node:crypto';
 import { Refusal, Rejected } from '../errors.js';
-import { assertionType } from '../exchange/client.js';
-import type { Form } from '../exchange/form.js';
 import { readBody } from '../exchange/request.js';
-import { jsonResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import type { Revocation } from '../revocation/revocation.js';
-import { authenticate, type Caller, type CallerRoom } from './caller.js';
+import { type AnswerRoom, answerAs } from './answer.js';
+import { authenticate, type Caller, type CallerRoom, checkClientId, readAssertion } from './caller.js';
 import type { OwnToken, ReadOwnToken } from './own-token.js';
 
-export interface IntrospectRoom extends CallerRoom {
+export interface IntrospectRoom extends CallerRoom, AnswerRoom {
   /** Names of the attestors that are configured: what another one vouched for is not active any more. */
   readonly attestorNames: ReadonlySet<string>;
   readonly readOwnToken: ReadOwnToken;
-  readonly revocation: Pick<Revocation, 'refresh' | 'isRevoked'>;
+  readonly revocation: CallerRoom['revocation'] & Pick<Revocation, 'isRevoked'>;
 }
+
+/** What whoever is no caller is told. */
+const fault = 'caller_invalid';
 
 /** Claims that the answer has, where the token has them (RFC 7662 §2.2). */
 const told = ['iss', 'sub', 'aud', 'client_id', 'scope', 'iat', 'nbf', 'exp', 'jti', 'cnf', 'attestation'] as const;
@@ -28,33 +29,15 @@ export interface Introspected {
 /** @throws Refusal */
 export async function introspect(room: IntrospectRoom, wire: WireRequest): Promise<Introspected> {
   const form = readBody(wire);
-  const assertion = readAssertion(form, wire.authorization);
+  const assertion = readAssertion(form, wire.authorization, fault);
   const token = form.values.get('token');
   if (token === undefined) throw new Refusal('introspection_token_missing', 'token_missing', 'token is missing.');
-  const caller = await authenticate(room, assertion, randomUUID(), 'caller_invalid');
-  checkClientId(form, caller);
+  const caller = await authenticate(room, { token: assertion, requestId: randomUUID(), fault });
+  checkClientId(form, caller.subject, fault);
   const active = await readActive(room, token, caller);
   const answer = active === undefined ? { active: false } : activeAnswer(active);
-  return { isActive: active !== undefined, response: jsonResponse(answer) };
-}
-
-/** @throws Refusal `client_authentication_ambiguous`, `caller_invalid` */
-function readAssertion({ values }: Form, authorization: string | undefined): string {
-  const assertion = values.get('client_assertion');
-  const ways = [assertion, authorization, values.get('client_secret')].filter((way) => way !== undefined);
-  if (ways.length > 1) {
-    throw new Refusal('client_authentication_ambiguous', 'client_twice', `${ways.length} ways of authentication.`);
-  }
-  if (assertion === undefined || values.get('client_assertion_type') !== assertionType) {
-    throw new Refusal('caller_invalid', 'client_assertion', 'client_assertion or its type is missing or another.');
-  }
-  return assertion;
-}
-
-function checkClientId({ values }: Form, { subject }: Caller): void {
-  const id = values.get('client_id');
-  if (id === undefined || id === subject) return;
-  throw new Refusal('caller_invalid', 'client_is_not_subject', `client_id is not ${subject}.`);
+  const response = await answerAs(room, { clientId: caller.subject, accept: wire.accept }, answer);
+  return { isActive: active !== undefined, response };
 }
 
 /** Undefined for whatever the caller may not see, which tells it nothing of why (RFC 7662 §2.2). */
@@ -67,8 +50,7 @@ async function readActive(room: IntrospectRoom, text: string, caller: Caller): P
     throw error;
   }
   if (!room.attestorNames.has(token.attestor)) return undefined;
-  await room.revocation.refresh();
-  return room.revocation.isRevoked(token.attestor, token.instance, token.issuedAt) ? undefined : token;
+  return room.revocation.isRevoked(token) ? undefined : token;
 }
 
 function activeAnswer({ claims }: OwnToken): Record<string, unknown> {

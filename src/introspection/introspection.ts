@@ -1,19 +1,20 @@
 /** What a configuration with clients serves: `POST /introspect` and `GET /revocations`, each as one function. */
 import type { Attestor, Clock } from '../../attestors/attestor.js';
-import { type Fault, Refusal } from '../errors.js';
+import type { Fault, Refusal } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
 import { errorResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import type { CompiledClient } from '../policy/clients.js';
 import type { Revocation } from '../revocation/revocation.js';
 import type { Signer } from '../signing/signer.js';
+import { guarded } from './guarded.js';
 import { introspect } from './introspect.js';
 import { createReadOwnToken } from './own-token.js';
 import { type RevocationsRequest, revocations } from './revocations.js';
 
 export interface IntrospectionRooms {
   readonly issuer: string;
-  readonly signer: Pick<Signer, 'publicKeys'>;
+  readonly signer: Pick<Signer, 'publicKeys' | 'sign'>;
   readonly attest: Attest;
   readonly attestors: readonly Attestor[];
   /** Those in force. */
@@ -38,35 +39,22 @@ export function createIntrospection(rooms: IntrospectionRooms): Introspection {
   const attestorNames = new Set(rooms.attestors.map(({ name }) => name));
   const room = { ...rooms, attestorNames, readOwnToken: createReadOwnToken(rooms) };
 
-  async function guarded(path: string, answer: () => Promise<WireResponse>, refuse: Refuse): Promise<WireResponse> {
-    try {
-      return await answer();
-    } catch (error) {
-      if (error instanceof Refusal && error.fault !== 'internal') return refuse(error);
-      rooms.warn(`${path}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      return refuse(new Refusal('internal', 'internal', 'An error of our own.'));
-    }
-  }
-
   return Object.freeze<Introspection>({
-    introspect: (wire) =>
-      guarded(
-        '/introspect',
-        async () => {
-          const { isActive, response } = await introspect(room, wire);
-          rooms.observe(isActive ? 'active' : 'inactive', null);
-          return response;
-        },
-        (refusal) => {
-          rooms.observe('refused', refusal.fault);
-          return errorResponse(refusal, null, wire.authorization !== undefined);
-        },
-      ),
-    revocations: (request) => guarded('/revocations', () => revocations(room, request), refuseGet),
+    introspect(wire) {
+      const refuse = (refusal: Refusal): WireResponse => {
+        rooms.observe('refused', refusal.fault);
+        return errorResponse(refusal, null, wire.authorization !== undefined);
+      };
+      return guarded({ path: '/introspect', warn: rooms.warn, refuse }, async () => {
+        const { isActive, response } = await introspect(room, wire);
+        rooms.observe(isActive ? 'active' : 'inactive', null);
+        return response;
+      });
+    },
+    revocations: (request) =>
+      guarded({ path: '/revocations', warn: rooms.warn, refuse: refuseGet }, () => revocations(room, request)),
   });
 }
-
-type Refuse = (refusal: Refusal) => WireResponse;
 
 /** RFC 6750 §3: a 401 names the scheme whether or not it was used. */
 function refuseGet(refusal: Refusal): WireResponse {

@@ -5,6 +5,7 @@ import { decodeJwt } from '../jwt/decode.js';
 import { importKeys, type VerificationKey } from '../jwt/key.js';
 import { quoteClaim } from '../jwt/quote.js';
 import { type KeyFinder, verifyJwt } from '../jwt/verify.js';
+import type { IssuedToken } from '../revocation/revocation.js';
 import type { Signer } from '../signing/signer.js';
 import { longestLifetime } from '../signing/times.js';
 
@@ -14,18 +15,25 @@ export interface OwnTokenRoom {
   readonly now: Clock;
 }
 
-export interface OwnToken {
+export interface OwnToken extends IssuedToken {
   readonly claims: Readonly<Record<string, unknown>>;
-  readonly issuedAt: number;
-  readonly attestor: string;
-  readonly instance: string;
+  readonly resource: string;
+  readonly clientId: string;
+  readonly expiresAt: number;
+}
+
+interface OwnClaims {
+  readonly sub: string;
+  readonly client_id: string;
+  readonly jti: string;
+  readonly attestation: { readonly attestor: string; readonly instance: string };
 }
 
 /**
  * @param audiences that the token may have
  * @throws Rejected for whatever is no token of ours that has one of the audiences and has not expired
  */
-export type ReadOwnToken = (token: string, audiences: ReadonlySet<string>) => Promise<OwnToken>;
+export type ReadOwnToken = (token: string, audiences: Pick<ReadonlySet<string>, 'has'>) => Promise<OwnToken>;
 
 export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadOwnToken {
   const keys = createKeyFinder(signer);
@@ -36,9 +44,12 @@ export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadO
       throw new Rejected('jwt_audience', `aud: expected one of the caller's resources; found ${quoteClaim(audience)}.`);
     }
     const expect = { issuer, audience, otherAudiences: 'refuse', maxLifetime: longestLifetime } as const;
-    const { claims, iat } = await verifyJwt(jwt, keys, expect, now(), 'access token');
-    const { attestor, instance } = claims.attestation as { attestor: string; instance: string };
-    return Object.freeze({ claims, issuedAt: iat, attestor, instance });
+    const { claims, iat, exp } = await verifyJwt(jwt, keys, expect, now(), 'access token');
+    // As we minted them: the signature says so.
+    const { sub: subject, client_id: clientId, jti: id, attestation } = claims as unknown as OwnClaims;
+    const { attestor, instance } = attestation;
+    const times = { issuedAt: iat, expiresAt: exp };
+    return Object.freeze({ claims, id, subject, clientId, attestor, instance, resource: audience, ...times });
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * `GET /revocations`: what a resource server needs to refuse revoked tokens without asking for each of them. The list is
- * short: instances that ended and still hold tokens, for the caller's resources only, as hashes.
+ * short: what was revoked and has not expired, for the caller's resources only, as hashes.
  */
 import { hash, randomUUID } from 'node:crypto';
 import { Refusal } from '../errors.js';
@@ -12,7 +12,7 @@ import { authenticate, type CallerRoom } from './caller.js';
 
 export interface RevocationsRoom extends CallerRoom {
   readonly issuer: string;
-  readonly revocation: Pick<Revocation, 'refresh' | 'list'>;
+  readonly revocation: CallerRoom['revocation'] & Pick<Revocation, 'list'>;
 }
 
 export interface RevocationsRequest {
@@ -31,11 +31,15 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     throw new Refusal('read_only', 'method_not_allowed', 'The method is neither GET nor HEAD.');
   }
-  const { resources } = await authenticate(room, readBearer(request), randomUUID(), 'bearer_invalid');
-  await room.revocation.refresh();
-  const instances = room.revocation.list(resources).map(listed);
-  instances.sort((one, other) => (one.hash < other.hash ? -1 : 1));
-  const answer = jsonResponse({ issuer: room.issuer, instances });
+  const shown = { token: readBearer(request), requestId: randomUUID(), fault: 'bearer_invalid' } as const;
+  const { resources } = await authenticate(room, shown);
+  const { instances, subjects, tokens } = room.revocation.list(resources);
+  const answer = jsonResponse({
+    issuer: room.issuer,
+    instances: sorted(instances.map(listedEnding)),
+    subjects: sorted(subjects.map(listedEnding)),
+    tokens: sorted(tokens.map(({ id, until }) => ({ hash: hashOf(id), until: Math.ceil(until) }))),
+  });
   const etag = `"${hash('sha256', answer.body, 'base64url')}"`;
   const headers = { 'Content-Type': answer.headers['Content-Type'] ?? '', ...caching, ETag: etag };
   return matches(request.ifNoneMatch, etag) ? { status: 304, headers, body: '' } : { ...answer, headers };
@@ -50,10 +54,15 @@ function readBearer({ authorization, repeatedHeader }: RevocationsRequest): stri
   return token;
 }
 
-/** @returns whole seconds; the hash is of `ATTESTOR/INSTANCE`, as the token's `attestation` claim has them */
-function listed({ key, before, until }: ListedEnding) {
-  return { hash: hash('sha256', key, 'base64url'), before: Math.floor(before), until: Math.ceil(until) };
+/** @param key `ATTESTOR/INSTANCE`, as the token's `attestation` claim has them, or a `sub`. @returns whole seconds */
+function listedEnding({ key, before, until }: ListedEnding) {
+  return { hash: hashOf(key), before: Math.floor(before), until: Math.ceil(until) };
 }
+
+const hashOf = (text: string): string => hash('sha256', text, 'base64url');
+
+const sorted = <Entry extends { readonly hash: string }>(entries: readonly Entry[]): readonly Entry[] =>
+  [...entries].sort((one, other) => (one.hash < other.hash ? -1 : 1));
 
 /** RFC 9110 §13.1.2: a list of tags, or any; compared weakly. */
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {

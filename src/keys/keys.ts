@@ -7,10 +7,7 @@ import { dueAt, keysOf, type Ring, readyAt } from '../signing/ring.js';
 import type { RingKeeper } from '../signing/ring-keeper.js';
 import type { SigningAlgorithm, SigningKeyStatus } from '../signing/signer.js';
 import { lead, readEvery } from '../signing/times.js';
-import { openStore } from '../store/open.js';
-
-/** Milliseconds that the store gets to answer for the first time. */
-const patience = 10_000;
+import { withStore } from '../store/with-store.js';
 
 /** A line for the operator. */
 type Warn = (message: string) => void;
@@ -133,17 +130,10 @@ async function withRings<T>(
 ): Promise<T> {
   if (signing.type !== 'local')
     throw new Error('The signing keys are not in the store: whoever keeps them rotates and revokes them.');
-  const signal = AbortSignal.timeout(patience);
-  const store = await openStore(options, { now: Date.now, warn, signal }).catch((error: unknown) => {
-    if (signal.aborted) throw new Error(`The store did not answer within ${patience / 1000} s.`, { cause: error });
-    throw error;
-  });
-  try {
+  return withStore(options, warn, async (store) => {
     const keeper = await openRingKeeper(signing, { store, storeIsShared: isShared(options), now: Date.now });
-    return await work({ ...signing, keeper });
-  } finally {
-    await store.close();
-  }
+    return work({ ...signing, keeper });
+  });
 }
 
 const noKeys = (algorithm: SigningAlgorithm): Error =>

@@ -1,22 +1,24 @@
 /**
- * When instances ended. Those that held tokens are kept until the last of these has expired; all others for some
- * minutes, for exchanges that were under way. Times are seconds since the epoch.
+ * When instances ended, or were revoked as subjects are. Those that held tokens are kept until the last of these has expired, those
+ * that were revoked for as long as was said; all others for some minutes, for exchanges that were under way. Times are seconds since
+ * the epoch.
  */
-import type { EndedEntry } from './entry.js';
+import { type EndedEntry, longestLife, margin, type RevokedEntry } from './entry.js';
 
 /** Seconds for which the end of an instance without tokens is remembered: longer than any exchange is under way. */
 const rememberedFor = 600;
 /** Of instances without tokens; beyond it the oldest is forgotten. 50 a second for half an hour. */
 const maxRemembered = 100_000;
-/** Seconds: no token lives longer (the bound of `lifetime` in the configuration). */
-const longestLife = 86_400;
 
 export interface Ending {
   /** Tokens that were issued then or earlier are revoked. */
   readonly before: number;
-  /** The attestor's stable code, such as `pod_deleted`. */
+  /** The attestor's stable code, such as `pod_deleted`; `revoked` by request. */
   readonly reason: string;
 }
+
+/** The reason of what an operator revoked. */
+export const byRequest = 'revoked';
 
 export interface ListedEnding {
   readonly key: string;
@@ -40,11 +42,13 @@ export interface Endings {
   /** @param until when the last token for the resource that the instance holds has expired */
   keep(key: string, ending: Ending, resource: string, until: number): void;
   /** As the log has it. */
-  learn(entry: EndedEntry): void;
+  learn(entry: EndedEntry | RevokedEntry): void;
   /** What the log does not have yet of this instance's end; undefined when it has everything. */
   unlogged(key: string): EndedEntry | undefined;
   logged(entry: EndedEntry): void;
-  /** Ends of instances that hold tokens for one of the resources at `now`. */
+  /** For which the key holds tokens at `now`. */
+  resources(key: string, now: number): readonly string[];
+  /** Ends of instances and subjects that hold tokens for one of the resources at `now`. */
   list(resources: ReadonlySet<string>, now: number): readonly ListedEnding[];
   /** Forgets what nobody needs any more. */
   sweep(now: number): void;
@@ -84,8 +88,9 @@ export function createEndings(): Endings {
       one.held.set(resource, last);
       one.until = Math.max(one.until, last);
     },
-    learn({ key, before, until, reason }) {
-      const one = open(key, Object.freeze({ before, reason }));
+    learn(entry) {
+      const { key, before, until } = entry;
+      const one = open(key, endingOf(entry));
       one.until = Math.max(one.until, until);
       one.logged = { before: Math.max(one.logged.before, before), until: Math.max(one.logged.until, until) };
     },
@@ -94,12 +99,14 @@ export function createEndings(): Endings {
       if (one === undefined) return undefined;
       const { ending, until, logged } = one;
       if (ending.before <= logged.before && until <= logged.until) return undefined;
-      return Object.freeze({ kind: 'ended', key, before: ending.before, until, reason: ending.reason });
+      return Object.freeze({ kind: 'ended', key, until, ...ending });
     },
     logged({ key, before, until }) {
       const one = kept.get(key);
       if (one !== undefined) one.logged = { before, until };
     },
+    resources: (key, now) =>
+      [...(kept.get(key)?.held ?? [])].flatMap(([resource, last]) => (last > now ? [resource] : [])),
     list(resources, now) {
       const listed: ListedEnding[] = [];
       for (const [key, { ending, held }] of kept) {
@@ -115,9 +122,12 @@ export function createEndings(): Endings {
         remembered.delete(key);
       }
       for (const [key, one] of kept) {
-        if (one.until <= now) kept.delete(key);
-        else for (const [resource, last] of one.held) if (last <= now) one.held.delete(resource);
+        if (one.until + margin <= now) kept.delete(key);
+        else for (const [resource, last] of one.held) if (last + margin <= now) one.held.delete(resource);
       }
     },
   });
 }
+
+export const endingOf = (entry: EndedEntry | RevokedEntry): Ending =>
+  Object.freeze({ before: entry.before, reason: entry.kind === 'revoked' ? byRequest : entry.reason });

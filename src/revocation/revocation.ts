@@ -1,16 +1,29 @@
 /**
- * The cascade: when an instance ends, tokens that were issued to it stop being active, in every process that uses the
- * store and after a restart. The log has two kinds of entries (`entry.ts`): who may hold tokens, and who ended. An end is
- * written only for instances that may hold tokens, so those of all others cost the store nothing.
+ * The cascade: when an instance ends, or it, a subject or a token is revoked by request, tokens stop being active, in every process
+ * that uses the store and after a restart. The log (`entry.ts`) says who may hold tokens, who ended, and what was revoked. An end is
+ * written only for instances that may hold tokens, so those of all others cost the store nothing; a request always is.
  *
  * Times are seconds since the epoch. Processes that share a store need clocks that agree to a second.
  */
 import { Rejected, Unavailable } from '../errors.js';
 import type { Log } from '../store/store.js';
-import { createEndings, type Ending, type ListedEnding } from './endings.js';
-import { type EndedEntry, type HeldEntry, keyOf, readEntry } from './entry.js';
+import { byRequest, createEndings, type Ending, endingOf, type ListedEnding } from './endings.js';
+import {
+  type Bearer,
+  type EndedEntry,
+  type Entry,
+  type HeldEntry,
+  instanceKey,
+  keysOf,
+  type RevokedEntry,
+  readEntry,
+  subjectKey,
+  subjectOfKey,
+} from './entry.js';
 import { createLedger, type Taken } from './ledger.js';
+import { createRequests, type Requested, type Target } from './requests.js';
 import { createTail } from './tail.js';
+import { createRevokedTokens, type ListedToken } from './tokens.js';
 import { createWriter } from './writer.js';
 
 /** Milliseconds between two looks at what other processes have written. */
@@ -19,9 +32,7 @@ const lookEvery = 1_000;
 const sweepEvery = 60;
 
 /** A token that has been signed and has not left yet. */
-export interface Issue {
-  readonly attestor: string;
-  readonly instance: string;
+export interface Issue extends Bearer {
   readonly resource: string;
   readonly attestedAt: number;
   /** The token's `iat` and `exp`. */
@@ -29,12 +40,30 @@ export interface Issue {
   readonly expiresAt: number;
 }
 
+/** A token as it was issued. */
+export interface IssuedToken extends Bearer {
+  /** Its `jti`. */
+  readonly id: string;
+  /** Its `iat`. */
+  readonly issuedAt: number;
+}
+
+/** What holds tokens for some resources, and was revoked. */
+export interface Listed {
+  /** By `ATTESTOR/INSTANCE`. */
+  readonly instances: readonly ListedEnding[];
+  /** By subject. */
+  readonly subjects: readonly ListedEnding[];
+  readonly tokens: readonly ListedToken[];
+}
+
 export interface Revocation {
   /**
    * Has to be called before a token leaves. Undefined when the log knows already that this instance may hold tokens for
    * this resource, which is so for all exchanges of a pair but one in each two lifetimes: nothing is to be waited for.
-   * @throws Rejected `instance_ended` when the instance ended after it was attested
-   * @throws Unavailable `store_unavailable`: the token could not be revoked, so it must not leave
+   * @throws Rejected `instance_ended` when the instance ended after it was attested, `instance_revoked` while it is revoked by request
+   * @throws Unavailable `store_unavailable`: the token could not be revoked, so it must not leave; `subject_revoked` for a token of
+   *   the very second in which its subject was revoked: the next second's are good
    */
   note(issue: Issue): Promise<void> | undefined;
   /** In this process at once; the log is written behind, and again until it works. Never throws. */
@@ -43,10 +72,13 @@ export interface Revocation {
   instances(attestor: string): readonly string[];
   /** Reads what other processes have written until now. @throws Unavailable `store_unavailable` */
   refresh(): Promise<void>;
-  /** @param issuedAt the token's `iat` */
-  isRevoked(attestor: string, instance: string, issuedAt: number): boolean;
-  /** Ends of instances that hold tokens for one of the resources. */
-  list(resources: ReadonlySet<string>): readonly ListedEnding[];
+  isRevoked(token: IssuedToken): boolean;
+  /** @throws Rejected `instance_revoked` while the instance is revoked by request: its evidence is good for nothing then */
+  refuseRevoked(instance: Pick<Bearer, 'attestor' | 'instance'>): void;
+  /** Resolves when the log has it: before any later answer about the token, whatever process gives it. @throws as `Requests.revoke` */
+  revoke(target: Target): Promise<Requested>;
+  /** What was revoked and may be held for one of the resources. */
+  list(resources: ReadonlySet<string>): Listed;
   close(): Promise<void>;
 }
 
@@ -54,80 +86,100 @@ export interface RevocationRoom {
   readonly log: Log;
   readonly now: () => number;
   readonly warn: (message: string) => void;
+  /** Is told what operators revoke. */
+  readonly info: (message: string) => void;
 }
 
 /** @throws Unavailable when the log cannot be read: what was revoked before is not known then */
-export async function openRevocation({ log, now, warn }: RevocationRoom): Promise<Revocation> {
+export async function openRevocation({ log, now, warn, info }: RevocationRoom): Promise<Revocation> {
   const ledger = createLedger();
   const endings = createEndings();
+  const tokens = createRevokedTokens();
   const writer = createWriter(log, endings, warn);
+  let isOpen = false;
   const readOn = createTail(log, (line) => {
     const entry = readEntry(line);
-    if (entry.kind === 'held') learnHeld(entry);
-    else learnEnded(entry);
+    learn(entry);
+    if (isOpen) tell(entry, info);
   });
+  const requests = createRequests({ log, now, refresh, learn, ledger, endings, tokens });
   const appending = new Map<string, Promise<void>>();
+
+  function learn(entry: Entry): void {
+    if (entry.kind === 'held') learnHeld(entry);
+    else if (entry.kind === 'token') tokens.add(entry);
+    else learnEnded(entry);
+  }
 
   function hold(key: string, ending: Ending, taken: readonly Taken[]): void {
     for (const { resource, until } of taken) endings.keep(key, ending, resource, until);
     if (taken.length > 0) writer.write(key);
   }
 
-  function end(key: string, reason: string): void {
-    // Not before what it holds, should the clock have been set back since.
-    const ending = Object.freeze({ before: Math.max(now(), ledger.latest(key)), reason });
+  /** Now, and not before what it holds, should the clock have been set back since. */
+  function end(key: string, reason: string, taken: readonly Taken[] = []): void {
+    const before = Math.max(now(), ledger.latest(key), ...taken.map(({ issuedHere }) => issuedHere));
+    const ending = Object.freeze({ before, reason });
     endings.remember(key, ending);
-    hold(key, ending, ledger.take(key, ending.before));
+    hold(key, ending, [...taken, ...ledger.take(key, before)]);
   }
 
-  function learnHeld({ key, resource, from, until }: HeldEntry): void {
-    const ending = endings.latest(key);
-    if (ending === undefined || ending.before < from) {
-      ledger.cover(key, resource, from, until);
-      return;
+  function learnHeld({ key, subject, resource, from, until }: HeldEntry): void {
+    for (const each of subject === undefined ? [key] : [key, subjectKey(subject)]) {
+      const ending = endings.latest(each);
+      if (ending === undefined || ending.before < from) {
+        ledger.cover(each, resource, from, until);
+        continue;
+      }
+      // Of another process, or of ours and under way: not known when it ended.
+      endings.keep(each, ending, resource, until);
+      writer.write(each);
     }
-    // Of another process, or of ours and under way: not known when the instance ended.
-    endings.keep(key, ending, resource, until);
-    writer.write(key);
   }
 
-  function learnEnded(entry: EndedEntry): void {
-    const { key, before, reason } = entry;
+  function learnEnded(entry: EndedEntry | RevokedEntry): void {
+    const { key, before } = entry;
+    const ending = endingOf(entry);
     endings.learn(entry);
     const taken = ledger.take(key, before);
-    hold(key, Object.freeze({ before, reason }), taken);
-    // What we issued after that end and before we heard of it was issued on trust that was gone.
-    if (!taken.some(({ issuedHere }) => issuedHere > before)) return;
-    hold(key, Object.freeze({ before: now(), reason }), taken);
-    end(key, reason);
+    hold(key, ending, taken);
+    // What we issued after that end and before we heard of it was issued on trust that was gone. By request, no trust is lost.
+    const issuedSince = taken.some(({ issuedHere }) => issuedHere > before);
+    if (entry.kind === 'ended' && issuedSince) end(key, entry.reason, taken);
   }
 
   /** A token of the very second of an end would be revoked from the start: it is not handed out either. */
-  function refuseEnded(key: string, { instance, attestedAt, issuedAt }: Issue): void {
-    const ending = endings.latest(key);
-    if (ending === undefined || ending.before < Math.min(attestedAt, issuedAt)) return;
-    throw new Rejected('instance_ended', `${instance} ended while its token was being issued: ${ending.reason}.`);
+  function refuseEnded(keys: readonly string[], { instance, subject, attestedAt, issuedAt }: Issue): void {
+    const [ended, revoked] = keys.map(endings.latest);
+    if (ended !== undefined && ended.before >= Math.min(attestedAt, issuedAt)) throw instanceEnded(instance, ended);
+    if (revoked === undefined || revoked.before < issuedAt) return;
+    const detail = `${subject} is revoked for tokens until ${isoOf(revoked.before)}, and this one would be of then.`;
+    throw new Unavailable('subject_revoked', detail, Math.floor(revoked.before) + 1 - issuedAt);
+  }
+
+  function covers(keys: readonly string[], { resource, issuedAt, expiresAt }: Issue): boolean {
+    return keys.every((key) => ledger.covers(key, resource, issuedAt, expiresAt));
   }
 
   /** Requests for one pair that come together wait for one entry. */
-  async function cover(key: string, issue: Issue): Promise<void> {
-    const { resource, issuedAt, expiresAt } = issue;
-    const pair = `${resource} ${key}`;
-    while (!ledger.covers(key, resource, issuedAt, expiresAt)) {
+  async function cover(keys: readonly string[], issue: Issue): Promise<void> {
+    const pair = `${issue.resource} ${keys[0]}`;
+    while (!covers(keys, issue)) {
       let append = appending.get(pair);
       if (append === undefined) {
-        append = appendHeld(key, issue).finally(() => appending.delete(pair));
+        append = appendHeld(issue).finally(() => appending.delete(pair));
         appending.set(pair, append);
       }
       await append;
-      refuseEnded(key, issue);
+      refuseEnded(keys, issue);
     }
   }
 
   /** For twice the lifetime, so that whoever comes again before its token expires writes every other time only. */
-  async function appendHeld(key: string, { resource, issuedAt, expiresAt }: Issue): Promise<void> {
+  async function appendHeld({ attestor, instance, subject, resource, issuedAt, expiresAt }: Issue): Promise<void> {
     const until = 2 * expiresAt - issuedAt;
-    const entry: HeldEntry = { kind: 'held', key, resource, from: issuedAt, until };
+    const key = instanceKey(attestor, instance);
+    const entry: HeldEntry = { kind: 'held', key, subject, resource, from: issuedAt, until };
     try {
       await log.append(JSON.stringify(entry), Math.ceil(until * 1000));
     } catch (cause) {
@@ -146,32 +198,64 @@ export async function openRevocation({ log, now, warn }: RevocationRoom): Promis
   }
 
   await refresh();
+  isOpen = true;
   const stopLooking = keepLooking(refresh, warn, () => {
-    ledger.sweep(now());
-    endings.sweep(now());
+    for (const { sweep } of [ledger, endings, tokens]) sweep(now());
   });
 
   return Object.freeze<Revocation>({
     note(issue) {
-      const key = keyOf(issue.attestor, issue.instance);
-      refuseEnded(key, issue);
-      return ledger.covers(key, issue.resource, issue.issuedAt, issue.expiresAt) ? undefined : cover(key, issue);
+      const keys = keysOf(issue);
+      refuseEnded(keys, issue);
+      return covers(keys, issue) ? undefined : cover(keys, issue);
     },
-    ended: (attestor, instance, reason) => end(keyOf(attestor, instance), reason),
+    ended: (attestor, instance, reason) => end(instanceKey(attestor, instance), reason),
     instances(attestor) {
-      const prefix = keyOf(attestor, '');
+      const prefix = instanceKey(attestor, '');
       return Object.freeze(ledger.keys(prefix, now()).map((key) => key.slice(prefix.length)));
     },
     refresh,
-    isRevoked: (attestor, instance, issuedAt) =>
-      (endings.latest(keyOf(attestor, instance))?.before ?? Number.NEGATIVE_INFINITY) >= issuedAt,
-    list: (resources) => endings.list(resources, now()),
+    isRevoked: (token) =>
+      tokens.has(token.id) ||
+      keysOf(token).some((key) => (endings.latest(key)?.before ?? Number.NEGATIVE_INFINITY) >= token.issuedAt),
+    refuseRevoked({ attestor, instance }) {
+      const ending = endings.latest(instanceKey(attestor, instance));
+      if (ending?.reason === byRequest && ending.before >= now()) throw instanceEnded(instance, ending);
+    },
+    revoke: requests.revoke,
+    list(resources) {
+      const all = endings.list(resources, now());
+      const subjects = all.flatMap(({ key, ...rest }) => {
+        const subject = subjectOfKey(key);
+        return subject === undefined ? [] : [{ key: subject, ...rest }];
+      });
+      const instances = all.filter(({ key }) => subjectOfKey(key) === undefined);
+      return Object.freeze({ instances, subjects, tokens: tokens.list(resources, now()) });
+    },
     async close() {
       stopLooking();
       await writer.close();
     },
   });
 }
+
+function instanceEnded(instance: string, { before, reason }: Ending): Rejected {
+  if (reason !== byRequest) {
+    return new Rejected('instance_ended', `${instance} ended while its token was being issued: ${reason}.`);
+  }
+  const detail = `${instance} is revoked until ${isoOf(before)}: nothing is issued to it. The log says by whom, and why.`;
+  return new Rejected('instance_revoked', detail);
+}
+
+/** What operators did is told by every process; what clients do with their own tokens is not. */
+function tell(entry: Entry, info: (message: string) => void): void {
+  if (entry.kind !== 'token' && entry.kind !== 'revoked') return;
+  if (entry.by === undefined) return;
+  const what = entry.kind === 'token' ? `token ${entry.id}` : (subjectOfKey(entry.key) ?? entry.key);
+  info(`revocation: ${what} is revoked by ${entry.by}: ${entry.reason}`);
+}
+
+const isoOf = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
 /** @returns a function that ends it */
 function keepLooking(refresh: () => Promise<void>, warn: (message: string) => void, sweep: () => void): () => void {

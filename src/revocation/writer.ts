@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../store/store.js';
 import type { Endings } from './endings.js';
+import { expiryOf } from './entry.js';
 
 /** Milliseconds between two attempts: the first, and the longest that doubling comes to. */
 const firstPause = 100;
@@ -21,7 +22,7 @@ export function createWriter(log: Log, endings: Endings, warn: (message: string)
 
   async function append(key: string): Promise<void> {
     for (let entry = endings.unlogged(key); entry !== undefined; entry = endings.unlogged(key)) {
-      await log.append(JSON.stringify(entry), Math.ceil(entry.until * 1000));
+      await log.append(JSON.stringify(entry), expiryOf(entry.until));
       endings.logged(entry);
     }
   }

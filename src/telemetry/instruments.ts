@@ -4,6 +4,7 @@ import { pinAlerts } from '../binding/pins.js';
 import { type Fault, faults } from '../errors.js';
 import type { Observe } from '../exchange/pipeline.js';
 import type { IntrospectionOutcome } from '../introspection/introspection.js';
+import type { RevocationOutcome } from '../introspection/revoke.js';
 import type { Decision, RuleVerdict } from '../policy/decision.js';
 import type { MeasureRoundTrip } from './measured-store.js';
 import { createCounterTally, createHistogramTally } from './tally.js';
@@ -12,6 +13,7 @@ export interface Instruments {
   /** An exchange that has ended. */
   readonly exchange: Observe;
   readonly introspection: (outcome: IntrospectionOutcome, fault: Fault | null) => void;
+  readonly revocation: (outcome: RevocationOutcome, fault: Fault | null) => void;
   readonly roundTrip: MeasureRoundTrip;
   readonly metrics: readonly Metric[];
 }
@@ -51,6 +53,11 @@ export function createInstruments(): Instruments {
     'Refusals of pinned evidence that was in other hands, by the alert of the record.',
     ['attestor', 'alert'],
   );
+  const revocations = createCounterTally(
+    'counterseal_revocation_requests_total',
+    'Requests to the revocation endpoint.',
+    ['outcome', 'error', 'fault'],
+  );
   const roundTrips = createHistogramTally(
     'counterseal_store_operation_duration_seconds',
     'Round trips to the store, those that failed included.',
@@ -59,7 +66,10 @@ export function createInstruments(): Instruments {
   const storeErrors = createCounterTally('counterseal_store_errors_total', 'Round trips to the store that failed.', [
     'operation',
   ]);
-  const all = [exchanges, rules, duration, stageDuration, introspections, alerts, roundTrips, storeErrors];
+  const all = [
+    ...[exchanges, rules, duration, stageDuration, introspections, revocations],
+    ...[alerts, roundTrips, storeErrors],
+  ];
   return Object.freeze<Instruments>({
     metrics: all.map(({ metric }) => metric),
     exchange({ attestor = none, refusal, decision }, times) {
@@ -72,6 +82,7 @@ export function createInstruments(): Instruments {
       if (first !== undefined && last !== undefined) duration.observe(outcome, (last.ended - first.began) / 1000);
     },
     introspection: (outcome, fault) => introspections.count(outcome, ...faultLabels(fault)),
+    revocation: (outcome, fault) => revocations.count(outcome, ...faultLabels(fault)),
     roundTrip(operation, seconds, failed) {
       roundTrips.observe(operation, seconds);
       if (failed) storeErrors.count(operation);

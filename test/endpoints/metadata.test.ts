@@ -33,6 +33,9 @@ describe('metadata and keys', () => {
           authorization_endpoint: `${issuer}/authorize`,
           response_types_supported: [],
           dpop_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'],
+          revocation_endpoint: `${issuer}/revoke`,
+          revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
+          revocation_endpoint_auth_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA'],
         });
         assert.equal(headers.get('cache-control'), 'public, max-age=300');
         assert.equal(headers.get('content-type'), 'application/json');

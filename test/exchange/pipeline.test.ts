@@ -373,9 +373,9 @@ describe('pipeline', () => {
     const noted: unknown[] = [];
     const { run } = rooms({ revocation: { note: (issue) => void noted.push(issue) as undefined } });
     assert.equal((await run(wire())).status, 200);
-    const { attestor, instance, attestedAt } = attestation;
+    const { attestor, instance, subject, attestedAt } = attestation;
     assert.deepEqual(noted, [
-      { attestor, instance, attestedAt, resource: calendar, issuedAt: now, expiresAt: now + 600 },
+      { attestor, instance, subject, attestedAt, resource: calendar, issuedAt: now, expiresAt: now + 600 },
     ]);
   });
 

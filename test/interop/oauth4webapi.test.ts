@@ -1,7 +1,8 @@
 /** An ordinary OAuth library, unmodified: discovery, the exchange, and the resource server's check of the token. */
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
-import { calendar, grantType, jwtType, startService, type TestService } from '../support/service.js';
+import { accessToken, assertionType, callerToken, clients } from '../support/introspection.js';
+import { calendar, grantType, jwtType, postForm, startService, type TestService } from '../support/service.js';
 import { freePort } from '../support/upstream.js';
 
 const insecure = { [oauth.allowInsecureRequests]: true };
@@ -14,7 +15,7 @@ describe('oauth4webapi', () => {
   before(async () => {
     const port = await freePort();
     origin = `http://127.0.0.1:${port}`;
-    service = await startService({ issuer: origin, port: String(port) });
+    service = await startService({ issuer: origin, port: String(port), more: clients });
   });
   after(() => service.close());
 
@@ -66,6 +67,62 @@ describe('oauth4webapi', () => {
     await assert.rejects(oauth.processGenericTokenEndpointResponse(server, client, response), (error) => {
       assert.ok(error instanceof oauth.ResponseBodyError);
       assert.deepEqual([error.error, error.status], ['invalid_target', 400]);
+      return true;
+    });
+  });
+
+  /** The platform's token as the client's assertion: the library makes none of its own. */
+  const attested =
+    (assertion: string): oauth.ClientAuth =>
+    (_server, client, body) => {
+      body.set('client_id', client.client_id);
+      body.set('client_assertion_type', assertionType);
+      body.set('client_assertion', assertion);
+    };
+
+  it('RFC 9701: asks for a signed answer, and verifies that it is from us, and for it', async () => {
+    const issuer = new URL(origin);
+    const server = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
+    );
+    const client = { client_id: 'spiffe://example.com/prod-eu/ns/servers/sa/calendar-api' };
+    const caller = attested(await callerToken(service));
+    const ask = async (token: string) => {
+      const options = { requestJwtResponse: true, ...insecure };
+      const response = await oauth.introspectionRequest(server, client, caller, token, options);
+      const answer = await oauth.processIntrospectionResponse(server, client, response);
+      await oauth.validateApplicationLevelSignature(server, response, insecure);
+      return answer;
+    };
+    const { active, aud, client_id } = await ask(await accessToken(service, { audience: origin }));
+    const agent = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
+    assert.deepEqual([active, aud, client_id], [true, calendar, agent]);
+    assert.deepEqual(await ask('garbage'), { active: false });
+  });
+
+  it('RFC 7009: revokes its token, and takes a refusal for an OAuth error', async () => {
+    const issuer = new URL(origin);
+    const server = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
+    );
+    const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+    const token = await accessToken(service, { audience: origin });
+    const revoke = async (assertion: string) =>
+      oauth.processRevocationResponse(
+        await oauth.revocationRequest(server, client, attested(assertion), token, insecure),
+      );
+    await revoke(await service.token());
+    const form = {
+      token,
+      client_assertion_type: assertionType,
+      client_assertion: await callerToken(service),
+    };
+    assert.deepEqual((await postForm(`${origin}/introspect`, form)).body, { active: false });
+    await assert.rejects(revoke('garbage'), (error) => {
+      assert.ok(error instanceof oauth.ResponseBodyError);
+      assert.deepEqual([error.error, error.status], ['invalid_client', 401]);
       return true;
     });
   });

@@ -31,8 +31,14 @@ function clients(...workloads: readonly Record<string, unknown>[]) {
   });
 }
 
+const revocation = { refresh: async () => {}, refuseRevoked: () => {} };
+const fault = 'caller_invalid';
+
 const ask = (compiled: ReturnType<typeof clients>, attest: Attest = async () => attestation) =>
-  authenticate({ attest, clients: () => compiled, now: () => now }, 'a.b.c\n', 'request-1', 'caller_invalid');
+  authenticate(
+    { attest, revocation, clients: () => compiled, now: () => now },
+    { token: 'a.b.c\n', requestId: 'request-1', fault },
+  );
 
 async function refusalOf(asking: Promise<unknown>) {
   const error = await asking.then(
@@ -107,8 +113,8 @@ describe('the caller of introspection', () => {
     };
     const attest = await createTestAttest([attestor], { now: () => now });
     await attest({ tokenType: jwtType, token }, 'exchange-1');
-    const room = { attest, clients: () => clients({}), now: () => now };
-    const asking = authenticate(room, token, 'introspection-1', 'caller_invalid');
+    const room = { attest, revocation, clients: () => clients({}), now: () => now };
+    const asking = authenticate(room, { token, requestId: 'introspection-1', fault });
     assert.deepEqual(await refusalOf(asking), ['caller_invalid', 'evidence_replayed']);
   });
 });

@@ -31,7 +31,9 @@ describe('introspection while the log of revocations fails', () => {
 
   async function answers(refresh: () => Promise<void>) {
     const warnings: string[] = [];
-    const revocation = { refresh, isRevoked: () => false, list: () => [] } as unknown as Revocation;
+    const nothing = { instances: [], subjects: [], tokens: [] };
+    const knowing = { isRevoked: () => false, refuseRevoked: () => {}, list: () => nothing };
+    const revocation = { refresh, ...knowing } as unknown as Revocation;
     const { introspect, revocations } = createIntrospection({
       issuer,
       signer,

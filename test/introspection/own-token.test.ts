@@ -13,6 +13,8 @@ const claims = {
   iss: issuer,
   aud: calendar,
   sub: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent',
+  client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/client',
+  jti: 'jti-1',
   iat: now - 10,
   nbf: now - 70,
   exp: now + 590,
@@ -32,7 +34,17 @@ describe('our own tokens', () => {
   for (const algorithm of ['ES256', 'RS256', 'EdDSA'] as const) {
     it(`are read with ${algorithm}`, async () => {
       const token = await read(await signer.sign('at+jwt', claims, algorithm), audiences);
-      assert.deepEqual(token, { claims, issuedAt: now - 10, attestor: 'prod-eu', instance: 'pod:1' });
+      assert.deepEqual(token, {
+        claims,
+        id: 'jti-1',
+        subject: claims.sub,
+        clientId: claims.client_id,
+        resource: calendar,
+        issuedAt: now - 10,
+        expiresAt: now + 590,
+        attestor: 'prod-eu',
+        instance: 'pod:1',
+      });
     });
   }
 

@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Rejected, Unavailable } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import { issue, lifetime, openRoom, start, type TestRoom, type WatchedLog, watchLog } from '../support/revocation.js';
+import {
+  issue,
+  lifetime,
+  openRoom,
+  start,
+  type TestRoom,
+  tokenOf,
+  type WatchedLog,
+  watchLog,
+} from '../support/revocation.js';
 
 const refusal = (kind: typeof Rejected | typeof Unavailable, reason: string) => (error: unknown) => {
   assert.ok(error instanceof kind);
@@ -21,7 +30,7 @@ describe('revocation: one process', () => {
     room = await openRoom(watched.log, () => now);
   });
   afterEach(() => room.close());
-  const revoked = (issuedAt: number) => room.isRevoked('prod-eu', 'pod:1', issuedAt);
+  const revoked = (issuedAt: number) => room.isRevoked(tokenOf({ issuedAt }));
 
   it('an end revokes what was issued until then, at once, and nothing that is issued later', async () => {
     await room.note(issue());
@@ -148,7 +157,7 @@ describe('revocation: one process', () => {
     assert.equal(revoked(start + 11), true);
     await room.close();
     const again = await openRoom(watched.log, () => now);
-    assert.equal(again.isRevoked('prod-eu', 'pod:1', start + 11), true);
+    assert.equal(again.isRevoked(tokenOf({ issuedAt: start + 11 })), true);
     await again.close();
   });
 
@@ -171,7 +180,7 @@ describe('revocation: one process', () => {
     await room.note(issue({ resource: payroll, expiresAt: start + 100 }));
     now = start + 10.5;
     room.ended('prod-eu', 'pod:1', 'pod_deleted');
-    const list = (...resources: string[]) => room.list(new Set(resources));
+    const list = (...resources: string[]) => room.list(new Set(resources)).instances;
     const entry = { key: 'prod-eu/pod:1', before: start + 10.5 };
     assert.deepEqual(list(calendar, payroll), [{ ...entry, until: start + 2 * lifetime }]);
     assert.deepEqual(list(payroll), [{ ...entry, until: start + 200 }]);
@@ -187,7 +196,7 @@ describe('revocation: one process', () => {
     now = start + 100;
     room.ended('prod-eu', 'pod:1', 'pod_deleted');
     assert.deepEqual(
-      room.list(new Set([issue().resource])).map(({ until }) => until),
+      room.list(new Set([issue().resource])).instances.map(({ until }) => until),
       [start + 100 + 86_400],
     );
   });
@@ -202,7 +211,7 @@ describe('revocation: one process', () => {
     watched.failing = false;
     while (watched.appended.length < 2) await sleep(20);
     const other = await openRoom(watched.log, () => now);
-    assert.equal(other.isRevoked('prod-eu', 'pod:1', start), true);
+    assert.equal(other.isRevoked(tokenOf()), true);
     await other.close();
   });
 

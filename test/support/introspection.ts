@@ -25,15 +25,42 @@ export const startWithClients = (options: ServiceOptions = {}): Promise<TestServ
 export const callerToken = (service: TestService, serviceAccount = 'calendar-api'): Promise<string> =>
   service.token({ namespace: 'servers', serviceAccount });
 
+type Changes = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 /** A good request, with parameters changed, or left out when undefined. */
 export async function introspect(
   service: TestService,
-  changes: Readonly<Record<string, string | readonly string[] | undefined>>,
+  changes: Changes,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
+  return postForm(`${service.url}/introspect`, await formOf(service, changes), headers);
+}
+
+/** The same at `POST /revoke`, of a pod of calendar-agent. */
+export async function revoke(
+  service: TestService,
+  changes: Changes,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const form = await formOf(service, { client_assertion: await service.token(), ...changes });
+  return postForm(`${service.url}/revoke`, form, headers);
+}
+
+/** As `introspect`, asking for a JWT. */
+export async function introspectAsJwt(
+  service: TestService,
+  changes: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly status: number; readonly headers: Headers; readonly text: string }> {
+  const body = new URLSearchParams((await formOf(service, changes)) as Record<string, string>);
+  const headers = { Accept: 'application/token-introspection+jwt' };
+  const response = await fetch(`${service.url}/introspect`, { method: 'POST', body, headers });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+async function formOf(service: TestService, changes: Changes) {
   const form = { client_assertion_type: assertionType, client_assertion: await callerToken(service), ...changes };
   const sent = Object.entries(form).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  return postForm(`${service.url}/introspect`, Object.fromEntries(sent), headers);
+  return Object.fromEntries(sent);
 }
 
 export async function getRevocations(service: TestService, headers: Record<string, string> = {}): Promise<Answer> {

@@ -8,6 +8,7 @@ const revocation = await openRevocation({
   log: store.log('revocation'),
   now: () => Date.now() / 1000,
   warn: (message) => console.log(message),
+  info: (message) => console.log(message),
 });
 console.log(revocation.instances(attestor).join(' '));
 revocation.ended(attestor, instance, 'pod_deleted');

@@ -1,5 +1,5 @@
 /** Rooms of revocation over one store, whose log can be made to fail, and what they note. */
-import { type Issue, openRevocation, type Revocation } from '../../src/revocation/revocation.js';
+import { type Issue, type IssuedToken, openRevocation, type Revocation } from '../../src/revocation/revocation.js';
 import type { Log } from '../../src/store/store.js';
 
 /** Seconds since the epoch. */
@@ -11,6 +11,7 @@ export function issue(changes: Partial<Issue> = {}): Issue {
   return {
     attestor: 'prod-eu',
     instance: 'pod:1',
+    subject: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent',
     resource: 'https://calendar.example/mcp',
     attestedAt: issuedAt,
     issuedAt,
@@ -51,9 +52,20 @@ export function watchLog(log: Log): WatchedLog {
 
 export interface TestRoom extends Revocation {
   readonly warnings: readonly string[];
+  /** What was told about what operators did. */
+  readonly infos: readonly string[];
 }
 
 export async function openRoom(log: Log, now: () => number): Promise<TestRoom> {
-  const warnings: string[] = [];
-  return { ...(await openRevocation({ log, now, warn: (message) => warnings.push(message) })), warnings };
+  const [warnings, infos]: [string[], string[]] = [[], []];
+  const warn = (message: string) => warnings.push(message);
+  const info = (message: string) => infos.push(message);
+  return { ...(await openRevocation({ log, now, warn, info })), warnings, infos };
 }
+
+/** The token of `issue`. */
+export const tokenOf = (changes: Partial<Issue & IssuedToken> = {}): IssuedToken => ({
+  id: 'jti-1',
+  ...issue(changes),
+  ...changes,
+});
