@@ -3,7 +3,7 @@ import { isRecord, pathsOf, valueAt } from './path.js';
 import type { Finding } from './problem.js';
 
 /** By path, as `pathsOf` has them. */
-export const notBuilt: readonly string[] = ['attestors.*.pin', 'rules.*.delegator', 'rules.*.grant.binding'];
+export const notBuilt: readonly string[] = ['attestors.*.pin', 'rules.*.grant.binding'];
 
 /** Finds the keys of the table and takes them out of the values: what is left is judged by the schema. */
 export function takeNotBuilt(values: unknown): Finding[] {

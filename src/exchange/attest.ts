@@ -2,7 +2,7 @@
  * Stage 2: evidence goes to the one attestor whose route it carries, and comes back verified or not at all. The host, not
  * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
  */
-import type { Attestation, Attestor, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
+import type { Attestation, Attestor, Clock, Evidence, EvidenceForm, Role } from '../../attestors/attestor.js';
 import type { Nonces } from '../challenge/nonces.js';
 import { Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
@@ -26,11 +26,13 @@ export interface AttestRoom {
 /**
  * Who asks, on every grant and endpoint: a workload.
  * @param routed is told the attestor whose route the evidence carries, before it is verified
+ * @param role `delegator`: it is for whom a workload asks, which may be a person too. Default: `workload`
  */
 export type Attest = (
   evidence: Evidence,
   requestId: string,
   routed?: (attestor: string) => void,
+  role?: Role,
 ) => Promise<Attestation>;
 
 /** Token type → issuer → audience → attestor. */
@@ -40,19 +42,19 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId, routed) => {
+  return async (received, requestId, routed, role = 'workload') => {
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
       throw new Refusal(
         'token_type_unsupported',
         'token_type_unsupported',
-        `No attestor takes the subject_token_type ${quoteClaim(received.tokenType)}: see what the attestors’ blocks allow.`,
+        `No attestor takes the token type ${quoteClaim(received.tokenType)}: see what the attestors’ blocks allow.`,
       );
     }
     const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType));
     const attestor = route(byIssuer, sender);
     routed?.(attestor.name);
-    if (room.delegators.has(attestor.name)) {
+    if (role === 'workload' && room.delegators.has(attestor.name)) {
       throw new Rejected(
         'delegator_is_no_workload',
         `Attestor ${attestor.name} stands for people (role: delegator): expected the evidence of the workload that asks.`,
@@ -60,6 +62,7 @@ export function createAttest(room: AttestRoom): Attest {
     }
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
+    checkDelegation(attestation, role);
     if (attestation.nonce !== undefined) {
       await room.nonces.redeem(evidence.tokenType, attestation.nonce, requestId);
     }
@@ -132,6 +135,14 @@ function checkInvariants(attestation: Attestation, attestor: Attestor, room: Att
   if (broken !== undefined) {
     throw new Refusal('internal', 'attestation_broken', `Attestor ${attestor.name} broke its contract: ${broken}.`);
   }
+}
+
+/** RFC 8693 §4.1, §4.4: nobody's chain is dropped, and who may act is asked only where somebody does. */
+function checkDelegation({ claims }: Attestation, role: Role): void {
+  const name =
+    claims.act !== undefined ? 'act' : claims.may_act !== undefined && role === 'workload' ? 'may_act' : null;
+  if (name === null) return;
+  throw new Rejected('jwt_delegated', `The evidence of a ${role} has ${name}, and is not accepted with it.`);
 }
 
 /** Seconds that the clock of who made the evidence may be ahead of ours. */

@@ -34,7 +34,7 @@ export function readEvidence(received: Evidence, form: EvidenceForm | undefined)
     return { evidence: Object.freeze({ ...received, content }), sender: { iss: issuer, aud: audience } };
   }
   if (!looksLikeJwt(received.token)) {
-    throw new Rejected('not_a_jwt', 'The subject_token does not have the form of a JWT.');
+    throw new Rejected('not_a_jwt', 'The token does not have the form of a JWT.');
   }
   const jwt = decodeJwt(received.token);
   return { evidence: Object.freeze({ ...received, jwt }), sender: senderOf(jwt.claims) };

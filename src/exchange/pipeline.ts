@@ -10,7 +10,9 @@ import type { Decision, Granted } from '../policy/decision.js';
 import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import type { Behaviour } from './behaviour.js';
+import type { Delegate } from './chain.js';
 import { checkClient } from './client.js';
+import { type Delegation, linksOf } from './delegation.js';
 import { type FactsRoom, gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
@@ -22,6 +24,7 @@ import type { WireRequest, WireResponse } from './wire.js';
 
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
+  readonly delegate: Delegate;
   readonly behaviour: Behaviour;
   readonly lookUp: LookUp;
   readonly locate?: FactsRoom['locate'];
@@ -84,6 +87,10 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   });
   trail.attestation = attestation;
   checkClient(request.client, attestation);
+  if (request.delegator !== null) {
+    trail.delegation = await rooms.delegate(request.delegator, attestation, trail.decisionId);
+  }
+  const { delegation } = trail;
   trail.timeline.enter('facts');
   const { policy, decisionId } = trail;
   const reads = policy.attestors.get(attestation.attestor)?.reads ?? [];
@@ -92,6 +99,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
     ip: isIP(wire.address) === 0 ? null : wire.address,
     reads,
     locate: rooms.locate,
+    delegation,
   });
   const inquiry = { attestation, facts: gathered, asked: request.asked, decisionId };
   // Awaited only when the store, or somebody else, was asked.
@@ -105,19 +113,28 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const counted = rooms.behaviour.count(policy, { ...inquiry, facts }, trail.decision);
   if (counted !== undefined) ({ facts: trail.facts, decision: trail.decision } = await counted);
   trail.timeline.enter('mint');
-  const issued = await mint(rooms, grantedBy(trail.decision), attestation, facts.now);
-  const noted = noteHolder(rooms, issued, attestation);
+  const issued = await mint(rooms, grantedBy(trail.decision), attestation, facts.now, delegation);
+  const noted = noteHolders(rooms, issued, attestation, delegation);
   // Awaited only when it has to be: a pair that the log has costs no turn.
   if (noted !== undefined) await noted;
   trail.issued = issued;
 }
 
-/** A token leaves only when it could be revoked. */
-function noteHolder({ revocation }: Rooms, issued: Issued, attestation: Attestation): Promise<void> | undefined {
-  const { attestor, instance, attestedAt } = attestation;
-  const { issuedAt, expiresAt, granted } = issued;
-  return revocation.note({ attestor, instance, attestedAt, issuedAt, expiresAt, resource: granted.resource });
+/** A token leaves only when it could be revoked, whoever of its chain ends. */
+function noteHolders(
+  { revocation }: Rooms,
+  { issuedAt, expiresAt, granted }: Issued,
+  attestation: Attestation,
+  delegation: Delegation | undefined,
+): Promise<unknown> | undefined {
+  const note = ({ attestor, instance }: Holder, attestedAt: number) =>
+    revocation.note({ attestor, instance, attestedAt, issuedAt, expiresAt, resource: granted.resource });
+  if (delegation === undefined) return note(attestation, attestation.attestedAt);
+  const before = linksOf(delegation).map(async (link) => note(link, delegation.attestedAt));
+  return Promise.all([(async () => note(attestation, attestation.attestedAt))(), ...before]);
 }
+
+type Holder = Pick<Attestation, 'attestor' | 'instance'>;
 
 function grantedBy(decision: Decision): Granted {
   if (decision.granted !== null) return decision.granted;

@@ -10,7 +10,10 @@ import type { WireBody, WireRequest } from './wire.js';
 
 export interface TokenRequest {
   readonly grantType: string;
+  /** Of who asks. */
   readonly evidence: Evidence;
+  /** For whom; null: for itself. */
+  readonly delegator: Evidence | null;
   /** What the client is told when the evidence is at fault: RFC 8693 and RFC 7523 differ. */
   readonly evidenceFault: Fault;
   readonly asked: Asked;
@@ -58,6 +61,7 @@ export function readRequest(form: Form, authorization: string | undefined): Toke
     grantType: name,
     client: readClient(form, authorization),
     evidence: grantType.readEvidence(form),
+    delegator: grantType.readDelegator?.(form) ?? null,
     evidenceFault: grantType.evidenceFault,
     asked: Object.freeze({ resource: readTarget(form), scope: readScope(form) }),
   });

@@ -7,9 +7,11 @@ import { jsonResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import type { Revocation } from '../revocation/revocation.js';
 import { authenticate, type Caller, type CallerRoom } from './caller.js';
-import type { OwnToken, ReadOwnToken } from './own-token.js';
+import type { Audiences, OwnToken, ReadOwnToken } from './own-token.js';
 
-export interface IntrospectRoom extends CallerRoom {
+export interface IntrospectRoom extends CallerRoom, ActiveRoom {}
+
+export interface ActiveRoom {
   /** Names of the attestors that are configured: what another one vouched for is not active any more. */
   readonly attestorNames: ReadonlySet<string>;
   readonly readOwnToken: ReadOwnToken;
@@ -20,7 +22,7 @@ export interface IntrospectRoom extends CallerRoom {
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** Claims that the answer has, where the token has them (RFC 7662 §2.2). */
-const told = ['iss', 'sub', 'aud', 'client_id', 'scope', 'iat', 'nbf', 'exp', 'jti', 'attestation'] as const;
+const told = ['iss', 'sub', 'aud', 'client_id', 'act', 'scope', 'iat', 'nbf', 'exp', 'jti', 'attestation'] as const;
 
 export interface Introspected {
   readonly isActive: boolean;
@@ -35,7 +37,7 @@ export async function introspect(room: IntrospectRoom, wire: WireRequest): Promi
   if (token === undefined) throw new Refusal('introspection_token_missing', 'token_missing', 'token is missing.');
   const caller = await authenticate(room, assertion, randomUUID(), 'caller_invalid');
   checkClientId(form, caller);
-  const active = await readActive(room, token, caller);
+  const active = await readVisible(room, token, caller);
   const answer = active === undefined ? { active: false } : activeAnswer(active);
   return { isActive: active !== undefined, response: jsonResponse(answer) };
 }
@@ -60,17 +62,28 @@ function checkClientId({ values }: Form, { subject }: Caller): void {
 }
 
 /** Undefined for whatever the caller may not see, which tells it nothing of why (RFC 7662 §2.2). */
-async function readActive(room: IntrospectRoom, text: string, caller: Caller): Promise<OwnToken | undefined> {
-  let token: OwnToken;
+async function readVisible(room: ActiveRoom, text: string, caller: Caller): Promise<OwnToken | undefined> {
   try {
-    token = await room.readOwnToken(text, caller.resources);
+    return await readActive(room, text, caller.resources);
   } catch (error) {
     if (error instanceof Rejected) return undefined;
     throw error;
   }
-  if (!room.attestorNames.has(token.attestor)) return undefined;
+}
+
+/**
+ * Also for exchanges, where a token of ours is shown: what is not active for one is not for the other.
+ * @throws Rejected for whatever is no active token of ours for one of the audiences
+ * @throws Unavailable
+ */
+export async function readActive(room: ActiveRoom, text: string, audiences: Audiences): Promise<OwnToken> {
+  const token = await room.readOwnToken(text, audiences);
+  const gone = token.links.find(({ attestor }) => !room.attestorNames.has(attestor));
+  if (gone !== undefined) throw new Rejected('attestor_gone', `No attestor is called ${gone.attestor} any more.`);
   await room.revocation.refresh();
-  return room.revocation.isRevoked(token.attestor, token.instance, token.issuedAt) ? undefined : token;
+  const ended = token.links.find((link) => room.revocation.isRevoked(link.attestor, link.instance, token.issuedAt));
+  if (ended !== undefined) throw new Rejected('token_revoked', `${ended.instance} of ${ended.attestor} has ended.`);
+  return token;
 }
 
 function activeAnswer({ claims }: OwnToken): Record<string, unknown> {

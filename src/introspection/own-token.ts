@@ -17,6 +17,13 @@ export interface OwnTokenRoom {
 export interface OwnToken {
   readonly claims: Readonly<Record<string, unknown>>;
   readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** All that it stands on: the workload that it was issued to and, of a delegated one, those that acted before, newest first, and the delegator. */
+  readonly links: readonly Link[];
+}
+
+/** Whose end ends the token. */
+export interface Link {
   readonly attestor: string;
   readonly instance: string;
 }
@@ -25,7 +32,10 @@ export interface OwnToken {
  * @param audiences that the token may have
  * @throws Rejected for whatever is no token of ours that has one of the audiences and has not expired
  */
-export type ReadOwnToken = (token: string, audiences: ReadonlySet<string>) => Promise<OwnToken>;
+export type ReadOwnToken = (token: string, audiences: Audiences) => Promise<OwnToken>;
+
+/** Resources. */
+export type Audiences = Pick<ReadonlySet<string>, 'has'>;
 
 export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadOwnToken {
   const keys = createKeyFinder(signer);
@@ -35,10 +45,10 @@ export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadO
     if (typeof audience !== 'string' || !audiences.has(audience)) {
       throw new Rejected('jwt_audience', `aud: expected one of the caller's resources; found ${quoteClaim(audience)}.`);
     }
-    const expect = { issuer, audience, otherAudiences: 'refuse', maxLifetime: longestLifetime } as const;
-    const { claims, iat } = await verifyJwt(jwt, keys, expect, now(), 'access token');
-    const { attestor, instance } = claims.attestation as { attestor: string; instance: string };
-    return Object.freeze({ claims, issuedAt: iat, attestor, instance });
+    const limits = { otherAudiences: 'refuse', maxLifetime: longestLifetime, delegation: 'act' } as const;
+    const { claims, exp, iat } = await verifyJwt(jwt, keys, { issuer, audience, ...limits }, now(), 'access token');
+    const { attestor, instance, chain = [] } = claims.attestation as Link & { readonly chain?: readonly Link[] };
+    return Object.freeze({ claims, issuedAt: iat, expiresAt: exp, links: [{ attestor, instance }, ...chain] });
   };
 }
 

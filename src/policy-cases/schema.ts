@@ -1,6 +1,7 @@
 /** How cases are written. What it cannot see is in check.ts. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { assuranceLevels } from '../policy/assurance.js';
 import { network } from '../policy/conditions/network.js';
 import { refusalReasons } from '../policy/decision.js';
 
@@ -28,6 +29,23 @@ const workloadSchema = z.strictObject({
   vouchesFor: z.number().optional(),
 });
 
+const delegatorSchema = z.strictObject({
+  attestor: z.string().optional(),
+  subject: z.string().optional(),
+  /** As those of the workload. */
+  claims: z.record(z.string(), z.json()).optional(),
+  /** Of the token of ours that is shown; left out: evidence is. */
+  resource: z.string().optional(),
+  /** Subjects of who acted before, newest first. */
+  actors: z.array(z.string()).optional(),
+  /** Left out: what is shown does not limit it. */
+  scope: z.array(z.string()).optional(),
+  mayAct: z.boolean().optional(),
+  assurance: z.enum(assuranceLevels).optional(),
+  /** Seconds from the decision. */
+  vouchesFor: z.number().optional(),
+});
+
 const anAddress = 'an IP address such as 10.4.0.7 or 2001:db8::7';
 
 /** As conditions of networks have them. @param key of such a condition */
@@ -49,6 +67,8 @@ const situation = {
   country: place('countries').nullable().optional(),
   subdivision: place('subdivisions').nullable().optional(),
   workload: workloadSchema.optional(),
+  /** For whom it asks; left out: for itself. */
+  delegator: delegatorSchema.optional(),
   /** Values by name. */
   behaviour: z.record(z.string(), z.union([z.boolean(), z.number()], { error: 'true, false or a number' })).optional(),
   /** By the key of the lookup: what a policy decision point says. */

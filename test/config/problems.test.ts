@@ -649,7 +649,6 @@ const wrongSources: readonly Row[] = [
 /** For each key of the table, a file that has it, and the place of the key. */
 const notBuiltYet: Readonly<Record<string, Row>> = {
   'attestors.*.pin': ['', kubernetes('keys: { jwksFile: x }, pin: none'), '4:97: attestors.prod-eu.pin'],
-  'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
   'rules.*.grant.binding': [
     '',
     rule('{ attestor: prod-eu }', `grant: { resource: "${calendar}", scope: [read:calendar], binding: dpop }`),

@@ -43,6 +43,7 @@ function rooms(changes: Partial<Rooms> = {}) {
       },
     },
     attest: async () => attestation,
+    delegate: async () => assert.fail('nobody is asked for'),
     behaviour: { read: (_, { facts }) => facts, count: () => undefined },
     lookUp: (_, { facts }) => facts,
     policy: () => policy,

@@ -32,7 +32,8 @@ describe('our own tokens', () => {
   for (const algorithm of ['ES256', 'RS256', 'EdDSA'] as const) {
     it(`are read with ${algorithm}`, async () => {
       const token = await read(await signer.sign('at+jwt', claims, algorithm), audiences);
-      assert.deepEqual(token, { claims, issuedAt: now - 10, attestor: 'prod-eu', instance: 'pod:1' });
+      const links = [{ attestor: 'prod-eu', instance: 'pod:1' }];
+      assert.deepEqual(token, { claims, issuedAt: now - 10, expiresAt: now + 590, links });
     });
   }
 

@@ -8,6 +8,8 @@ export interface GrantType {
   readonly name: string;
   /** What the client is told when its evidence is not accepted. */
   readonly evidenceFault: Fault;
-  /** @throws Refusal when a parameter is missing or not supported */
+  /** Of who asks. @throws Refusal when a parameter is missing or not supported */
   readEvidence(form: Form): Evidence;
+  /** For whom, where the workload asks for somebody else; null: for itself. Left out by grants that know no actor. */
+  readDelegator?(form: Form): Evidence | null;
 }
