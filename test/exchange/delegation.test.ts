@@ -3,16 +3,26 @@ import assert from 'node:assert/strict';
 import type { AuditRecord } from '../../src/audit/record.js';
 import { parseConfiguration } from '../../src/config/load.js';
 import { accessTokenType, type Cast, mcp, pageYaml, startCast, storeApi } from '../support/delegation.js';
-import { claimsOf } from '../support/service.js';
+import { assertionType, hashOf } from '../support/introspection.js';
+import { claimsOf, postForm, send } from '../support/service.js';
 
 const anna = 'spiffe://acme.example/staff/subject/anna';
 const agent = 'spiffe://acme.example/prod-eu/ns/agents/sa/calendar-agent';
 const server = 'spiffe://acme.example/prod-eu/ns/servers/sa/calendar-mcp';
 
+const clients = JSON.stringify({
+  store: { workload: { attestor: 'prod-eu', selectors: ['k8s:sa:store'] }, introspect: [storeApi] },
+}).replace(/^/, 'clients: ');
+
+interface Link {
+  readonly attestor: string;
+  readonly instance: string;
+}
+
 describe('delegation in the service', () => {
   let cast: Cast;
   before(async () => {
-    cast = await startCast();
+    cast = await startCast({ more: clients });
   });
   after(() => cast.close());
 
@@ -66,6 +76,45 @@ describe('delegation in the service', () => {
     assert.equal(next.request.delegator?.evidence_id, claimsOf(first).jti);
     assert.deepEqual([next.facts?.delegator?.resource, next.facts?.delegator?.actors], [mcp, [agent]]);
   });
+
+  it('introspection tells of the actors, until any of the chain ends, and then the list has what ended', async () => {
+    const ends: readonly (readonly [
+      attestor: string,
+      pod: string,
+      instance: (chain: readonly Link[], own: Link) => Link,
+    ])[] = [
+      ['staff', 'agent-1', (chain) => chain[1] ?? assert.fail('no delegator')],
+      ['prod-eu', 'agent-2', (chain) => chain[0] ?? assert.fail('nobody acted before')],
+      ['prod-eu', 'agent-3', (_, own) => own],
+    ];
+    for (const [attestor, pod, linkOf] of ends) {
+      const first = await cast.ask(cast.anna({ sub: pod }), await cast.pod('agents', 'calendar-agent', pod));
+      const own = await cast.pod('servers', 'calendar-mcp', `${pod}-server`);
+      const { body } = await cast.ask([accessTokenType, String(first.body.access_token)], own, { resource: storeApi });
+      const token = String(body.access_token);
+      const active = await introspect(token);
+      assert.deepEqual([active.active, active.act], [true, { sub: server, act: { sub: agent } }]);
+      const { chain, ...asker } = claimsOf(token).attestation as Link & { chain: readonly Link[] };
+      const link = linkOf(chain, asker);
+      assert.equal(link.attestor, attestor);
+      cast.service.host(attestor).ended(link.instance, 'gone');
+      assert.deepEqual(await introspect(token), { active: false });
+      const { instances } = await revocations();
+      assert.ok(instances.some(({ hash }) => hash === hashOf(link.attestor, link.instance)));
+    }
+  });
+
+  async function introspect(token: string): Promise<Readonly<Record<string, unknown>>> {
+    const caller = await cast.pod('servers', 'store');
+    const form = { token, client_assertion_type: assertionType, client_assertion: caller };
+    return (await postForm(`${cast.service.url}/introspect`, form)).body;
+  }
+
+  async function revocations(): Promise<{ readonly instances: readonly { readonly hash: string }[] }> {
+    const headers = { Authorization: `Bearer ${await cast.pod('servers', 'store')}` };
+    const { body } = await send(`${cast.service.url}/revocations`, { headers });
+    return body as unknown as { readonly instances: readonly { readonly hash: string }[] };
+  }
 
   it('a rule with a delegator gives nothing to the agent alone', async () => {
     const { status, body } = await cast.service.exchange({ subject_token: await cast.agent(), resource: mcp });
