@@ -158,6 +158,11 @@ export interface JwtExpectations {
   readonly otherAudiences: 'refuse' | 'allow';
   /** Seconds; a token whose `exp` − `iat` is greater is rejected. */
   readonly maxLifetime: number;
+  /**
+   * What the token may have of delegation (RFC 8693 §4): nothing (`refuse`, the default); `may_act`, of one for whom others act: it stays among
+   * the claims, and the host holds the actor to it; `act`, of our own tokens only.
+   */
+  readonly delegation?: 'refuse' | 'may_act' | 'act';
   /** RFC 8725 §3.1, beside what the keys themselves allow. Default: every one of `verificationAlgorithms`. */
   readonly algorithms?: readonly VerificationAlgorithm[];
 }
@@ -300,6 +305,8 @@ export interface AttestorType<Options = unknown> {
   pinFor?(selectors: readonly string[], options: Options): string | null;
   /** The host refuses a delegator's evidence where a workload has to ask. Left out by types that attest workloads only. */
   role?(options: Options): Role;
+  /** Whether a delegator's `scope` limits what is granted to who acts for it. Left out: it does not. */
+  limitsScope?(options: Options): boolean;
   /** Of the evidence that it takes beside JWTs. */
   readonly forms?: readonly EvidenceForm[];
   /** Names that its facts may have, such as `posture.kubelet`: a condition that reads another is refused at load. */

@@ -67,12 +67,6 @@ export const faults = Object.freeze({
     'Send actor_token and actor_token_type together, or neither.',
     'RFC 8693 §2.1',
   ),
-  actor_unsupported: entry(
-    'invalid_request',
-    400,
-    'This server does not accept an actor_token: send the token of the workload as subject_token alone.',
-    'RFC 8693 §2.1',
-  ),
   grant_type_unsupported: entry(
     'unsupported_grant_type',
     400,
@@ -82,7 +76,7 @@ export const faults = Object.freeze({
   token_type_unsupported: entry(
     'invalid_request',
     400,
-    'The subject_token_type is not accepted here, or is not the type of the subject_token.',
+    'The subject_token_type or actor_token_type is not accepted here, or is not the type of its token.',
     'RFC 8693 §2.2.2',
   ),
   challenge_type_unsupported: entry(
@@ -100,7 +94,7 @@ export const faults = Object.freeze({
   evidence_rejected: entry(
     'invalid_request',
     400,
-    'The subject_token was not accepted. An operator finds the reason in the audit log under the decision_id.',
+    'The subject_token or actor_token was not accepted. An operator finds the reason in the audit log under the decision_id.',
     'RFC 8693 §2.2.2',
   ),
   assertion_rejected: entry(

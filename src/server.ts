@@ -16,12 +16,15 @@ import { createHealth, type ServiceHealth } from './endpoints/health.js';
 import { tokenEndpoint } from './endpoints/metadata.js';
 import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
+import { createDelegate } from './exchange/chain.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline, type Observe } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
+import { readActive } from './introspection/introspect.js';
 import { createIntrospection } from './introspection/introspection.js';
+import { createReadOwnToken } from './introspection/own-token.js';
 import { createRevoke } from './introspection/revoke.js';
 import { type Listener, openListener } from './listener.js';
 import { loadTested } from './policy-cases/tested.js';
@@ -202,11 +205,20 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   const lookUp = createLookUp({ external, source });
   const behaviour = createBehaviour({ store, nodeKinds: nodeKindsOf(configuration) });
   const locate = geo && (await rooms.open(() => openGeoDatabase(geo.database, { now: host.now, warn }))).locate;
+  const readOwnToken = createReadOwnToken({ issuer, signer, now: host.now });
+  const active = { attestorNames: new Set(configuration.attestors.keys()), readOwnToken, revocation };
   const observe: Observe = (trail, times) => {
     instruments.exchange(trail, times);
     traces?.observe(trail, times);
   };
-  const judging = { attest, dpop, behaviour, lookUp, locate, policy };
+  const delegate = createDelegate({
+    ...{ attest, issuer, depth: configuration.delegation.depth, authoritative: authoritativeOf(configuration) },
+    async readActive(token) {
+      await revocation.refresh();
+      return readActive(active, token, policy().resources);
+    },
+  });
+  const judging = { attest, delegate, dpop, behaviour, lookUp, locate, policy };
   const telling = { observe, beginTrace: traces?.begin, audit, deployment: { environment, region } };
   const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, now, warn });
   const introspecting = { issuer, signer, attest, clients, revocation, now: host.now, warn, attestors };
@@ -239,6 +251,11 @@ async function createAttestors({ attestors }: Configuration, host: Host, rooms: 
 function delegatorsOf({ attestors }: Configuration): ReadonlySet<string> {
   const delegators = [...attestors].filter(([, { type, options }]) => type.role?.(options) === 'delegator');
   return new Set(delegators.map(([name]) => name));
+}
+
+/** Whose tokens limit the scope of those who act for people. */
+function authoritativeOf({ attestors }: Configuration): ReadonlySet<string> {
+  return new Set([...attestors].flatMap(([name, { type, options }]) => (type.limitsScope?.(options) ? [name] : [])));
 }
 
 function nodeKindsOf({ attestors }: Configuration): ReadonlyMap<string, string> {

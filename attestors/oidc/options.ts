@@ -89,6 +89,12 @@ const block = z.strictObject({
     .enum(['workload', 'delegator'])
     .optional()
     .describe("What the tokens stand for: workloads, or people. Default: the preset's, else workload."),
+  scopes: z
+    .literal('authoritative', { error: 'authoritative, or left out' })
+    .optional()
+    .describe(
+      'With role: delegator, nothing is granted beyond the `scope` (or `scp`) of the token. Left out: what it says of scope does not count.',
+    ),
   require: z
     .record(claim, required)
     .default({})
@@ -134,6 +140,9 @@ function faultsOf(given: Given): readonly Fault[] {
     ...(given.audience === undefined ? [] : audienceFaults(given.audience, sendersOf(values))),
     ...presetFaults(given),
     ...pinFaults(values),
+    ...(values.scopes === undefined || values.role === 'delegator'
+      ? []
+      : [fault('scopes', 'of people only: with role: delegator')]),
   ];
 }
 

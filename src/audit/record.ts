@@ -52,8 +52,27 @@ export interface RecordedRequest {
   readonly resource: readonly string[];
   readonly scope: readonly string[] | null;
   readonly authorization_details: null;
-  readonly actor: null;
-  readonly delegator: null;
+  /** Null: the workload asked for itself. As the token's `act`: who asked, and nested in it who acted before. */
+  readonly actor: RecordedActor | null;
+  readonly delegator: RecordedDelegator | null;
+}
+
+export interface RecordedActor {
+  readonly sub: string;
+  readonly act?: RecordedActor;
+}
+
+/** Null in it: what was shown of the delegator was not accepted. */
+export interface RecordedDelegator {
+  readonly attestor: string | null;
+  readonly subject: string | null;
+  readonly instance: string | null;
+  /** The least of the delegator's and of those that acted before. */
+  readonly assurance: string | null;
+  /** Of the subject_token as it came, hexadecimal. */
+  readonly evidence_sha256: string;
+  /** Of a token of ours, its `jti`. */
+  readonly evidence_id: string | null;
 }
 
 export interface RecordedShadow {

@@ -11,7 +11,6 @@ import { findingsOf } from './findings.js';
 import { yamlFilesOf } from './folder.js';
 import { literalHosts } from './hosts.js';
 import { type LoadedModules, loadModules } from './modules.js';
-import { takeNotBuilt } from './not-built.js';
 import { isRecord, pathsOf, valueAt } from './path.js';
 import { ConfigurationError, type Finding, renderFound } from './problem.js';
 import { configurationSchema, expectation, type ModuleTypes, type Sections, sectionsWith } from './schema.js';
@@ -48,7 +47,7 @@ export function parseConfiguration(file: string, source: string): Configuration 
 type Located = Pick<Sources, 'values' | 'locate'>;
 
 function parse(file: string, { values, locate }: Located, { types, findings: earlier }: LoadedModules) {
-  const findings = [...earlier, ...takeNotBuilt(values)];
+  const findings = [...earlier];
   const parsed = configurationSchema(types).safeParse(values, { error: expectation });
   if (!parsed.success) findings.push(...findingsOf(parsed.error.issues, values));
   const valid = validSections(values, types);
@@ -101,7 +100,7 @@ function compile(
   findings: Finding[],
 ): Compiled | undefined {
   const { environment, resources, conditions, rules, clients, postureSources } = valid;
-  const attestors = supplyOf(values, types, findings);
+  const attestors = supplyOf(values, types);
   if (attestors === undefined || environment === undefined || resources === undefined) return undefined;
   if (postureSources === undefined) return undefined;
   // A section that is wrong is there all the same.

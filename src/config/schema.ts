@@ -12,6 +12,7 @@ import { clientsSchema, resourcesSchema, rulesSchema } from '../policy/schema.js
 import { list, object } from '../policy/strict.js';
 import { postureSourcesSchema } from '../posture-sources/schema.js';
 import { valueAt } from './path.js';
+import { delegation } from './sections/delegation.js';
 import { drain } from './sections/drain.js';
 import { health, listen } from './sections/listeners.js';
 import { signing } from './sections/signing.js';
@@ -195,6 +196,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   telemetry,
   outbound,
   attestors: attestors(modules),
+  delegation,
   policy,
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),

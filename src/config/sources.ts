@@ -8,7 +8,6 @@ import { nearest } from '../nearest.js';
 import type { YamlDocument } from './document.js';
 import { findingsOf } from './findings.js';
 import { yamlFilesOf } from './folder.js';
-import { takeNotBuilt } from './not-built.js';
 import { isRecord, renderPath, valueAt } from './path.js';
 import { ConfigurationError, type Finding, type Problem } from './problem.js';
 import { readDocument } from './read.js';
@@ -136,7 +135,6 @@ async function readPolicyFile(file: string): Promise<PolicyFile> {
 }
 
 function findingsIn({ values }: YamlDocument): Finding[] {
-  const notBuilt = takeNotBuilt(values);
   const parsed = policyFileSchema.safeParse(values, { error: expectation });
   const issues = parsed.error?.issues ?? [];
   const [atTop, others] = [issues.filter(isUnknownAtTop), issues.filter((issue) => !isUnknownAtTop(issue))];
@@ -144,7 +142,7 @@ function findingsIn({ values }: YamlDocument): Finding[] {
   // Of a file that is a text alone nothing is quoted: a link may lead to a secret.
   const isText = typeof values !== 'object';
   const found = findingsOf(others, values).map((each) => (isText ? { ...each, found: undefined } : each));
-  return [...notBuilt, ...unknown.map(unknownSection), ...found];
+  return [...unknown.map(unknownSection), ...found];
 }
 
 const isUnknownAtTop = ({ code, path }: { readonly code: string; readonly path: readonly PropertyKey[] }) =>

@@ -2,26 +2,17 @@
 import type { AttestorType } from '../../attestors/attestor.js';
 import type { Supply } from '../policy/check.js';
 import { valueAt } from './path.js';
-import type { Finding } from './problem.js';
 import { type ModuleTypes, optionsOfBlock, typeOfBlock } from './schema.js';
 
 /**
  * By the attestor's name. Rules need of most attestors only the type, so other faults of one hide none of theirs.
  * @returns undefined when an attestor has no type, or faults that leave open which selectors it gives
  */
-export function supplyOf(
-  values: unknown,
-  modules: ModuleTypes,
-  findings: readonly Finding[],
-): ReadonlyMap<string, Supply> | undefined {
+export function supplyOf(values: unknown, modules: ModuleTypes): ReadonlyMap<string, Supply> | undefined {
   const blocks = valueAt(values, ['attestors']);
   if (typeof blocks !== 'object' || blocks === null || Array.isArray(blocks)) return undefined;
   const supply = new Map<string, Supply>();
-  // What is not built was taken out of the values: its name is there in the findings only.
-  const unbuilt = findings.flatMap(({ path: [section, name] }) =>
-    section === 'attestors' && name ? [String(name)] : [],
-  );
-  for (const name of new Set([...Object.keys(blocks), ...unbuilt])) {
+  for (const name of Object.keys(blocks)) {
     const block = valueAt(blocks, [name]);
     const type = typeOfBlock(block, modules);
     const supplied = type && supplyOfBlock(type, block);

@@ -2,7 +2,7 @@
  * Stage 2: evidence goes to the one attestor whose route it carries, and comes back verified or not at all. The host, not
  * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
  */
-import type { Attestation, Attestor, Clock, Evidence, EvidenceForm } from '../../attestors/attestor.js';
+import type { Attestation, Attestor, Clock, Evidence, EvidenceForm, Role } from '../../attestors/attestor.js';
 import { checkPin, type PinMode } from '../binding/pins.js';
 import type { Nonces } from '../challenge/nonces.js';
 import { Refusal, Rejected } from '../errors.js';
@@ -37,6 +37,8 @@ export interface Showing {
   readonly audience?: AudienceRule;
   /** Of the DPoP key that was proven; undefined: none was. */
   readonly thumbprint?: string | undefined;
+  /** `delegator`: it is of whom a workload asks for, which may be a person too. Default: `workload`. */
+  readonly role?: Role;
 }
 
 /**
@@ -52,13 +54,13 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId, { routed, audience = 'attestor', thumbprint } = {}) => {
+  return async (received, requestId, { routed, audience = 'attestor', thumbprint, role = 'workload' } = {}) => {
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
       throw new Refusal(
         'token_type_unsupported',
         'token_type_unsupported',
-        `No attestor takes the subject_token_type ${quoteClaim(received.tokenType)}: see what the attestors’ blocks allow.`,
+        `No attestor takes the token type ${quoteClaim(received.tokenType)}: see what the attestors’ blocks allow.`,
       );
     }
     const alias = aliasBy(audience, room.issuer);
@@ -66,7 +68,7 @@ export function createAttest(room: AttestRoom): Attest {
     const attestor = route(byIssuer, sender, alias);
     routed?.(attestor.name);
     if (audience === 'issuer alone') checkIssuerAlone(sender.aud, room.issuer);
-    if (room.delegators.has(attestor.name)) {
+    if (role === 'workload' && room.delegators.has(attestor.name)) {
       throw new Rejected(
         'delegator_is_no_workload',
         `Attestor ${attestor.name} stands for people (role: delegator): expected the evidence of the workload that asks.`,
@@ -74,6 +76,7 @@ export function createAttest(room: AttestRoom): Attest {
     }
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
+    checkDelegation(attestation, role);
     const { evidenceId, expiresAt: end, nonce } = attestation;
     const mode = room.pins.get(attestor.name) ?? 'none';
     if (mode !== 'none') {
@@ -155,6 +158,14 @@ function checkInvariants(attestation: Attestation, attestor: Attestor, room: Att
   if (broken !== undefined) {
     throw new Refusal('internal', 'attestation_broken', `Attestor ${attestor.name} broke its contract: ${broken}.`);
   }
+}
+
+/** RFC 8693 §4.1, §4.4: nobody's chain is dropped, and who may act is asked only where somebody does. */
+function checkDelegation({ claims }: Attestation, role: Role): void {
+  const name =
+    claims.act !== undefined ? 'act' : claims.may_act !== undefined && role === 'workload' ? 'may_act' : null;
+  if (name === null) return;
+  throw new Rejected('jwt_delegated', `The evidence of a ${role} has ${name}, and is not accepted with it.`);
 }
 
 /** Seconds that the clock of who made the evidence may be ahead of ours. */

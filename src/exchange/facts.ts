@@ -1,7 +1,8 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
-import type { Binding, Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
+import type { Binding, DelegatorFacts, Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 import { plainJson } from '../policy/plain-json.js';
+import type { Delegation } from './delegation.js';
 
 export interface FactsRoom {
   /** Seconds since the epoch. */
@@ -14,11 +15,33 @@ export interface FactsRoom {
   readonly reads: readonly string[];
   /** Where an address is; null: the database cannot tell, because it is broken. Left out: there is none. */
   readonly locate?: ((ip: string) => Place | null) | undefined;
+  /** Left out: the workload asks for itself. */
+  readonly delegation?: Delegation | undefined;
+}
+
+/** @param delegation undefined: the workload asks for itself */
+function gatherDelegator(delegation: Delegation | undefined, reads: readonly string[]): Pick<Facts, 'delegator'> {
+  if (delegation === undefined) return {};
+  const { delegator, actors, claims, resource, scope, mayAct, assurance, vouchesUntil } = delegation;
+  return {
+    delegator: Object.freeze<DelegatorFacts>({
+      attestor: delegator.attestor,
+      subject: delegator.subject,
+      ...(claims !== null && gatherClaims(namesIn(reads, 'delegator.claims.'), claims)),
+      resource,
+      actors: Object.freeze(actors.map((actor) => actor.subject)),
+      scope: scope === null ? null : Object.freeze([...scope]),
+      mayAct,
+      assurance,
+      vouchesUntil,
+    }),
+  };
 }
 
 type Place = Required<Pick<Facts['network'], 'country' | 'subdivision'>>;
 
-export function gatherFacts(attestation: Attestation, { now, ip, binding, reads, locate }: FactsRoom): Facts {
+export function gatherFacts(attestation: Attestation, room: FactsRoom): Facts {
+  const { now, ip, binding, reads, locate, delegation } = room;
   const { attestor, environment, selectors, unknownSelectors, assurance, vouchesUntil } = attestation;
   const { issuedAt = attestation.claims.iat } = attestation;
   // Platforms without pods do not have the fact. Where it is, only a plain false says that there is a pod.
@@ -42,6 +65,7 @@ export function gatherFacts(attestation: Attestation, { now, ip, binding, reads,
       evidenceIssuedAt: typeof issuedAt === 'number' ? issuedAt : null,
       vouchesUntil,
     }),
+    ...gatherDelegator(delegation, reads),
     network: network.facts,
     ...(binding && { binding }),
   });

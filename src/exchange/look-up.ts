@@ -1,6 +1,7 @@
 /** Stage 3, its second half: others are asked what the decision still turns on, all at once. What does not answer is unknown. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
 import type { Policy } from '../policy/compile.js';
+import { withinDelegators } from '../policy/delegation.js';
 import type { Asked, ExternalAnswer, Facts, ObservedFact } from '../policy/facts.js';
 import type { Lookup } from '../policy/lookup.js';
 import { lookupsFor } from '../policy/lookups.js';
@@ -43,8 +44,9 @@ export function createLookUp(answerers: Answerers): LookUp {
     const wanted = lookupsFor(policy, inquiry.facts, inquiry.asked);
     if (wanted === null) return inquiry.facts;
     const asked = { ...inquiry.asked, resource: wanted.target };
+    const within = withinDelegators(asked.scope, inquiry.facts);
     const ofTarget = policy.resources.get(wanted.target)?.scope ?? [];
-    const scope = ofTarget.filter((token) => asked.scope?.includes(token) ?? true);
+    const scope = ofTarget.filter((token) => within?.includes(token) ?? true);
     const answers = wanted.lookups.map((lookup) => answer(answerers, lookup, { ...inquiry, asked, scope }));
     return Promise.all(answers).then((all) => all.reduce(withAnswer, inquiry.facts));
   };

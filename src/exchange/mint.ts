@@ -4,6 +4,7 @@ import type { Attestation } from '../../attestors/attestor.js';
 import type { Granted } from '../policy/decision.js';
 import type { Binding } from '../policy/facts.js';
 import type { Signer } from '../signing/signer.js';
+import { actOf, assuranceOf, type Delegation, linksOf } from './delegation.js';
 
 /** Seconds by which `nbf` lies in the past, for resource servers whose clocks are behind ours. */
 const backdated = 60;
@@ -22,17 +23,28 @@ export interface Issued {
   readonly granted: Granted;
 }
 
-/** @param now seconds since the epoch: the fact that the decision was made with, so that `exp` is what was decided */
-export async function mint(room: MintRoom, granted: Granted, attestation: Attestation, now: number): Promise<Issued> {
+/**
+ * @param now seconds since the epoch: the fact that the decision was made with, so that `exp` is what was decided
+ * @param delegation undefined: the workload asks for itself
+ */
+export async function mint(
+  room: MintRoom,
+  granted: Granted,
+  attestation: Attestation,
+  now: number,
+  delegation?: Delegation,
+): Promise<Issued> {
   const iat = Math.floor(now);
   const exp = iat + granted.lifetime;
-  if (exp > attestation.vouchesUntil) throw new Error('decide granted a lifetime beyond what the evidence vouches for');
+  const vouchesUntil = Math.min(attestation.vouchesUntil, delegation?.vouchesUntil ?? Number.POSITIVE_INFINITY);
+  if (exp > vouchesUntil) throw new Error('decide granted a lifetime beyond what the evidence vouches for');
   const jti = randomUUID();
   const claims = {
     iss: room.issuer,
     aud: granted.resource,
-    sub: attestation.subject,
+    sub: delegation?.delegator.subject ?? attestation.subject,
     client_id: attestation.subject,
+    ...(delegation && { act: actOf(attestation, delegation) }),
     iat,
     nbf: iat - backdated,
     exp,
@@ -41,10 +53,11 @@ export async function mint(room: MintRoom, granted: Granted, attestation: Attest
     ...(granted.binding && { cnf: confirmationOf(granted.binding) }),
     attestation: {
       attestor: attestation.attestor,
-      assurance: attestation.assurance,
+      assurance: assuranceOf(attestation, delegation),
       instance: attestation.instance,
       environment: attestation.environment,
       attested_at: Math.floor(attestation.attestedAt),
+      ...(delegation && { chain: linksOf(delegation).map(({ attestor, instance }) => ({ attestor, instance })) }),
     },
   };
   const token = await room.signer.sign('at+jwt', claims, granted.algorithm ?? undefined);

@@ -12,7 +12,9 @@ import type { Revocation } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import type { Behaviour } from './behaviour.js';
 import { bindingOf, verifyProof } from './binding.js';
+import type { Delegate } from './chain.js';
 import { checkClient } from './client.js';
+import { type Delegation, type Link, linksOf } from './delegation.js';
 import { type FactsRoom, gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
@@ -26,6 +28,7 @@ import type { WireRequest, WireResponse } from './wire.js';
 export interface Rooms extends MintRoom {
   readonly attest: Attest;
   readonly dpop: Dpop;
+  readonly delegate: Delegate;
   readonly behaviour: Behaviour;
   readonly lookUp: LookUp;
   readonly locate?: FactsRoom['locate'];
@@ -100,6 +103,13 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   trail.attestation = attestation;
   if (proof !== undefined) await rooms.dpop.claim(proof, trail.decisionId);
   checkClient(request.client, attestation);
+  if (request.delegator !== null) {
+    trail.delegation = await rooms.delegate(request.delegator, attestation, {
+      requestId: trail.decisionId,
+      thumbprint: proof?.thumbprint,
+    });
+  }
+  const { delegation } = trail;
   trail.timeline.enter('facts');
   const { policy, decisionId } = trail;
   const reads = policy.attestors.get(attestation.attestor)?.reads ?? [];
@@ -109,6 +119,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
     binding,
     reads,
     locate: rooms.locate,
+    delegation,
   });
   const inquiry = { attestation, facts: gathered, asked: request.asked, decisionId };
   // Awaited only when the store, or somebody else, was asked.
@@ -122,19 +133,26 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const counted = rooms.behaviour.count(policy, { ...inquiry, facts }, trail.decision);
   if (counted !== undefined) ({ facts: trail.facts, decision: trail.decision } = await counted);
   trail.timeline.enter('mint');
-  const issued = await mint(rooms, grantedBy(trail.decision), attestation, facts.now);
-  const noted = noteHolder(rooms, issued, attestation);
+  const issued = await mint(rooms, grantedBy(trail.decision), attestation, facts.now, delegation);
+  const noted = noteHolders(rooms, issued, attestation, delegation);
   // Awaited only when it has to be: a pair that the log has costs no turn.
   if (noted !== undefined) await noted;
   trail.issued = issued;
 }
 
-/** A token leaves only when it could be revoked. */
-function noteHolder({ revocation }: Rooms, issued: Issued, attestation: Attestation): Promise<void> | undefined {
-  const { attestor, instance, subject, attestedAt } = attestation;
-  const { issuedAt, expiresAt, granted } = issued;
+/** A token leaves only when it could be revoked, whoever of its chain ends. */
+function noteHolders(
+  { revocation }: Rooms,
+  { issuedAt, expiresAt, granted }: Issued,
+  attestation: Attestation,
+  delegation: Delegation | undefined,
+): Promise<unknown> | undefined {
   const { resource } = granted;
-  return revocation.note({ attestor, instance, subject, attestedAt, issuedAt, expiresAt, resource });
+  const note = ({ attestor, instance, subject }: Link, attestedAt: number) =>
+    revocation.note({ attestor, instance, subject, attestedAt, issuedAt, expiresAt, resource });
+  if (delegation === undefined) return note(attestation, attestation.attestedAt);
+  const before = linksOf(delegation).map(async (link) => note(link, delegation.attestedAt));
+  return Promise.all([(async () => note(attestation, attestation.attestedAt))(), ...before]);
 }
 
 function grantedBy(decision: Decision): Granted {

@@ -12,7 +12,10 @@ import type { WireBody, WireRequest } from './wire.js';
 
 export interface TokenRequest {
   readonly grantType: string;
+  /** Of who asks. */
   readonly evidence: Evidence;
+  /** For whom; null: for itself. */
+  readonly delegator: Evidence | null;
   /** What the client is told when the evidence is at fault: RFC 8693 and RFC 7523 differ. */
   readonly evidenceFault: Fault;
   /** What the grant asks of the audience of the evidence. */
@@ -63,6 +66,7 @@ export function readRequest(form: Form, authorization: string | undefined): Toke
   return Object.freeze({
     grantType: name,
     evidence: readEvidence(grantType, form),
+    delegator: grantType.readDelegator?.(form) ?? null,
     evidenceFault: grantType.evidenceFault,
     audience: grantType.audience,
     issuedTokenType: grantType.issuedTokenType,

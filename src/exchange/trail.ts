@@ -1,13 +1,14 @@
 /** What a request has shown of itself so far; whatever ends it, the record is made from this. */
 import { hash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
-import type { AuditRecord, RecordedFacts, RecordedGrant, RecordedRequest } from '../audit/record.js';
+import type { AuditRecord, RecordedDelegator, RecordedFacts, RecordedGrant, RecordedRequest } from '../audit/record.js';
 import { pinAlerts } from '../binding/pins.js';
 import { faults, type Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
 import type { Decision, Granted } from '../policy/decision.js';
 import type { Facts } from '../policy/facts.js';
 import { scrub } from '../text.js';
+import { actOf, type Delegation } from './delegation.js';
 import type { Form } from './form.js';
 import type { Issued } from './mint.js';
 import type { TokenRequest } from './request.js';
@@ -29,6 +30,8 @@ export interface Trail {
   /** To which the evidence was routed; it may have been refused there. */
   attestor?: string;
   attestation?: Attestation;
+  /** Left out: the workload asks for itself, or it is not known yet for whom. */
+  delegation?: Delegation;
   facts?: Facts;
   decision?: Decision;
   issued?: Issued;
@@ -62,7 +65,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     evidence_id: attestation?.evidenceId ?? null,
     selectors: attestation?.selectors ?? null,
     facts: recordedFacts(trail.facts),
-    request: recordedRequest(form, request),
+    request: { ...recordedRequest(form, request), ...recordedChain(trail) },
     rules: decision?.rules ?? null,
     shadow: recordedShadow(decision?.shadow ?? null),
     granted: recordedGrant(refusal === undefined ? trail.issued : undefined),
@@ -83,15 +86,32 @@ function recordedFacts(facts: Facts | undefined): RecordedFacts | null {
 }
 
 /** Before the request is parsed as a whole, what its form said. */
-function recordedRequest(form: Form | undefined, request: TokenRequest | undefined): RecordedRequest {
+function recordedRequest(
+  form: Form | undefined,
+  request: TokenRequest | undefined,
+): Omit<RecordedRequest, keyof RecordedChain> {
   const scope = form?.values.get('scope');
   const targets = form === undefined ? [] : [...form.resource, ...form.audience];
   return {
     resource: request === undefined ? targets.slice(0, 8).map(scrub) : asList(request.asked.resource),
     scope: request === undefined ? asList(scrubbed(scope)) : request.asked.scope,
     authorization_details: null,
-    actor: null,
-    delegator: null,
+  };
+}
+
+type RecordedChain = Pick<RecordedRequest, 'actor' | 'delegator'>;
+
+/** Of a delegator whose evidence was not accepted, the hash alone. */
+function recordedChain({ attestation, delegation, request }: Trail): RecordedChain {
+  if (attestation === undefined || !request?.delegator) return { actor: null, delegator: null };
+  const unknown = { attestor: null, subject: null, instance: null, assurance: null, evidence_id: null };
+  const delegator: Omit<RecordedDelegator, 'evidence_sha256'> =
+    delegation === undefined
+      ? unknown
+      : { ...delegation.delegator, assurance: delegation.assurance, evidence_id: delegation.evidenceId };
+  return {
+    actor: delegation === undefined ? { sub: attestation.subject } : actOf(attestation, delegation),
+    delegator: { ...delegator, evidence_sha256: hash('sha256', request.delegator.token) },
   };
 }
 

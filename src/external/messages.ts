@@ -16,6 +16,7 @@ export function requestOf({ eachScope }: ExternalAsk, inquiry: TargetInquiry): u
   const { attestation, asked, decisionId, facts, scope } = inquiry;
   const { subject, attestor, assurance, environment, instance, selectors, unknownSelectors } = attestation;
   const { ip } = facts.network;
+  const { delegator } = facts;
   const unknown = Object.keys(unknownSelectors).sort();
   const shared = {
     subject: {
@@ -37,6 +38,11 @@ export function requestOf({ eachScope }: ExternalAsk, inquiry: TargetInquiry): u
     context: {
       time: new Date(facts.now * 1000).toISOString(),
       ...(ip !== null && { ip }),
+      // For whom it asks, and who acted before.
+      ...(delegator && {
+        delegator: { id: delegator.subject, attestor: delegator.attestor, assurance: delegator.assurance },
+        actors: delegator.actors,
+      }),
       scope,
       decision_id: decisionId,
     },

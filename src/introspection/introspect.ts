@@ -6,20 +6,26 @@ import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import type { Revocation } from '../revocation/revocation.js';
 import { type AnswerRoom, answerAs } from './answer.js';
 import { authenticate, type Caller, type CallerRoom, checkClientId, readAssertion } from './caller.js';
-import type { OwnToken, ReadOwnToken } from './own-token.js';
+import type { Audiences, OwnToken, ReadOwnToken } from './own-token.js';
 
-export interface IntrospectRoom extends CallerRoom, AnswerRoom {
+export interface IntrospectRoom extends CallerRoom, AnswerRoom, ActiveRoom {
+  readonly revocation: CallerRoom['revocation'] & ActiveRoom['revocation'];
+}
+
+export interface ActiveRoom {
   /** Names of the attestors that are configured: what another one vouched for is not active any more. */
   readonly attestorNames: ReadonlySet<string>;
   readonly readOwnToken: ReadOwnToken;
-  readonly revocation: CallerRoom['revocation'] & Pick<Revocation, 'isRevoked'>;
+  readonly revocation: Pick<Revocation, 'isRevoked'>;
 }
 
 /** What whoever is no caller is told. */
 const fault = 'caller_invalid';
 
 /** Claims that the answer has, where the token has them (RFC 7662 §2.2). */
-const told = ['iss', 'sub', 'aud', 'client_id', 'scope', 'iat', 'nbf', 'exp', 'jti', 'cnf', 'attestation'] as const;
+const told: readonly string[] = [
+  ...['iss', 'sub', 'aud', 'client_id', 'act', 'scope', 'iat', 'nbf', 'exp', 'jti', 'cnf', 'attestation'],
+];
 
 export interface Introspected {
   readonly isActive: boolean;
@@ -34,23 +40,33 @@ export async function introspect(room: IntrospectRoom, wire: WireRequest): Promi
   if (token === undefined) throw new Refusal('introspection_token_missing', 'token_missing', 'token is missing.');
   const caller = await authenticate(room, { token: assertion, requestId: randomUUID(), fault });
   checkClientId(form, caller.subject, fault);
-  const active = await readActive(room, token, caller);
+  const active = await readVisible(room, token, caller);
   const answer = active === undefined ? { active: false } : activeAnswer(active);
   const response = await answerAs(room, { clientId: caller.subject, accept: wire.accept }, answer);
   return { isActive: active !== undefined, response };
 }
 
 /** Undefined for whatever the caller may not see, which tells it nothing of why (RFC 7662 §2.2). */
-async function readActive(room: IntrospectRoom, text: string, caller: Caller): Promise<OwnToken | undefined> {
-  let token: OwnToken;
+async function readVisible(room: ActiveRoom, text: string, caller: Caller): Promise<OwnToken | undefined> {
   try {
-    token = await room.readOwnToken(text, caller.resources);
+    return await readActive(room, text, caller.resources);
   } catch (error) {
     if (error instanceof Rejected) return undefined;
     throw error;
   }
-  if (!room.attestorNames.has(token.attestor)) return undefined;
-  return room.revocation.isRevoked(token) ? undefined : token;
+}
+
+/**
+ * Also for exchanges, where a token of ours is shown: what is not active for one is not for the other. What was revoked until now has to
+ * be known (`Revocation.refresh`).
+ * @throws Rejected for whatever is no active token of ours for one of the audiences
+ */
+export async function readActive(room: ActiveRoom, text: string, audiences: Audiences): Promise<OwnToken> {
+  const token = await room.readOwnToken(text, audiences);
+  const gone = token.links.find(({ attestor }) => !room.attestorNames.has(attestor));
+  if (gone !== undefined) throw new Rejected('attestor_gone', `No attestor is called ${gone.attestor} any more.`);
+  if (!room.revocation.isRevoked(token)) return token;
+  throw new Rejected('token_revoked', `The token ${token.id} is revoked, or somebody of its chain has ended.`);
 }
 
 function activeAnswer({ claims }: OwnToken): Record<string, unknown> {

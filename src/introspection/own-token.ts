@@ -1,10 +1,12 @@
 /** Reads our own access tokens, with the same verifier as evidence. */
 import type { Clock } from '../../attestors/attestor.js';
 import { Rejected } from '../errors.js';
+import { type Act, actorsIn } from '../exchange/delegation.js';
 import { decodeJwt } from '../jwt/decode.js';
 import { importKeys, type VerificationKey } from '../jwt/key.js';
 import { quoteClaim } from '../jwt/quote.js';
 import { type KeyFinder, verifyJwt } from '../jwt/verify.js';
+import type { Bearer } from '../revocation/entry.js';
 import type { IssuedToken } from '../revocation/revocation.js';
 import type { Signer } from '../signing/signer.js';
 import { longestLifetime } from '../signing/times.js';
@@ -26,14 +28,20 @@ interface OwnClaims {
   readonly sub: string;
   readonly client_id: string;
   readonly jti: string;
-  readonly attestation: { readonly attestor: string; readonly instance: string };
+  readonly act?: Act;
+  readonly attestation: Holder & { readonly chain?: readonly Holder[] };
 }
+
+type Holder = Pick<Bearer, 'attestor' | 'instance'>;
 
 /**
  * @param audiences that the token may have
  * @throws Rejected for whatever is no token of ours that has one of the audiences and has not expired
  */
-export type ReadOwnToken = (token: string, audiences: Pick<ReadonlySet<string>, 'has'>) => Promise<OwnToken>;
+export type ReadOwnToken = (token: string, audiences: Audiences) => Promise<OwnToken>;
+
+/** Resources. */
+export type Audiences = Pick<ReadonlySet<string>, 'has'>;
 
 export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadOwnToken {
   const keys = createKeyFinder(signer);
@@ -43,14 +51,29 @@ export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadO
     if (typeof audience !== 'string' || !audiences.has(audience)) {
       throw new Rejected('jwt_audience', `aud: expected one of the caller's resources; found ${quoteClaim(audience)}.`);
     }
-    const expect = { issuer, audience, otherAudiences: 'refuse', maxLifetime: longestLifetime } as const;
-    const { claims, iat, exp } = await verifyJwt(jwt, keys, expect, now(), 'access token');
+    const limits = { otherAudiences: 'refuse', maxLifetime: longestLifetime, delegation: 'act' } as const;
+    const { claims, iat, exp } = await verifyJwt(jwt, keys, { issuer, audience, ...limits }, now(), 'access token');
     // As we minted them: the signature says so.
-    const { sub: subject, client_id: clientId, jti: id, attestation } = claims as unknown as OwnClaims;
-    const { attestor, instance } = attestation;
-    const times = { issuedAt: iat, expiresAt: exp };
-    return Object.freeze({ claims, id, subject, clientId, attestor, instance, resource: audience, ...times });
+    const own = claims as unknown as OwnClaims;
+    const { client_id: clientId, jti: id } = own;
+    return Object.freeze({
+      claims,
+      id,
+      clientId,
+      resource: audience,
+      issuedAt: iat,
+      expiresAt: exp,
+      links: linksOf(own),
+    });
   };
+}
+
+/** The workload that it was issued to and, of a delegated one, those that acted before, newest first, and the delegator. */
+function linksOf({ sub, act, attestation: { attestor, instance, chain = [] } }: OwnClaims): readonly Bearer[] {
+  const holders = [{ attestor, instance }, ...chain];
+  const subjects = [...actorsIn(act), sub];
+  if (holders.length !== subjects.length) throw new Error('a token of ours has a chain that we do not make');
+  return Object.freeze(holders.map((holder, index) => Object.freeze({ ...holder, subject: subjects[index] ?? '' })));
 }
 
 /** The keys are imported when they change, not for each token. */

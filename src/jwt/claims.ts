@@ -29,11 +29,14 @@ export function checkClaims(
   checkIssuer(claims, expect);
   const audience = checkAudience(claims.aud, expect, alias);
   const { exp, iat } = checkTimes(claims, expect.maxLifetime, now);
-  // RFC 8693 §4.1, §4.4: a chain of actors that we do not understand must not be dropped by issuing without it.
-  if (claims.act !== undefined || claims.may_act !== undefined) {
-    throw new Rejected('jwt_delegated', 'The token has act or may_act: delegated tokens are not accepted.');
-  }
+  checkDelegation(claims, expect.delegation ?? 'refuse');
   return Object.freeze({ claims, exp, iat, audience });
+}
+
+/** RFC 8693 §4.1, §4.4: a chain of actors that we do not understand must not be dropped by issuing without it. */
+function checkDelegation({ act, may_act }: JsonObject, accepted: NonNullable<JwtExpectations['delegation']>): void {
+  if (accepted === 'act' || (act === undefined && (accepted === 'may_act' || may_act === undefined))) return;
+  throw new Rejected('jwt_delegated', 'The token has act or may_act, and is not accepted with it here.');
 }
 
 /** RFC 7519 §4.1.1; of an SVID, the trust domain says whose it is (JWT-SVID §3.1). */

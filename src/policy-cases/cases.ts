@@ -7,9 +7,9 @@ import type { Path } from '../config/path.js';
 import { ConfigurationError, type Problem } from '../config/problem.js';
 import { readDocument } from '../config/read.js';
 import { expectation as inOurWords } from '../config/schema.js';
-import type { Facts, Inputs, WorkloadFacts } from '../policy/facts.js';
+import type { DelegatorFacts, Facts, Inputs, WorkloadFacts } from '../policy/facts.js';
 import { faultsOf, merged, ruleFaults, type Stated, type World } from './check.js';
-import { casesSchema, type Expectation, situationSchema } from './schema.js';
+import { casesSchema, type Expectation, type Situation, situationSchema } from './schema.js';
 
 /** A case with all that `decide` reads. */
 export interface ReadyCase extends Inputs {
@@ -65,6 +65,7 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
     workload = {},
     binding,
     behaviour,
+    delegator,
     external,
     asked,
   } = merged(stated);
@@ -76,6 +77,7 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
       now,
       network: { ip, country, subdivision },
       ...(binding && { binding: binding as NonNullable<Facts['binding']> }),
+      ...(delegator && { delegator: delegatorOf(delegator, now) }),
       ...(behaviour && { behaviour }),
       ...(external && { external: external as NonNullable<Facts['external']> }),
       workload: {
@@ -95,4 +97,13 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
     },
     asked: { resource: asked?.resource ?? null, scope: asked?.scope ?? null },
   };
+}
+
+/** Of a token of ours, no claims are known, whatever is stated. */
+function delegatorOf(stated: NonNullable<Situation['delegator']>, now: number): DelegatorFacts {
+  const { attestor = '', subject = '', claims, resource = null, actors = [], scope = null, mayAct = false } = stated;
+  const { assurance = 'low', vouchesFor = 3600 } = stated;
+  const known =
+    claims === undefined || resource !== null ? {} : { claims: claims as NonNullable<DelegatorFacts['claims']> };
+  return { attestor, subject, ...known, resource, actors, scope, mayAct, assurance, vouchesUntil: now + vouchesFor };
 }

@@ -63,6 +63,7 @@ export const merged = ({ base, each }: Stated): Situation => ({
   ...base,
   ...each,
   workload: { ...base?.workload, ...each.workload },
+  ...((base?.delegator ?? each.delegator) && { delegator: { ...base?.delegator, ...each.delegator } }),
 });
 
 /** What is stated, and where each part of it stands. */
@@ -88,7 +89,11 @@ export function faultsOf(stated: Stated, world: World, path: Path): Finding[] {
   if (attestor === undefined) return [...times, { path, message: 'workload.attestor is missing' }];
   const supply = world.attestors.get(attestor);
   const ofWorkload = checkWorkload(world, { workload: { attestor, selectors } });
-  const faults = [...times, ...ofWorkload.map((problem) => ({ ...problem, path: placeOf(problem.path) }))];
+  const faults = [
+    ...times,
+    ...delegatorFaults(situation, world, placeOf),
+    ...ofWorkload.map((problem) => ({ ...problem, path: placeOf(problem.path) })),
+  ];
   if (supply === undefined) return faults;
   const scene = { situation, supply, world, placeOf };
   return [
@@ -97,6 +102,22 @@ export function faultsOf(stated: Stated, world: World, path: Path): Finding[] {
     ...unknownFaults(scene),
     ...behaviourFaults(scene),
     ...externalFaults(scene),
+  ];
+}
+
+function delegatorFaults({ delegator }: Situation, { attestors }: World, placeOf: Scene['placeOf']): Finding[] {
+  if (delegator === undefined) return [];
+  const { attestor, claims, resource } = delegator;
+  const path = placeOf(['delegator']);
+  if (attestor === undefined) return [{ path, message: 'delegator.attestor is missing' }];
+  const at = [...path, 'attestor'];
+  const named = attestors.has(attestor)
+    ? []
+    : [unknownName(at, 'no attestor has this name', attestor, attestors.keys())];
+  if (claims === undefined || resource === undefined) return named;
+  return [
+    ...named,
+    { path: [...path, 'claims'], at: 'key', message: 'a token of ours does not have the claims of the delegator' },
   ];
 }
 

@@ -1,6 +1,7 @@
 /** How cases are written. What it cannot see is in check.ts. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { assuranceLevels } from '../policy/assurance.js';
 import { network } from '../policy/conditions/network.js';
 import { decisionFaults, refusalReasons } from '../policy/decision.js';
 
@@ -24,6 +25,23 @@ const workloadSchema = z.strictObject({
   assurance: z.enum(['low', 'medium', 'high']).optional(),
   /** Seconds before the decision: when the evidence was made; null: it does not say. */
   madeAgo: z.number().nullable().optional(),
+  /** Seconds from the decision. */
+  vouchesFor: z.number().optional(),
+});
+
+const delegatorSchema = z.strictObject({
+  attestor: z.string().optional(),
+  subject: z.string().optional(),
+  /** As those of the workload. */
+  claims: z.record(z.string(), z.json()).optional(),
+  /** Of the token of ours that is shown; left out: evidence is. */
+  resource: z.string().optional(),
+  /** Subjects of who acted before, newest first. */
+  actors: z.array(z.string()).optional(),
+  /** Left out: what is shown does not limit it. */
+  scope: z.array(z.string()).optional(),
+  mayAct: z.boolean().optional(),
+  assurance: z.enum(assuranceLevels).optional(),
   /** Seconds from the decision. */
   vouchesFor: z.number().optional(),
 });
@@ -54,6 +72,8 @@ const situation = {
   workload: workloadSchema.optional(),
   /** What the client has shown to hold. */
   binding: bindingOf.optional(),
+  /** For whom it asks; left out: for itself. */
+  delegator: delegatorSchema.optional(),
   /** Values by name. */
   behaviour: z.record(z.string(), z.union([z.boolean(), z.number()], { error: 'true, false or a number' })).optional(),
   /** By the key of the lookup: what a policy decision point says. */

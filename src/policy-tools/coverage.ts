@@ -6,7 +6,7 @@ import type { Inputs } from '../policy/facts.js';
 import { type Clause, candidateOf } from '../policy/match.js';
 
 /** What every grant asks for without writing it. */
-const unwritten = new Set(['environment', 'workload.podless']);
+const unwritten = new Set(['delegator', 'environment', 'workload.podless']);
 
 interface Tried {
   held: boolean;

@@ -1,6 +1,7 @@
 /** Conditions of a rule that no workload of its attestor can ever meet. Those of `unknown: permit` are left out: what is not known meets them. */
 import type { Configuration } from '../config/configuration.js';
 import type { Finding } from '../config/problem.js';
+import { leastAssurance } from '../policy/assurance.js';
 import type { Comparison } from '../policy/conditions/comparison.js';
 import type { Conditions } from '../policy/conditions/schema.js';
 import { compareVersions, type Version } from '../policy/conditions/version.js';
@@ -41,16 +42,18 @@ type Told = Omit<Finding, 'path'>;
 
 /** What is never unknown: a denial that asks for it denies nobody. */
 function unreached({ configuration }: Given, rule: Rule, { attestation }: Asked): Told[] {
-  const { attestor } = rule.workload;
-  const configured = configuration.attestors.get(attestor);
-  const highest = configured?.type.highestAssurance?.(configured.options);
   const least = attestation?.assurance;
-  if (highest === undefined || least === undefined || levels.indexOf(least) <= levels.indexOf(highest)) return [];
-  const message = `with its options the attestor ${attestor} gives an assurance of at most ${highest}, so ${effectOf(rule)} never applies`;
-  return [{ message }];
+  if (least === undefined) return [];
+  // No chain is stronger than its weakest link.
+  const links = [rule.workload.attestor, ...(rule.delegator === undefined ? [] : [rule.delegator.attestor])];
+  return links.flatMap((attestor) => {
+    const configured = configuration.attestors.get(attestor);
+    const highest = configured?.type.highestAssurance?.(configured.options);
+    if (highest === undefined || leastAssurance(least, highest) === least) return [];
+    const message = `with its options the attestor ${attestor} gives an assurance of at most ${highest}, so ${effectOf(rule)} never applies`;
+    return [{ message }];
+  });
 }
-
-const levels = ['low', 'medium', 'high'];
 
 /** Comparisons of one fact of which no value meets all. */
 function contradicted(rule: Rule, { posture }: Asked): Told[] {

@@ -216,7 +216,7 @@ function grantsWider(one: Rule, other: Rule): boolean {
   );
 }
 
-type Asks = Pick<Rule, 'workload' | 'conditions' | 'mode'>;
+type Asks = Pick<Rule, 'workload' | 'delegator' | 'conditions' | 'mode' | 'grant'>;
 
 /** Whether a rule in force applies wherever the other does: all that it asks, the other asks too. */
 function isWider(one: Asks, other: Asks): boolean {
@@ -225,11 +225,18 @@ function isWider(one: Asks, other: Asks): boolean {
   return (
     one.mode === 'enforce' &&
     attestor === workload.attestor &&
+    isForAll(one, other) &&
     implies(workload.selectors, selectors) &&
     (environment === undefined || workload.environment?.every((name) => environment.includes(name)) === true) &&
     not.every((match) => workload.not?.some((theirs) => isDeepStrictEqual(match, theirs))) &&
     (one.conditions ?? []).every((asked) => other.conditions?.some((theirs) => isDeepStrictEqual(asked, theirs)))
   );
+}
+
+/** Whether it is for all for whom the other is: a denial that does not say is for everybody. */
+function isForAll({ delegator, grant }: Asks, other: Asks): boolean {
+  if (delegator === undefined && grant === undefined) return true;
+  return isDeepStrictEqual(delegator, other.delegator);
 }
 
 /** Whether a workload that has all of the first has all of the second. A pattern covers itself, and selectors that it matches. */

@@ -16,6 +16,8 @@ export interface MatrixRule {
   readonly shadow: boolean;
   /** Whose workloads; all must hold. Empty: every workload of the attestor. */
   readonly workload: readonly string[];
+  /** For whom they ask: what the rule asks of the delegator, by the names that records have. Empty: for themselves or, of a denial, for anybody. */
+  readonly delegator: readonly MatrixClause[];
   /** What else must hold, by the names that records have. */
   readonly conditions: readonly MatrixClause[];
 }
@@ -66,17 +68,20 @@ function rowOf(attestor: string, { name, shadow, clauses }: CompiledRule): Matri
     attestor,
     shadow,
     workload: clauses.filter((clause) => isOfWorkload(clause) && !isUnwritten(clause)).map(({ expected }) => expected),
-    conditions: clauses
-      .filter((clause) => !isOfWorkload(clause))
-      .map((clause) => ({ clause: clause.name, expected: clause.expected })),
+    delegator: clauses.filter((clause) => isOfDelegator(clause) && !isUnwritten(clause)).map(told),
+    conditions: clauses.filter((clause) => !isOfWorkload(clause) && !isOfDelegator(clause)).map(told),
   };
 }
+
+const told = ({ name, expected }: Clause): MatrixClause => ({ clause: name, expected });
 
 /** Of the workload itself, its environment included; the others are circumstances. */
 const isOfWorkload = ({ name }: Clause) => name.startsWith('workload.') || name === 'environment';
 
-/** What every grant asks for without writing it, and only tokens of Kubernetes can fail. */
-const isUnwritten = ({ name }: Clause) => name === 'workload.podless';
+const isOfDelegator = ({ name }: Clause) => name === 'delegator' || name.startsWith('delegator.');
+
+/** What every grant asks for without writing it: only tokens of Kubernetes and requests with an actor can fail. */
+const isUnwritten = ({ name }: Clause) => name === 'workload.podless' || name === 'delegator';
 
 /** Lines for a person: a block for each resource, and in it one for each rule that grants it. */
 export function renderMatrix(matrix: readonly MatrixResource[]): string[] {
@@ -92,6 +97,7 @@ function grantLines({ scope, lifetime, denies, ...row }: MatrixGrant): string[] 
     `  ${headOf(row)}`,
     `      gets    ${scope.join(' ')}, for ${lifetime} s at most`,
     ...labelled('who', row.workload),
+    ...labelled('for', row.delegator.map(conditionLine)),
     ...labelled('when', row.conditions.map(conditionLine)),
     ...labelled('unless', denies.map(denyLine)),
   ];
@@ -102,8 +108,8 @@ const headOf = ({ rule, attestor, shadow }: MatrixRule) =>
 
 const conditionLine = ({ clause, expected }: MatrixClause) => `${clause}: ${expected}`;
 
-function denyLine({ rule, shadow, workload, conditions }: MatrixRule): string {
-  const all = [...workload, ...conditions.map(conditionLine)];
+function denyLine({ rule, shadow, workload, delegator, conditions }: MatrixRule): string {
+  const all = [...workload, ...[...delegator, ...conditions].map(conditionLine)];
   return `${rule}${shadow ? ' (in shadow: without effect)' : ''}: ${all.length === 0 ? 'always' : all.join(' and ')}`;
 }
 

@@ -1,6 +1,7 @@
 /** A recorded decision, made again: what the policy read is all in the record. */
 import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
+import { assuranceLevels } from '../policy/assurance.js';
 import { refusalReasons } from '../policy/decision.js';
 import type { Binding, Inputs } from '../policy/facts.js';
 
@@ -17,6 +18,19 @@ const replayable = z.object({
     unknown: z.record(z.string(), cause),
     posture: z.record(z.string(), observed),
     vouchesUntil: z.number(),
+    delegator: z
+      .object({
+        attestor: z.string(),
+        subject: z.string(),
+        claims: z.record(z.string(), z.json()).optional(),
+        resource: z.string().nullable(),
+        actors: z.array(z.string()),
+        scope: z.array(z.string()).nullable(),
+        mayAct: z.boolean(),
+        assurance: z.enum(assuranceLevels),
+        vouchesUntil: z.number(),
+      })
+      .optional(),
     network: z.object({
       ip: z.string().nullable(),
       country: z.string().nullable().optional(),
@@ -33,11 +47,16 @@ const replayable = z.object({
 /** The inputs of `decide`, from the record alone; null when it does not hold them. */
 export function inputsOf(record: AuditRecord): Inputs | null {
   if (!replayable.safeParse(record).success || record.facts === null) return null;
-  const { now, network, binding, behaviour, external, ...rest } = record.facts;
+  const { now, network, binding, behaviour, delegator, external, ...rest } = record.facts;
   const { attestor, selectors, request } = record;
   const workload = { ...rest, attestor: attestor ?? '', selectors: selectors ?? [] };
-  const others = { ...(binding && { binding }), ...(behaviour && { behaviour }), ...(external && { external }) };
-  const facts = { now, network, ...others, workload };
+  const known = {
+    ...(binding && { binding }),
+    ...(behaviour && { behaviour }),
+    ...(delegator && { delegator }),
+    ...(external && { external }),
+  };
+  const facts = { now, network, ...known, workload };
   const [resource = null] = request.resource;
   return { facts, asked: { resource, scope: request.scope } };
 }

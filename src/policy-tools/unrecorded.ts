@@ -12,7 +12,7 @@ import { type Clause, candidateOf, type Rank } from '../policy/match.js';
 
 /** Names of what there may be now and the record has no word of: `posture.kubelet`, `behaviour.firstUse`, `oidc:environment`, `external.https://pdp.example`. */
 export function unrecordedOf(facts: Facts, gives: readonly string[]): ReadonlySet<string> {
-  const { workload, network, behaviour = {}, external = {} } = facts;
+  const { workload, delegator, network, behaviour = {}, external = {} } = facts;
   const { posture, selectors, unknown, claims = {} } = workload;
   return new Set(
     gives.filter((name) => {
@@ -23,6 +23,11 @@ export function unrecordedOf(facts: Facts, gives: readonly string[]): ReadonlySe
         return !Object.hasOwn(posture, name.slice('posture.'.length)) && !Object.hasOwn(unknown, name);
       }
       if (name.startsWith('network.')) return !Object.hasOwn(network, name.slice('network.'.length));
+      // Of the claims of a delegator: a token of ours has none, which is nothing that was left out.
+      if (name.startsWith('delegator.')) {
+        const claim = name.startsWith(ofDelegator) ? name.slice(ofDelegator.length) : null;
+        return claim !== null && delegator?.resource === null && !Object.hasOwn(delegator.claims ?? {}, claim);
+      }
       if (name.startsWith('claims.')) return !Object.hasOwn(claims, name.slice('claims.'.length));
       if (name.startsWith('behaviour.')) {
         return !Object.hasOwn(behaviour, name.slice('behaviour.'.length)) && !Object.hasOwn(unknown, name);
@@ -31,6 +36,8 @@ export function unrecordedOf(facts: Facts, gives: readonly string[]): ReadonlySe
     }),
   );
 }
+
+const ofDelegator = 'delegator.claims.';
 
 /** A rule that may come out otherwise than it does without what was not recorded. */
 interface OpenRule {
@@ -128,8 +135,10 @@ function soughtBy(clause: Clause, { facts, asked }: Inputs, unrecorded: Readonly
     unknown: watched(unknown, ''),
     claims: watched(claims, 'claims.'),
   };
+  const { delegator } = facts;
   const watchedFacts = {
     ...facts,
+    ...(delegator && { delegator: { ...delegator, claims: watched(delegator.claims ?? {}, ofDelegator) } }),
     network: watched(facts.network, 'network.'),
     behaviour: watched(behaviour, 'behaviour.'),
     external: watched(external, 'external.'),

@@ -2,6 +2,7 @@
 
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
+import { checkDelegator, checkDelegatorReads } from './check-delegator.js';
 import { checkPlaceholders, checkSources } from './check-sources.js';
 import { behaviourKeyOf, behaviourKeys } from './conditions/behaviour.js';
 import { lookupOf } from './conditions/external.js';
@@ -49,10 +50,12 @@ export function checkPolicy(input: PolicyInput): PolicyProblem[] {
       checkSources(sources, condition, ['conditions', name]),
     ),
     ...Object.entries(rules).flatMap(([name, rule]) =>
-      [...checkWorkload(input, rule), ...checkConditions(input, rule), ...checkEffect(input, rule)].map((problem) => ({
-        ...problem,
-        path: ['rules', name, ...problem.path],
-      })),
+      [
+        ...checkWorkload(input, rule),
+        ...checkDelegator(input, rule),
+        ...checkConditions(input, rule),
+        ...checkEffect(input, rule),
+      ].map((problem) => ({ ...problem, path: ['rules', name, ...problem.path] })),
     ),
     ...checkLookups(input),
   ];
@@ -122,7 +125,8 @@ function checkSelector(path: PolicyProblem['path'], selector: string, supply: Su
   return [unknownName(path, 'the attestor gives no selectors of this kind', kind, kinds)];
 }
 
-function checkConditions(input: PolicyInput, { workload, conditions = [], deny }: Rule): PolicyProblem[] {
+function checkConditions(input: PolicyInput, rule: Rule): PolicyProblem[] {
+  const { workload, conditions = [], deny } = rule;
   return conditions.flatMap((asked, index) => {
     const path = ['conditions', index];
     const isNamed = typeof asked === 'string';
@@ -134,6 +138,10 @@ function checkConditions(input: PolicyInput, { workload, conditions = [], deny }
     const problems = [
       ...(isNamed ? [] : checkSources(input.sources ?? noSources, condition, path)),
       ...checkFacts(input, workload.attestor, condition, path, isNamed),
+      ...checkDelegatorReads(rule, checksOf(condition, input.sources ?? noSources), isNamed).map((problem) => ({
+        ...problem,
+        path: [...path, ...problem.path],
+      })),
     ];
     if (deny === undefined) return problems;
     const ofGrants = (Object.keys(onlyOfGrants) as (keyof typeof onlyOfGrants)[]).filter(
@@ -195,8 +203,8 @@ const isPlace = (fact: string) => fact.startsWith('network.');
 
 const noGeo = 'it is not known where addresses are: name an MMDB file in geo.database';
 
-/** Which claims evidence has is known only when it comes. */
-const isClaim = (fact: string) => fact.startsWith('claims.');
+/** Which claims evidence has, the delegator's too, is known only when it comes. */
+const isClaim = (fact: string) => fact.startsWith('claims.') || fact.startsWith('delegator.');
 
 function checkEffect(input: PolicyInput, rule: Rule): PolicyProblem[] {
   if (rule.grant !== undefined) return [...checkGrant(input, rule.grant), ...checkCrossing(input, rule, rule.grant)];

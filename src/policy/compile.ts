@@ -7,6 +7,7 @@ import { checkPolicy, type PolicyInput } from './check.js';
 import { type ConditionCompiler, createConditionCompiler } from './conditions/clauses.js';
 import { noSources, type PostureSources } from './conditions/posture-sources.js';
 import type { RuleVerdict } from './decision.js';
+import { delegatorClauses, delegatorReads } from './delegation.js';
 import type { Lookup } from './lookup.js';
 import {
   boundToPod,
@@ -190,7 +191,8 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
   const hope = rule.grant === undefined ? 'fails' : 'holds';
   const match = rule.grant === undefined ? workloadClauses(rule, hope) : grantClauses(input, rule, rule.grant);
   const { clauses, reads } = compileConditions(rule.conditions ?? [], hope);
-  const all = Object.freeze(bindingLast([...match, ...clauses]));
+  const isPerson = input.attestors.get(rule.delegator?.attestor ?? '')?.role === 'delegator';
+  const all = Object.freeze(bindingLast([...delegatorClauses(rule, hope, isPerson), ...match, ...clauses]));
   const compiled = Object.freeze<CompiledRule>({
     name,
     effect,
@@ -210,7 +212,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
           }),
     held: Object.freeze({ ...verdictBase(name, rule), verdict: 'holds', clause: null, expected: null, seen: null }),
   });
-  return { compiled, reads };
+  return { compiled, reads: [...delegatorReads(rule), ...reads] };
 }
 
 const bindingLast = (clauses: readonly Clause[]): readonly Clause[] =>

@@ -2,6 +2,7 @@
 import type { BindingKind } from './binding.js';
 import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './compile.js';
 import type { Decision, DecisionFault, Granted, RefusalReason, RuleVerdict } from './decision.js';
+import { vouchedUntil, withinDelegators } from './delegation.js';
 import type { Asked, Binding, Facts } from './facts.js';
 import { type Candidate, type Clause, candidateOf, type Rank } from './match.js';
 import { everyRule } from './rule-set.js';
@@ -80,8 +81,8 @@ function decideTarget(room: Room, target: string, scope: Asked['scope']): Decisi
   if (resource === undefined) return refusal('target_refused', 'unknown_resource', 'No resource has this URI.', []);
   const rules = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? everyRule([]);
   const judged = rules.candidates(facts.workload).map((rule) => judge(rule, candidate));
-  const sum = addUp(judged, resource, scope, room);
-  const vouched = Math.floor(facts.workload.vouchesUntil) - Math.floor(facts.now);
+  const sum = addUp(judged, resource, withinDelegators(scope, facts), room);
+  const vouched = Math.floor(vouchedUntil(facts)) - Math.floor(facts.now);
   const isEvidences = isShorter(vouched, sum.lifetime.seconds);
   const lifetime: Lifetime = isEvidences ? { seconds: vouched, ending: 'evidence' } : sum.lifetime;
   const { algorithm } = resource;

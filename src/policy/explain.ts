@@ -1,5 +1,11 @@
 /** A record of the audit log, or a decision that was not asked for, told to a person. */
-import type { AuditRecord, RecordedGrant, RecordedRequest, RecordedShadow } from '../audit/record.js';
+import type {
+  AuditRecord,
+  RecordedDelegator,
+  RecordedGrant,
+  RecordedRequest,
+  RecordedShadow,
+} from '../audit/record.js';
 import { faults } from '../errors.js';
 import { printable } from '../text.js';
 import { toldBinding } from './binding.js';
@@ -21,6 +27,7 @@ export function explainRecord(record: AuditRecord): string {
       `${record.environment}${record.region === null ? '' : `, ${record.region}`}; asked from ${record.address}`,
     ]),
     labelled('Who', whoAsked(record)),
+    ...delegatorLines(record),
     labelled('Evidence', evidenceOf(record)),
     labelled('Selectors', record.selectors ?? []),
     labelled('Asked for', [...requestLines(record.request), `by ${record.grant_type ?? 'no grant_type'}`]),
@@ -36,7 +43,7 @@ export function explainRecord(record: AuditRecord): string {
 /** The same of a decision that nobody has asked for yet. */
 export function explainDecision(decision: Decision, { facts, asked }: Inputs, policyRevision: string): string {
   const { fault, reason, detail, granted, rules, shadow } = decision;
-  const { workload, network, now } = facts;
+  const { workload, delegator, network, now } = facts;
   const error = fault === null ? null : faults[fault].error;
   const outcome = fault === null ? 'permitted' : 'refused';
   const request = { resource: asked.resource === null ? [] : [asked.resource], scope: asked.scope };
@@ -49,6 +56,7 @@ export function explainDecision(decision: Decision, { facts, asked }: Inputs, po
       `${workload.environment ?? 'not known'}; asked from ${network.ip ?? 'an address that is not known'}`,
     ]),
     labelled('Who', [`attestor ${workload.attestor}, assurance ${workload.assurance}`]),
+    ...(delegator === undefined ? [] : [labelled('For', whomFor(delegator, delegator.actors))]),
     labelled('Selectors', workload.selectors),
     labelled('Asked for', requestLines(request)),
     labelled('Rules', ruleLines(rules)),
@@ -70,6 +78,21 @@ function whoAsked(record: AuditRecord): string[] {
   const instance = record.instance === null ? [] : [`instance ${record.instance}`];
   return [record.subject, `attestor ${record.attestor ?? '–'}, assurance ${record.assurance ?? '–'}`, ...instance];
 }
+
+/** For whom it asked, and who acted before; nothing of a request without an actor. */
+function delegatorLines({ facts, request }: AuditRecord): string[][] {
+  const { delegator } = request;
+  if (delegator === null) return [];
+  return [labelled('For', whomFor(delegator, facts?.delegator?.actors ?? []))];
+}
+
+function whomFor({ subject, attestor, assurance }: Whom, actors: readonly string[]): string[] {
+  if (subject === null) return ['not known: the subject_token was not accepted'];
+  const through = actors.map((actor) => `through ${actor}`);
+  return [subject, `attestor ${attestor}, assurance ${assurance}`, ...through];
+}
+
+type Whom = Pick<RecordedDelegator, 'subject' | 'attestor' | 'assurance'>;
 
 function evidenceOf(record: AuditRecord): string[] {
   const hash = record.evidence_sha256 === null ? [] : [`SHA-256 ${record.evidence_sha256}`];

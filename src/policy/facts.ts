@@ -42,6 +42,27 @@ export interface WorkloadFacts {
   readonly vouchesUntil: number;
 }
 
+/** Of a request with an actor: for whom the workload asks, and through whom. */
+export interface DelegatorFacts {
+  /** Who vouched for it. */
+  readonly attestor: string;
+  readonly subject: string;
+  /** Of the names that the policy reads, as those of the workload. Left out where a token of ours was shown, which does not have them: all unknown. */
+  readonly claims?: Readonly<Record<string, ClaimValue>>;
+  /** The resource that the token is for, where a token of ours was shown. Null: evidence of the attestor was. */
+  readonly resource: string | null;
+  /** Subjects of the workloads that acted before this one, newest first. */
+  readonly actors: readonly string[];
+  /** Nothing beyond it is granted. Null: what was shown does not limit the scope. */
+  readonly scope: readonly string[] | null;
+  /** Whether its token says with `may_act` that this workload may act for it. */
+  readonly mayAct: boolean;
+  /** The least of the delegator's and of those that acted before. */
+  readonly assurance: Assurance;
+  /** Seconds since the epoch: nothing that is granted may outlive it. */
+  readonly vouchesUntil: number;
+}
+
 export interface NetworkFacts {
   /** Where the request came from, proxies that are trusted left out. Null: not known. */
   readonly ip: string | null;
@@ -70,6 +91,8 @@ export interface Facts {
   /** The clock is a fact. Seconds since the epoch. */
   readonly now: number;
   readonly workload: WorkloadFacts;
+  /** Left out: the workload asks for itself. */
+  readonly delegator?: DelegatorFacts;
   readonly network: NetworkFacts;
   /** What the client has shown to hold. Left out: nothing. */
   readonly binding?: Binding;

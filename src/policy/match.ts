@@ -1,7 +1,7 @@
 /** Clauses: each is one thing that a rule asks of a workload, compiled so that a decision only compares. */
 import type { UnknownCause } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import type { Asked, Binding, Facts, WorkloadFacts } from './facts.js';
+import type { Asked, Binding, DelegatorFacts, Facts, WorkloadFacts } from './facts.js';
 import type { Lookup } from './lookup.js';
 
 /**
@@ -24,6 +24,8 @@ export interface Candidate {
   /** Seconds since the epoch. */
   readonly now: number;
   readonly facts: WorkloadFacts;
+  /** Null: it asks for itself. */
+  readonly delegator: DelegatorFacts | null;
   readonly network: Facts['network'];
   readonly binding: Binding;
   readonly behaviour: NonNullable<Facts['behaviour']>;
@@ -42,11 +44,12 @@ const nothing: Asked = Object.freeze({ resource: null, scope: null });
 const none = Object.freeze({});
 
 export const candidateOf = (
-  { now, workload: facts, network, binding = none, behaviour = none, external = none }: Facts,
+  { now, workload: facts, delegator, network, binding = none, behaviour = none, external = none }: Facts,
   asked = nothing,
 ): Candidate => ({
   now,
   facts,
+  delegator: delegator ?? null,
   network,
   binding,
   behaviour,

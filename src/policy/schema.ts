@@ -76,6 +76,46 @@ const workloadSchema = object('a workload: its attestor, and what else is asked 
   podless: z.boolean({ error: 'true or false' }).optional(),
 });
 
+/** In which claim an issuer says whom its token was made for. */
+export const tyingClaims: readonly string[] = ['aud', 'azp', 'client_id', 'cid', 'appid'];
+
+const aClaimValue = 'a text, in which * matches any run of characters, a whole number, or true or false';
+
+/** A claim that is a list has to have the value as an entry, as groups do. */
+const claimsSchema = z
+  .record(text('the name of a claim'), z.union([text(aClaimValue), z.boolean(), z.int()], { error: aClaimValue }), {
+    error: 'a map from claim to value',
+  })
+  .check(({ value, issues }) => {
+    const open = Object.keys(value).filter(
+      (claim) => tyingClaims.includes(claim) && String(value[claim]).includes('*'),
+    );
+    const message = 'written out, without *: it ties the token to this workload';
+    for (const claim of open) issues.push({ code: 'custom', input: value, path: [claim], message, continue: true });
+    if (Object.keys(value).length > 0) return;
+    issues.push({ code: 'custom', input: value, path: [], message: 'a map of at least one claim', continue: true });
+  });
+
+/**
+ * For whom the workload asks. Without `resource`, evidence of the attestor was shown; with it, a token of ours for that resource, whose
+ * `actors` are those that acted before: at least one, and each of them has to match one of the patterns.
+ */
+const delegatorSchema = object('a delegator: its attestor, and what else is asked of it', {
+  attestor: name('the name of an attestor'),
+  claims: claimsSchema.optional(),
+  resource: resourceUri.optional(),
+  actors: list(
+    'a list of at least one subject',
+    text(
+      'a subject such as spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent, in which * matches any run of characters',
+    ),
+  ).optional(),
+}).check(({ value, issues }) => {
+  if (value.claims === undefined || value.resource === undefined) return;
+  const message = 'claims without resource only: a token of ours does not have those of the delegator';
+  issues.push({ code: 'custom', input: value, path: ['claims'], message, continue: true });
+});
+
 const grantSchema = object('a grant: its resource, scope, lifetime and binding', {
   resource: resourceUri,
   scope,
@@ -89,12 +129,14 @@ const denySchema = object('a denial: its resource', {
 
 /**
  * Exactly one of `grant` and `deny`, which applies when all `conditions` hold. A denial always applies to tokens that are bound to no pod too, which is the safe
- * direction, so `podless` on one would be a key without effect and is refused. `crossing` lists the environments **of
+ * direction, so `podless` on one would be a key without effect and is refused. A grant without `delegator` is for workloads that ask for themselves; a
+ * denial without it for all requests of the workload. `crossing` lists the environments **of
  * workloads** that may get this grant although the resource is in another: `crossing: [staging]` lets staging's in. A rule in `mode: shadow` is
  * judged and recorded, and has no effect.
  */
 export const ruleSchema = object('a rule: a workload, and a grant or a deny', {
   workload: workloadSchema,
+  delegator: delegatorSchema.optional(),
   conditions: ruleConditionsSchema.optional(),
   grant: grantSchema.optional(),
   deny: denySchema.optional(),
@@ -104,6 +146,8 @@ export const ruleSchema = object('a rule: a workload, and a grant or a deny', {
   const refuse = (path: string[], message: string) =>
     issues.push({ code: 'custom', input: value, path, message, continue: true });
   if ((value.grant === undefined) === (value.deny === undefined)) refuse([], 'exactly one of grant and deny');
+  if (value.grant !== undefined && value.delegator?.actors !== undefined && value.delegator.resource === undefined)
+    refuse(['delegator', 'actors'], 'actors with resource only: before evidence of the delegator nobody acted');
   if (value.deny === undefined) return;
   if (value.crossing !== undefined)
     refuse(['crossing'], 'crossing with a grant only: a deny applies in every environment');

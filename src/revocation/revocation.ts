@@ -41,11 +41,13 @@ export interface Issue extends Bearer {
 }
 
 /** A token as it was issued. */
-export interface IssuedToken extends Bearer {
+export interface IssuedToken {
   /** Its `jti`. */
   readonly id: string;
   /** Its `iat`. */
   readonly issuedAt: number;
+  /** All that it stands on: what revokes one of them revokes the token. */
+  readonly links: readonly Bearer[];
 }
 
 /** What holds tokens for some resources, and was revoked. */
@@ -215,9 +217,9 @@ export async function openRevocation({ log, now, warn, info }: RevocationRoom): 
       return Object.freeze(ledger.keys(prefix, now()).map((key) => key.slice(prefix.length)));
     },
     refresh,
-    isRevoked: (token) =>
-      tokens.has(token.id) ||
-      keysOf(token).some((key) => (endings.latest(key)?.before ?? Number.NEGATIVE_INFINITY) >= token.issuedAt),
+    isRevoked: ({ id, issuedAt, links }) =>
+      tokens.has(id) ||
+      links.flatMap(keysOf).some((key) => (endings.latest(key)?.before ?? Number.NEGATIVE_INFINITY) >= issuedAt),
     refuseRevoked({ attestor, instance }) {
       const ending = endings.latest(instanceKey(attestor, instance));
       if (ending?.reason === byRequest && ending.before >= now()) throw instanceEnded(instance, ending);

@@ -2,13 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { configurationJsonSchema, policyFileJsonSchema } from '../../src/config/json-schema.js';
 import { parseConfiguration } from '../../src/config/load.js';
-import { notBuilt } from '../../src/config/not-built.js';
 import { schemaKeys } from './keys.js';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 const page = read('docs/configuration.md');
-const [built = '', planned = ''] = page.split('## Not built yet');
 /** [first cell, second cell] of each row whose first cell is a key alone. */
 const rowsOf = (text: string) =>
   [...text.matchAll(/^\| `([^`|]+)` \| ([^|]*)\|/gm)].map(([, key = '', cell = '']) => [key, cell.trim()] as const);
@@ -62,11 +60,11 @@ describe('config: the JSON Schema', () => {
 
 describe('config: docs/configuration.md', () => {
   it('has every key of the schema, once, and no other', () => {
-    assert.deepEqual(sorted(rowsOf(built).map(([key]) => key)), sorted(schemaKeys().keys()));
+    assert.deepEqual(sorted(rowsOf(page).map(([key]) => key)), sorted(schemaKeys().keys()));
   });
 
   it('tells the defaults that the schema has', () => {
-    const documented = new Map(rowsOf(built));
+    const documented = new Map(rowsOf(page));
     const plain = [...schemaKeys()].flatMap(([key, fallbacks]) => {
       const told = fallbacks.filter((fallback) => typeof fallback === 'string' || typeof fallback === 'number');
       return told.length === 0 ? [] : [[key, told.map((fallback) => `\`${fallback}\``).join('; ')] as const];
@@ -76,13 +74,6 @@ describe('config: docs/configuration.md', () => {
       // Where types differ, it stands behind each default of which type it is.
       assert.equal(documented.get(key)?.replaceAll(/ \(`[a-z]+`\)/g, ''), defaults, key);
     }
-  });
-
-  it('has every key that is not built yet, and no other', () => {
-    assert.deepEqual(
-      rowsOf(planned).map(([key]) => key),
-      notBuilt,
-    );
   });
 
   it('shows a smallest file that is valid', () => {

@@ -1,5 +1,3 @@
-import assert from 'node:assert/strict';
-import { notBuilt } from '../../src/config/not-built.js';
 import { calendar, check, client, issuerForm, kubernetes, type Row, resource, rule } from './wrong.js';
 
 const unknownKeys: readonly Row[] = [
@@ -117,11 +115,6 @@ const wrongClients: readonly Row[] = [
   ],
 ];
 
-/** For each key of the table, a file that has it, and the place of the key. */
-const notBuiltYet: Readonly<Record<string, Row>> = {
-  'rules.*.delegator': ['', rule('{ attestor: prod-eu }\n    delegator: {}'), '11:5: rules.agent.delegator'],
-};
-
 describe('config: what is wrong, and where', () => {
   describe('an unknown key', () => {
     for (const [what, changes, ...problems] of unknownKeys) it(what, () => check(changes, problems));
@@ -133,15 +126,6 @@ describe('config: what is wrong, and where', () => {
 
   describe('a wrong client', () => {
     for (const [what, changes, ...problems] of wrongClients) it(what, () => check(changes, problems));
-  });
-
-  describe('a key that is not built yet is refused, and nothing else is said of it', () => {
-    for (const key of notBuilt) {
-      it(key, () => {
-        const [, changes, place] = notBuiltYet[key] ?? assert.fail(`no file here has ${key}`);
-        check(changes, [`${place}: is not built yet in this version: remove it`]);
-      });
-    }
   });
 
   it('all of it at once, in the order of the text', () =>

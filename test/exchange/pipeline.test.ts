@@ -44,6 +44,7 @@ function rooms(changes: Partial<Rooms> = {}) {
     },
     attest: async () => attestation,
     dpop: { verify: async () => assert.fail(), claim: async () => {}, nonce: () => assert.fail() },
+    delegate: async () => assert.fail('nobody is asked for'),
     behaviour: { read: (_, { facts }) => facts, count: () => undefined },
     lookUp: (_, { facts }) => facts,
     policy: () => policy,

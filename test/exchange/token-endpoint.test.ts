@@ -134,12 +134,7 @@ describe('token endpoint', () => {
     ['no subject_token_type', { subject_token_type: undefined }, 400, 'invalid_request'],
     ['actor_token without its type', { actor_token: 'x' }, 400, 'invalid_request'],
     ['actor_token_type without the token', { actor_token_type: jwtType }, 400, 'invalid_request'],
-    [
-      'an actor_token, which is not served yet',
-      { actor_token: 'x', actor_token_type: jwtType },
-      400,
-      'invalid_request',
-    ],
+    ['an actor_token that is none', { actor_token: 'x', actor_token_type: jwtType }, 400, 'invalid_request'],
     ['an unknown grant', { grant_type: 'password' }, 400, 'unsupported_grant_type'],
     ['a grant in other letters', { grant_type: grantType.toUpperCase() }, 400, 'unsupported_grant_type'],
     [

@@ -37,13 +37,11 @@ describe('our own tokens', () => {
       assert.deepEqual(token, {
         claims,
         id: 'jti-1',
-        subject: claims.sub,
         clientId: claims.client_id,
         resource: calendar,
         issuedAt: now - 10,
         expiresAt: now + 590,
-        attestor: 'prod-eu',
-        instance: 'pod:1',
+        links: [{ attestor: 'prod-eu', instance: 'pod:1', subject: claims.sub }],
       });
     });
   }

@@ -10,6 +10,24 @@ import { agents, createLinting, grant, head } from './linting.js';
 describe('policy lint', () => {
   const { lint, folder } = createLinting();
 
+  it('compares rules for delegators with those for the same ones alone, and a denial that does not say with all', async () => {
+    const start = head.replace(
+      'resources:',
+      '  staff: { type: oidc, issuer: "https://sso.example", audience: app, role: delegator }\nresources:',
+    );
+    const delegator = 'delegator: { attestor: staff, claims: { azp: app } }';
+    const found = (rules: readonly string[]) => lint(rules, { start });
+    assert.deepEqual(await found([`a: { ${agents}, ${grant} }`, `b: { ${agents}, ${delegator}, ${grant} }`]), []);
+    const twice = await found([`a: { ${agents}, ${delegator}, ${grant} }`, `b: { ${agents}, ${delegator}, ${grant} }`]);
+    assert.match(twice.join('\n'), /a grants this to all of these workloads already/);
+    const stopped = [`a: { ${agents}, deny: { resource: "*" } }`, `b: { ${agents}, ${delegator}, ${grant} }`];
+    assert.match((await found(stopped)).join('\n'), /it never grants anything: a denies/);
+    const others = [`a: { ${agents}, ${delegator}, deny: { resource: "*" } }`, `b: { ${agents}, ${grant} }`];
+    assert.deepEqual(await found(others), []);
+    const strong = `a: { ${agents}, ${delegator}, conditions: [{ attestation: { assurance: high } }], ${grant} }`;
+    assert.match((await found([strong])).join('\n'), /attestor staff gives an assurance of at most low/);
+  });
+
   it('finds nothing in a policy that says nothing in vain', async () => {
     const found = await lint(
       [

@@ -1,6 +1,7 @@
 /** Facts and policies that the tests of this folder start from. */
 
 import { kubernetes } from '../../attestors/kubernetes/index.js';
+import type { Supply } from '../../src/policy/check.js';
 import { compilePolicy, type Policy } from '../../src/policy/compile.js';
 import type { PostureSources } from '../../src/policy/conditions/posture-sources.js';
 import { conditionsSchema } from '../../src/policy/conditions/schema.js';
@@ -11,10 +12,11 @@ export const now = 1_800_000_000;
 export const calendar = 'https://calendar.example/mcp';
 
 export const selectorKinds = ['k8s:ns', 'k8s:sa', 'k8s:node', 'k8s:pod-label'];
-export const attestors = new Map([
+export const attestors = new Map<string, Supply>([
   ['prod-eu', { selectorKinds, facts: kubernetes.facts, nodeKind: 'k8s:node' }],
   ['prod-us', { selectorKinds, facts: kubernetes.facts, nodeKind: 'k8s:node' }],
   ['prod-ap', { selectorKinds, facts: [] }],
+  ['people', { selectorKinds: [], facts: [], role: 'delegator' }],
 ]);
 
 const sources: PostureSources = {

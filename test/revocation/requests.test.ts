@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Rejected, Unavailable } from '../../src/errors.js';
+import type { Bearer } from '../../src/revocation/entry.js';
 import type { Target } from '../../src/revocation/requests.js';
 import type { IssuedToken } from '../../src/revocation/revocation.js';
 import { createMemoryStore } from '../../src/store/memory.js';
@@ -197,7 +198,7 @@ describe('revocation by request', () => {
         const log = createMemoryStore({ now: () => clock() * 1000 }).log('revocation');
         const replicas = await Promise.all([0, 1, 2].map(() => openRoom(log, clock)));
         const replica = (at: number) => replicas[at] ?? assert.fail();
-        const tokens: (IssuedToken & { expiresAt: number })[] = [];
+        const tokens: (IssuedToken & { readonly bearer: Bearer })[] = [];
         const revoked = new Set<IssuedToken>();
         const check = async () => {
           for (const room of replicas) {
@@ -216,7 +217,8 @@ describe('revocation by request', () => {
             const bearer = { instance: `pod:${each.of}`, subject: `spiffe://example.com/${each.of % 2}` };
             try {
               await replica(each.at).note(issue({ ...bearer, issuedAt }));
-              tokens.push(tokenOf({ ...bearer, issuedAt, id: `jti-${tokens.length}` }) as (typeof tokens)[number]);
+              const token = tokenOf({ ...bearer, issuedAt, id: `jti-${tokens.length}` });
+              tokens.push({ ...token, bearer: issue(bearer) });
             } catch (error) {
               assert.ok(error instanceof Rejected || error instanceof Unavailable);
             }
@@ -226,12 +228,12 @@ describe('revocation by request', () => {
             const kind = (['token', 'instance', 'subject'] as const)[each.what] ?? 'token';
             const known = { resource, expiresAt: token.issuedAt + lifetime };
             await replica(each.at).revoke(
-              kind === 'token' ? { kind, id: token.id, token: known, cause } : { ...token, kind, cause },
+              kind === 'token' ? { kind, id: token.id, token: known, cause } : { ...token.bearer, kind, cause },
             );
-            const isMeant = (other: IssuedToken) =>
+            const isMeant = (other: (typeof tokens)[number]) =>
               kind === 'token'
                 ? other === token
-                : other[kind] === token[kind] && (kind === 'instance' || other.issuedAt <= clock());
+                : other.bearer[kind] === token.bearer[kind] && (kind === 'instance' || other.issuedAt <= clock());
             for (const other of tokens) if (isMeant(other)) revoked.add(other);
           }
           await check();

@@ -119,9 +119,9 @@ describe('signing keys that change', () => {
     await until(() => statesOf(quick)?.length === 3);
     const newer = await sign(quick);
     assert.notEqual(kidOf(newer), kidOf(retired));
-    assert.equal((await read(late, newer)).attestor, 'a');
+    assert.equal((await read(late, newer)).links[0]?.attestor, 'a');
     time -= 600;
-    assert.equal((await read(quick, retired)).attestor, 'a');
+    assert.equal((await read(quick, retired)).links[0]?.attestor, 'a');
     time += 600 + day + 360;
     await until(() => statesOf(quick)?.length === 2);
     await assert.rejects(

@@ -64,8 +64,8 @@ export async function openRoom(log: Log, now: () => number): Promise<TestRoom> {
 }
 
 /** The token of `issue`. */
-export const tokenOf = (changes: Partial<Issue & IssuedToken> = {}): IssuedToken => ({
-  id: 'jti-1',
-  ...issue(changes),
-  ...changes,
+export const tokenOf = ({ id = 'jti-1', ...changes }: Partial<Issue & IssuedToken> = {}): IssuedToken => ({
+  id,
+  issuedAt: issue(changes).issuedAt,
+  links: [issue(changes)],
 });

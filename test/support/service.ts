@@ -35,6 +35,8 @@ const rules = `
 
 export interface ServiceOptions {
   readonly issuer?: string;
+  /** Default: example.com. */
+  readonly trustDomain?: string;
   readonly attestors?: string;
   readonly resources?: string;
   readonly rules?: string;
@@ -192,7 +194,7 @@ function overhear(configuration: Configuration, hosts: Map<string, AttestorHost>
 function configurationText(options: ServiceOptions): string {
   return `
 issuer: ${options.issuer ?? issuer}
-trustDomain: example.com
+trustDomain: ${options.trustDomain ?? 'example.com'}
 environment: production
 region: eu-central
 listen: ${options.listen ?? `{ port: ${options.port ?? '0'} }`}

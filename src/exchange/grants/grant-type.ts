@@ -14,6 +14,8 @@ export interface GrantType {
   readonly audience: AudienceRule;
   /** RFC 8693 §2.2.1, `issued_token_type`; null: an answer of this grant has none. */
   readonly issuedTokenType: string | null;
-  /** @throws Refusal when a parameter is missing or not supported */
+  /** Of who asks. @throws Refusal when a parameter is missing or not supported */
   readEvidence(form: Form): Evidence;
+  /** For whom, where the workload asks for somebody else; null: for itself. Left out by grants that know no actor. */
+  readDelegator?(form: Form): Evidence | null;
 }

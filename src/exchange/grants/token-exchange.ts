@@ -21,25 +21,26 @@ export const tokenExchange = Object.freeze<GrantType>({
   // RFC 8693 §2.2.2: not invalid_grant.
   evidenceFault: 'evidence_rejected',
   readEvidence(form: Form): Evidence {
-    checkActor(form);
     const requested = form.values.get('requested_token_type');
     if (requested !== undefined && requested !== accessTokenType) {
       const detail = `requested_token_type is ${JSON.stringify(scrub(requested))}.`;
       throw new Refusal('requested_token_type_unsupported', 'requested_token_type', detail);
     }
-    const tokenType = required(form, 'subject_token_type');
-    return Object.freeze({ tokenType, token: requiredToken(form, 'subject_token') });
+    return readToken(form, hasActor(form) ? 'actor_token' : 'subject_token');
   },
+  // RFC 8693 §2.1: the actor is who asks, the subject is for whom.
+  readDelegator: (form: Form): Evidence | null => (hasActor(form) ? readToken(form, 'subject_token') : null),
 });
 
-function checkActor(form: Form): void {
+function hasActor(form: Form): boolean {
   const token = form.values.has('actor_token');
-  if (token !== form.values.has('actor_token_type')) {
-    throw new Refusal(
-      'actor_incomplete',
-      'actor_incomplete',
-      `Only ${token ? 'actor_token' : 'actor_token_type'} was sent.`,
-    );
-  }
-  if (token) throw new Refusal('actor_unsupported', 'actor_unsupported', 'An actor_token was sent.');
+  if (token === form.values.has('actor_token_type')) return token;
+  throw new Refusal(
+    'actor_incomplete',
+    'actor_incomplete',
+    `Only ${token ? 'actor_token' : 'actor_token_type'} was sent.`,
+  );
 }
+
+const readToken = (form: Form, name: 'subject_token' | 'actor_token'): Evidence =>
+  Object.freeze({ tokenType: required(form, `${name}_type`), token: requiredToken(form, name) });

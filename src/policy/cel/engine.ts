@@ -1,7 +1,7 @@
 /** The one place that knows the libraries. They are loaded when the first expression is compiled: most policies have none. */
 import { createRequire } from 'node:module';
 import type { Environment } from '@marcbachmann/cel-js';
-import { celFacts, type FactRoot, factRoots } from './facts.js';
+import { celFacts, claimsRoots, type FactRoot, factRoots } from './facts.js';
 
 export type { ASTNode } from '@marcbachmann/cel-js';
 
@@ -52,7 +52,7 @@ function registerRoot(environment: Environment, root: FactRoot): RootValues {
       name.startsWith(`${root}.`) ? [[name.slice(root.length + 1), type]] : [],
     ),
   );
-  if (root === 'workload') fields.claims = 'map<string, dyn>';
+  if (claimsRoots.some((of) => of === root)) fields.claims = 'map<string, dyn>';
   const type = `counterseal.${root}`;
   environment.registerType(type, { ctor: values, fields });
   environment.registerVariable(root, type);

@@ -14,7 +14,7 @@ interface CelFact {
   read(candidate: Candidate): Reading;
 }
 
-export const factRoots = ['workload', 'request', 'posture', 'network', 'behaviour'] as const;
+export const factRoots = ['workload', 'delegator', 'request', 'posture', 'network', 'behaviour'] as const;
 export type FactRoot = (typeof factRoots)[number];
 
 const missing: Reading = Object.freeze({ unknown: 'missing' });
@@ -88,6 +88,10 @@ export const celFacts: Readonly<Record<string, CelFact>> = Object.freeze({
       facts.environment === null ? unknownFor(facts.unknown, ['environment']) : known(facts.environment),
   },
   'workload.selectors': { type: 'list<string>', read: readSelectors },
+  'delegator.attestor': { type: 'string', read: ({ delegator }) => known(delegator?.attestor) },
+  'delegator.subject': { type: 'string', read: ({ delegator }) => known(delegator?.subject) },
+  'delegator.assurance': { type: 'string', read: ({ delegator }) => known(delegator?.assurance) },
+  'delegator.actors': { type: 'list<string>', read: ({ delegator }) => known(delegator?.actors) },
   'request.resource': { type: 'string', read: ({ asked }) => known(asked.resource) },
   'request.scope': { type: 'list<string>', read: ({ asked }) => known(asked.scope) },
   'network.ip': { type: 'string', read: ({ network }) => known(network.ip) },
@@ -115,9 +119,19 @@ function unknownFor(causes: Candidate['facts']['unknown'], kinds: readonly strin
   return all.every((cause) => cause === 'unavailable') ? { unknown: 'unavailable' } : missing;
 }
 
+/** Whose evidence has claims. */
+export const claimsRoots = ['workload', 'delegator'] as const satisfies readonly FactRoot[];
+export type ClaimsRoot = (typeof claimsRoots)[number];
+
+/** The claims of a root, as names of facts begin. */
+export const claimsPrefix: Readonly<Record<ClaimsRoot, string>> = Object.freeze({
+  workload: 'claims.',
+  delegator: 'delegator.claims.',
+});
+
 /** Of one that was gathered, null says that the evidence does not have it; one that was not gathered is unknown. */
-export function readClaim({ facts }: Candidate, name: string): Reading {
-  const claims = facts.claims ?? {};
+export function readClaim({ facts, delegator }: Candidate, root: ClaimsRoot, name: string): Reading {
+  const claims = (root === 'workload' ? facts.claims : delegator?.claims) ?? {};
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
   if (value === undefined) return missing;
   return { value: value === null ? undefined : asCel(value) };

@@ -2,7 +2,15 @@
 import type { UnknownCause } from '../../../attestors/attestor.js';
 import type { Candidate } from '../match.js';
 import { type Engine, loadEngine } from './engine.js';
-import { celFacts, type FactRoot, type Reading, readClaim } from './facts.js';
+import {
+  type ClaimsRoot,
+  celFacts,
+  claimsPrefix,
+  claimsRoots,
+  type FactRoot,
+  type Reading,
+  readClaim,
+} from './facts.js';
 import { CelFault, type Member, type PatternCall, type Survey, survey } from './survey.js';
 
 /** UTF-16 units. */
@@ -205,13 +213,14 @@ interface Input {
   put(values: Values, value: unknown): void;
 }
 
-/** The variables of one evaluation: `workload`, `request`, `posture`, `network`, `behaviour`, `now`. */
+/** The variables of one evaluation: `workload`, `delegator`, `request`, `posture`, `network`, `behaviour`, `now`. */
 type Values = Record<string, unknown>;
 
 function inputOf(engine: Engine, name: string): Input {
+  const of = claimsRoots.find((each) => name.startsWith(claimsPrefix[each]));
+  if (of !== undefined) return claimInput(engine, name, of);
   const dot = name.indexOf('.');
   const [root, key] = dot === -1 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)];
-  if (root === 'claims') return claimInput(engine, name, key);
   const fact = celFacts[name];
   if (fact === undefined) throw new Error(`no fact is called ${name}`);
   const Root = engine.roots[root as FactRoot];
@@ -230,15 +239,16 @@ function inputOf(engine: Engine, name: string): Input {
   };
 }
 
-function claimInput({ roots }: Engine, name: string, key: string): Input {
+function claimInput({ roots }: Engine, name: string, root: ClaimsRoot): Input {
+  const key = name.slice(claimsPrefix[root].length);
   return {
     name,
-    read: (candidate) => readClaim(candidate, key),
+    read: (candidate) => readClaim(candidate, root, key),
     put(values, value) {
-      const workload = (values.workload ?? new roots.workload()) as { claims?: Map<string, unknown> };
-      values.workload = workload;
-      workload.claims ??= new Map();
-      if (value !== undefined) workload.claims.set(key, value);
+      const holder = (values[root] ?? new roots[root]()) as { claims?: Map<string, unknown> };
+      values[root] = holder;
+      holder.claims ??= new Map();
+      if (value !== undefined) holder.claims.set(key, value);
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { nearest } from '../../nearest.js';
 import type { ASTNode } from './engine.js';
-import { celFacts, factRoots } from './facts.js';
+import { type ClaimsRoot, celFacts, claimsPrefix, claimsRoots, factRoots } from './facts.js';
 
 export interface Survey {
   /** Such as `workload.environment`, `posture.kubelet` and `claims.repository`, sorted. */
@@ -183,21 +183,23 @@ function visitComprehension(found: Found, node: Node<'rcall'>, outer: Variable):
 /** The name of the fact that this reads; null: it is something else. @throws CelFault for one that there is not, and for claims of no name */
 function factAt(node: ASTNode): string | null {
   if (node.op === 'id' && node.args === 'now') return 'now';
-  if (node.op === 'in' && isClaims(node.args[1])) return claimOf(literalText(node.args[0]), node);
-  if (isClaims(node)) throw new CelFault(computedClaim, node);
+  const holder = node.op === 'in' ? claimsOf(node.args[1]) : undefined;
+  if (holder !== undefined && node.op === 'in') return claimOf(holder, literalText(node.args[0]), node);
+  if (claimsOf(node) !== undefined) throw new CelFault(computedClaim, node);
   if (node.op !== '.' && node.op !== '[]') return null;
   const [of, key] = node.args;
   const name = typeof key === 'string' ? key : literalText(key);
-  if (isClaims(of)) return claimOf(name, node);
+  const root = claimsOf(of);
+  if (root !== undefined) return claimOf(root, name, node);
   if (of.op !== 'id' || !isRoot(of.args)) return null;
   const fact = `${of.args}.${name}`;
   if (name === null || !Object.hasOwn(celFacts, fact)) throw noFact(fact, node);
   return fact;
 }
 
-function claimOf(name: string | null, node: ASTNode): string {
+function claimOf(root: ClaimsRoot, name: string | null, node: ASTNode): string {
   if (name === null) throw new CelFault(computedClaim, node);
-  return `claims.${name}`;
+  return `${claimsPrefix[root]}${name}`;
 }
 
 function noFact(name: string, node: ASTNode): CelFault {
@@ -205,11 +207,13 @@ function noFact(name: string, node: ASTNode): CelFault {
   return new CelFault(`${name} is no fact${near === null ? '' : `: did you mean ${near}?`}`, node);
 }
 
-const isClaims = (node: ASTNode): boolean =>
-  (node.op === '.' || node.op === '[]') &&
-  node.args[0].op === 'id' &&
-  node.args[0].args === 'workload' &&
-  (typeof node.args[1] === 'string' ? node.args[1] : literalText(node.args[1])) === 'claims';
+/** Whose claims this is, as a whole; undefined: it is something else. */
+function claimsOf(node: ASTNode): ClaimsRoot | undefined {
+  if (node.op !== '.' && node.op !== '[]') return undefined;
+  const [of, key] = node.args;
+  const name = typeof key === 'string' ? key : literalText(key);
+  return name === 'claims' && of.op === 'id' ? claimsRoots.find((root) => root === of.args) : undefined;
+}
 
 const isRoot = (name: string): boolean => (factRoots as readonly string[]).includes(name);
 

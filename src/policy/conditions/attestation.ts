@@ -1,14 +1,14 @@
 /** Attestation: how far the evidence binds to one running instance, and how old it may be. */
 import { z } from 'zod';
+import type { Assurance } from '../../../attestors/attestor.js';
 import { duration } from '../../../attestors/options.js';
-import { type Condition, type Hope, unknownRank } from '../match.js';
+import { assuranceLevels, leastAssurance } from '../assurance.js';
+import { type Candidate, type Condition, type Hope, unknownRank } from '../match.js';
 import { object } from '../strict.js';
 import type { Check, ConditionKind } from './kind.js';
 
-const levels = ['low', 'medium', 'high'] as const;
-
 const schema = object('an attestation: its least assurance, its greatest age, or both', {
-  assurance: z.enum(levels, { error: `one of ${levels.join(', ')}` }).optional(),
+  assurance: z.enum(assuranceLevels, { error: `one of ${assuranceLevels.join(', ')}` }).optional(),
   maxAge: duration().optional(),
 }).refine(({ assurance, maxAge }) => assurance !== undefined || maxAge !== undefined, {
   error: 'an attestation that asks for something: assurance, maxAge or both',
@@ -30,14 +30,18 @@ export const attestation = Object.freeze<ConditionKind<Asked>>({
 
 const check = (key: string, condition: Check['condition']): Check => ({ key, reads: [], condition });
 
-function atLeast(assurance: (typeof levels)[number]): Condition {
-  const enough: readonly string[] = levels.slice(levels.indexOf(assurance));
+function atLeast(assurance: Assurance): Condition {
+  const enough: readonly string[] = assuranceLevels.slice(assuranceLevels.indexOf(assurance));
   return Object.freeze<Condition>({
     expected: `assurance ${enough.join(' or ')}`,
-    rank: ({ facts }) => (enough.includes(facts.assurance) ? 3 : 0),
-    seen: ({ facts }) => facts.assurance,
+    rank: (candidate) => (enough.includes(assuranceOf(candidate)) ? 3 : 0),
+    seen: assuranceOf,
   });
 }
+
+/** Of a delegated request that of its whole chain, as the token will have it. */
+const assuranceOf = ({ facts, delegator }: Candidate): Assurance =>
+  delegator === null ? facts.assurance : leastAssurance(facts.assurance, delegator.assurance);
 
 /** By when the platform made the evidence, by its own word. */
 function youngerThan(maxAge: number, hope: Hope): Condition {

@@ -28,7 +28,7 @@ export const cel = Object.freeze<ConditionKind<Program>>({
     {
       key: 'cel',
       reads: program.reads.filter((fact) =>
-        /^(behaviour|claims|posture)\.|^network\.(country|subdivision)$/.test(fact),
+        /^(behaviour|claims|delegator|posture)\.|^network\.(country|subdivision)$/.test(fact),
       ),
       condition: (hope) => celCondition(program, hope),
     },

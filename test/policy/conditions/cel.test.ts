@@ -17,7 +17,7 @@ const refused: readonly (readonly [string, string, RegExp, column?: number])[] =
     /^posture.kubelt is no fact: did you mean posture.kubelet\?$/,
     0,
   ],
-  ['a fact that is not built', 'delegator.subject == "x"', /^delegator is no fact/, 0],
+  ['a fact of the delegator that is none', 'delegator.environment == "x"', /^delegator.environment is no fact/, 0],
   ['a fact that is not built, of a root that is', 'true && network.region == "DE"', /^network.region is no fact/, 8],
   ['types that cannot be compared', 'true && workload.environment == 1', /no such overload: string == int/, 8],
   ['a value that is no bool', 'workload.environment', /of type string/, 0],

@@ -1,0 +1,124 @@
+/**
+ * Stage 2 of a request with an actor (RFC 8693 §4): of the delegator, evidence of its own is shown, or a token of ours that was issued to those
+ * who acted before; either way the whole chain is known then, and nothing of it is dropped.
+ */
+import type { Assurance, Attestation, Evidence } from '../../attestors/attestor.js';
+import { isOfEvidence, Refusal, Rejected } from '../errors.js';
+import { quoteClaim } from '../jwt/quote.js';
+import type { Attest } from './attest.js';
+import type { Delegation, Link } from './delegation.js';
+import { accessTokenType } from './response.js';
+
+/** A token of ours that introspection would call active. */
+export interface ActiveToken {
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** The workload that it was issued to, those that acted before, newest first, and the delegator. */
+  readonly links: readonly Link[];
+}
+
+export interface ChainRoom {
+  readonly attest: Attest;
+  /** @throws Rejected for whatever is no active token of ours, Unavailable */
+  readonly readActive: (token: string) => Promise<ActiveToken>;
+  readonly issuer: string;
+  /** Names of the attestors whose tokens say with their scope what an agent may do at most. */
+  readonly authoritative: ReadonlySet<string>;
+  /** How many actors a token may name. */
+  readonly depth: number;
+}
+
+/**
+ * @param actor who asks
+ * @throws Rejected `jwt_delegated`, `may_act`, `self_delegation`, `chain_cycle`, `chain_too_deep`, `token_bound`, `token_detailed`, and
+ *   those of attestors and of introspection
+ */
+export type Delegate = (shown: Evidence, actor: Attestation, by: ShownBy) => Promise<Delegation>;
+
+export interface ShownBy {
+  readonly requestId: string;
+  /** Of the DPoP key that the actor has proven; undefined: none was. */
+  readonly thumbprint: string | undefined;
+}
+
+export function createDelegate(room: ChainRoom): Delegate {
+  return async (shown, actor, { requestId, thumbprint }) => {
+    try {
+      const delegation =
+        shown.tokenType === accessTokenType
+          ? ofToken(await room.readActive(shown.token))
+          : ofEvidence(await room.attest(shown, requestId, { role: 'delegator', thumbprint }), actor, room);
+      checkChain(actor, delegation, room.depth);
+      return Object.freeze(delegation);
+    } catch (error) {
+      throw isOfEvidence(error) ? new Refusal(error.fault, error.reason, `subject_token: ${error.detail}`) : error;
+    }
+  };
+}
+
+function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer }: ChainRoom): Delegation {
+  const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;
+  return {
+    delegator: { subject, attestor, instance },
+    actors: [],
+    claims,
+    resource: null,
+    scope: authoritative.has(attestor) ? scopeOf(claims) : null,
+    mayAct: mayAct(claims.may_act, actor, issuer),
+    ...{ assurance, attestedAt, vouchesUntil, evidenceId },
+  };
+}
+
+/** Of RFC 8693 §4.2 and, as some issuers have it, `scp`. Without one nothing is delegated. */
+function scopeOf({ scope, scp }: Attestation['claims']): readonly string[] {
+  const said = scope ?? scp ?? [];
+  const tokens: readonly unknown[] = Array.isArray(said) ? said : String(said).split(' ');
+  return tokens.filter((token) => typeof token === 'string' && token !== '') as readonly string[];
+}
+
+/**
+ * RFC 8693 §4.4: `sub` as we issue it, alone or with our `iss`, or `iss` and `sub` of the actor's evidence. What else it has tells more of the
+ * same party. @returns false when there is none @throws Rejected `may_act` when it names somebody else
+ */
+function mayAct(claim: unknown, { subject, claims }: Attestation, ourIssuer: string): boolean {
+  if (claim === undefined) return false;
+  const { iss, sub } = (typeof claim === 'object' && claim !== null ? claim : {}) as Readonly<Record<string, unknown>>;
+  const isOurs = sub === subject && (iss === undefined || iss === ourIssuer);
+  const isIts = typeof iss === 'string' && typeof sub === 'string' && iss === claims.iss && sub === claims.sub;
+  if (isOurs || isIts) return true;
+  throw new Rejected('may_act', `actor not in may_act: expected ${subject}; found ${quoteClaim(claim)}.`);
+}
+
+function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken): Delegation {
+  // Its holder has to prove itself with the key, which whoever got it from the holder cannot do.
+  if (claims.cnf !== undefined) throw new Rejected('token_bound', 'A token that is bound to a key is not passed on.');
+  if (claims.authorization_details !== undefined) {
+    throw new Rejected('token_detailed', 'A token with authorization_details is not passed on.');
+  }
+  const delegator = links.at(-1);
+  if (delegator === undefined) throw new Error('a token of ours stands on nobody');
+  const { assurance } = claims.attestation as { readonly assurance: Assurance };
+  return {
+    delegator,
+    actors: links.slice(0, -1),
+    claims: null,
+    resource: String(claims.aud),
+    scope: String(claims.scope).split(' '),
+    mayAct: false,
+    assurance,
+    attestedAt: issuedAt,
+    vouchesUntil: expiresAt,
+    evidenceId: String(claims.jti),
+  };
+}
+
+function checkChain({ subject }: Attestation, { actors, delegator }: Delegation, depth: number): void {
+  if (subject === delegator.subject)
+    throw new Rejected('self_delegation', `${subject} asks for itself as its own actor.`);
+  if (actors.some((actor) => actor.subject === subject)) {
+    throw new Rejected('chain_cycle', `${subject} has acted in this chain before.`);
+  }
+  if (actors.length < depth) return;
+  throw new Rejected('chain_too_deep', `${actors.length + 1} actors: expected at most ${depth} (delegation.depth).`);
+}

@@ -1,0 +1,55 @@
+/** For whom a workload asks, and through whom: what is known of the chain, and what the token says of it. */
+import type { Assurance, Attestation } from '../../attestors/attestor.js';
+import { leastAssurance } from '../policy/assurance.js';
+
+/** One of the chain: when it ends, so do the tokens that came of it. */
+export interface Link {
+  readonly subject: string;
+  readonly attestor: string;
+  readonly instance: string;
+}
+
+export interface Delegation {
+  /** For whom: the token's `sub`. */
+  readonly delegator: Link;
+  /** Workloads that acted before the one that asks, newest first. */
+  readonly actors: readonly Link[];
+  /** Of the delegator's evidence. Null: a token of ours was shown. */
+  readonly claims: Attestation['claims'] | null;
+  /** What the token of ours is for. Null: evidence was shown. */
+  readonly resource: string | null;
+  /** Null: it does not limit the scope. */
+  readonly scope: readonly string[] | null;
+  readonly mayAct: boolean;
+  /** The least of the delegator's and of those who acted before. */
+  readonly assurance: Assurance;
+  /** Seconds since the epoch. */
+  readonly attestedAt: number;
+  readonly vouchesUntil: number;
+  /** Of the evidence, or the `jti` of the token of ours. */
+  readonly evidenceId: string;
+}
+
+/** The claim `act` (RFC 8693 §4.1): who asks, and nested in it who acted before. */
+export interface Act {
+  readonly sub: string;
+  readonly act?: Act;
+}
+
+export function actOf(actor: Attestation, { actors }: Delegation): Act {
+  const oldestFirst = [actor, ...actors].reverse();
+  const [oldest = actor, ...newer] = oldestFirst;
+  return newer.reduce<Act>((act, { subject }) => ({ sub: subject, act }), { sub: oldest.subject });
+}
+
+/** The subjects that a token's `act` names, newest first. */
+export function actorsIn(act: Act | undefined): readonly string[] {
+  return act === undefined ? [] : [act.sub, ...actorsIn(act.act)];
+}
+
+/** Of a token on this chain, beside who asks: whose end ends it. */
+export const linksOf = ({ actors, delegator }: Delegation): readonly Link[] => [...actors, delegator];
+
+/** Of the token, by its weakest link. */
+export const assuranceOf = ({ assurance }: Attestation, delegation: Delegation | undefined): Assurance =>
+  delegation === undefined ? assurance : leastAssurance(assurance, delegation.assurance);

@@ -1,0 +1,42 @@
+/** What is asked of delegators: that those who vouch for them exist, and that whatever reads them is where there is one. */
+import type { Check } from './conditions/kind.js';
+import { type PolicyProblem, unknownName } from './problem.js';
+import type { Resources, Rules } from './schema.js';
+
+type Rule = Rules[string];
+
+interface Known {
+  readonly attestors: ReadonlyMap<string, unknown>;
+  readonly resources: Resources;
+}
+
+/** @returns problems with paths from where the rule stands */
+export function checkDelegator({ attestors, resources }: Known, { delegator }: Rule): PolicyProblem[] {
+  if (delegator === undefined) return [];
+  const { attestor, resource } = delegator;
+  const ofAttestor = attestors.has(attestor)
+    ? []
+    : [unknownName(['delegator', 'attestor'], 'no attestor has this name', attestor, attestors.keys())];
+  if (resource === undefined || Object.hasOwn(resources, resource)) return ofAttestor;
+  const path = ['delegator', 'resource'];
+  return [...ofAttestor, unknownName(path, 'no resource has this URI', resource, Object.keys(resources))];
+}
+
+interface Asked {
+  readonly kind: string;
+  readonly checks: readonly Check[];
+}
+
+/** What reads a delegator where there is none is never known: a grant would never apply, and a denial always. @returns paths from the condition */
+export function checkDelegatorReads({ delegator }: Rule, { kind, checks }: Asked, isNamed: boolean): PolicyProblem[] {
+  const reads = checks.flatMap((check) => check.reads.filter((fact) => fact.startsWith('delegator.')));
+  const path = isNamed ? [] : [kind];
+  return reads.flatMap((fact) => {
+    if (delegator === undefined) {
+      return [{ path, message: `reads ${fact}, and the rule has no delegator: add one, or leave the condition out` }];
+    }
+    if (delegator.resource === undefined || !fact.startsWith('delegator.claims.')) return [];
+    const message = `reads ${fact}, which a token of ours does not have: leave it out of this rule, or delegator.resource`;
+    return [{ path, message }];
+  });
+}
