@@ -116,17 +116,17 @@ async function startReplicated(replicas: number, options: readonly string[]): Pr
   return all;
 }
 
-const fast = ['--repl-diskless-sync-delay', '0'];
+const fast = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
 
 async function follow({ servers: [primary, ...replicas] }: Servers): Promise<void> {
   for (const { cli } of replicas) await cli('replicaof', '127.0.0.1', String(primary?.port));
   await until(async () => (await onlineOf(primary)) === replicas.length);
 }
 
-/** How many replicas are connected. */
+/** How many replicas are connected and have acknowledged something: one that is online is sent nothing before its first word, up to a second. */
 async function onlineOf(primary: RedisServer | undefined): Promise<number> {
   const info = (await primary?.cli('info', 'replication')) ?? '';
-  return info.match(/state=online/g)?.length ?? 0;
+  return info.match(/state=online,offset=[1-9]/g)?.length ?? 0;
 }
 
 /** Three primaries with a replica each; `spare`: the first has one more, so that who takes over from it has one. */
