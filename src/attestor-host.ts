@@ -24,7 +24,7 @@ export interface HostOptions {
   readonly trustDomain: string;
   readonly outbound: Outbound;
   readonly revocation: Pick<Revocation, 'ended' | 'instances'>;
-  readonly nonces: Pick<Nonces, 'check'>;
+  readonly nonces: { check(...nonce: Parameters<Nonces['check']>): unknown };
   readonly path: (relative: string) => string;
   readonly warn: (message: string) => void;
   /** Left out: nothing is traced. */

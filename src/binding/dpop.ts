@@ -1,7 +1,7 @@
 /** DPoP (RFC 9449): a proof that the client has a key, made for this one request. The token that it gets is bound to the key. */
 import type { Clock } from '../../attestors/attestor.js';
 import type { Nonces } from '../challenge/nonces.js';
-import { NonceNeeded, Refusal, Rejected } from '../errors.js';
+import { NonceNeeded, Refusal, Rejected, Unavailable } from '../errors.js';
 import { decodeJwt } from '../jwt/decode.js';
 import { quoteClaim } from '../jwt/quote.js';
 import { signatureHolds } from '../jwt/signature.js';
@@ -25,6 +25,8 @@ export interface Proof {
   readonly jti: string;
   /** Seconds since the epoch, by the client's word. */
   readonly issuedAt: number;
+  /** Seconds since the epoch, by our clocks: when the nonce of ours that it has was made; undefined: it has none. */
+  readonly nonceMade: number | undefined;
 }
 
 export interface Dpop {
@@ -37,6 +39,7 @@ export interface Dpop {
   /**
    * Once, over all replicas. @param requestId who uses it
    * @throws Refusal `dpop_proof_invalid`, Unavailable
+   * @throws NonceNeeded when the proof could have been used before the store lost what it knew: with a nonce it cannot
    */
   claim(proof: Proof, requestId: string): Promise<void>;
   /** For `DPoP-Nonce`. */
@@ -56,12 +59,13 @@ export function createDpop({ url, nonces, store, now }: DpopRoom): Dpop {
   const ours = normalisedUrl(url);
   const nonce = () => nonces.make(purpose);
 
-  function checkNonce(given: unknown): void {
-    if (given === undefined) throw new NonceNeeded('dpop_nonce_missing', 'nonce: the proof has none.', nonce());
+  function nonceMadeAt(given: unknown, needsNonce: boolean): number | undefined {
     try {
-      nonces.check(purpose, typeof given === 'string' ? given : '');
+      if (given === undefined) throw new Rejected('nonce_missing', 'nonce: the proof has none.');
+      return nonces.check(purpose, typeof given === 'string' ? given : '');
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;
+      if (!needsNonce) return undefined;
       throw new NonceNeeded(`dpop_${error.reason}`, error.detail, nonce());
     }
   }
@@ -75,22 +79,24 @@ export function createDpop({ url, nonces, store, now }: DpopRoom): Dpop {
         const jwt = decodeJwt(header);
         checkHeader(jwt.header);
         const { jti, iat } = checkClaims(jwt.claims, ours, now());
-        if (needsNonce) checkNonce(jwt.claims.nonce);
+        const nonceMade = nonceMadeAt(jwt.claims.nonce, needsNonce);
         const key = await readProofKey(jwt.header);
         if (!signatureHolds(key, jwt.signingInput, jwt.signature)) {
           throw new Rejected('dpop_signature', 'The signature does not hold with the key of the proof.');
         }
-        return Object.freeze({ thumbprint: key.thumbprint, jti, issuedAt: iat });
+        return Object.freeze({ thumbprint: key.thumbprint, jti, issuedAt: iat, nonceMade });
       }),
-    claim: ({ thumbprint, jti, issuedAt }, requestId) =>
-      ofProof(() => {
-        const once = {
-          key: ['dpop', thumbprint, jti],
-          requestId,
-          from: issuedAt - window,
-          end: issuedAt + window,
-        } as const;
-        return claimOnce(store, { ...once, what: 'The DPoP proof', reason: 'dpop_used' });
+    claim: ({ thumbprint, jti, issuedAt, nonceMade }, requestId) =>
+      ofProof(async () => {
+        const from = nonceMade ?? issuedAt - window;
+        const once = { key: ['dpop', thumbprint, jti], requestId, from, end: issuedAt + window } as const;
+        try {
+          await claimOnce(store, { ...once, what: 'The DPoP proof', reason: 'dpop_used' });
+        } catch (error) {
+          if (nonceMade !== undefined || !(error instanceof Unavailable) || error.reason !== 'claims_unknown')
+            throw error;
+          throw new NonceNeeded('dpop_claims_unknown', error.detail, nonce());
+        }
       }),
   });
 }

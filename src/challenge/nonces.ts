@@ -16,9 +16,10 @@ export interface Nonces {
   make(purpose: string): string;
   /**
    * Whether it is one of ours for this purpose that has not ended; that it was used is seen when it is redeemed.
+   * @returns when it was made: seconds since the epoch
    * @throws Rejected `nonce_unknown`, `nonce_expired`
    */
-  check(purpose: string, nonce: string): void;
+  check(purpose: string, nonce: string): number;
   /**
    * Once, over all replicas.
    * @param requestId who redeems
@@ -78,6 +79,7 @@ export async function openNonces(store: Store, now: Clock, { lookEvery = 1_000 }
         `The nonce ended at ${endOf(nonce)}: get one, and show it within ${nonceLifetime} s.`,
       );
     }
+    return endOf(nonce) - nonceLifetime;
   };
   return Object.freeze<Nonces>({
     check,
@@ -87,10 +89,8 @@ export async function openNonces(store: Store, now: Clock, { lookEvery = 1_000 }
       return `${head}${seal(purpose, head)}`;
     },
     async redeem(purpose, nonce, requestId) {
-      check(purpose, nonce);
-      const end = endOf(nonce);
-      const from = end - nonceLifetime;
-      const once = { key: ['nonce', purpose, nonce], requestId, from, end } as const;
+      const from = check(purpose, nonce);
+      const once = { key: ['nonce', purpose, nonce], requestId, from, end: endOf(nonce) } as const;
       await claimOnce(store, { ...once, what: 'The nonce', reason: 'nonce_used' });
       return from;
     },

@@ -30,7 +30,7 @@ describe('a token bound to a certificate', () => {
   before(async () => {
     client = await certificate('client');
     const listen = '{ port: 0, trustedProxies: [127.0.0.0/8], clientCertificateHeader: Client-Cert }';
-    service = await startService({ rules, listen });
+    service = await startService({ rules, listen, earlierStore: true });
   });
   after(() => service.close());
 
@@ -81,6 +81,7 @@ describe('a token bound to a certificate, on our own TLS', () => {
     const [server, authorities] = [own, clientCa];
     service = await startService({
       rules,
+      earlierStore: true,
       listen:
         '{ port: 0, tls: { cert: { file: tls/tls.crt }, key: { file: tls/tls.key }, clientCa: { file: tls/ca.crt } } }',
       prepare: (folder) =>

@@ -17,7 +17,7 @@ describe('pinned evidence', () => {
     describe(`with pin: ${pin}`, () => {
       let service: TestService;
       before(async () => {
-        service = await startService({ attestors: attestors(pin) });
+        service = await startService({ attestors: attestors(pin), earlierStore: true });
       });
       after(() => service.close());
 

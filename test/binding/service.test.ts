@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { calculateJwkThumbprint } from 'jose';
 import { createClusterIssuer } from '../../examples/quickstart/cluster-issuer.js';
+import { openEmbeddedStore } from '../../src/store/embedded.js';
 import { clientKey, makeProof, type ProofChanges } from '../support/proof.js';
 import {
   calendar,
@@ -35,7 +36,7 @@ describe('a token bound to a key', () => {
   let service: TestService;
   let jkt: string;
   before(async () => {
-    service = await startService({ resources, rules, more });
+    service = await startService({ resources, rules, more, earlierStore: true });
     jkt = await calculateJwkThumbprint(key.jwk as object);
   });
   after(() => service.close());
@@ -159,6 +160,7 @@ describe('a token bound to a key', () => {
   it('is one, of a hundred over two services on one store', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'counterseal-store-'));
     const cluster = await createClusterIssuer({ issuer: clusterUrl });
+    await (await openEmbeddedStore({ path: folder, now: () => 0 })).close();
     const store = `{ type: embedded, path: "${folder}" }`;
     const services = [await startService({ cluster, store }), await startService({ cluster, store })];
     try {
