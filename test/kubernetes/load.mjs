@@ -13,7 +13,7 @@ const agents = 6;
 /** Milliseconds between two exchanges of one agent, and before it tries again. */
 const pause = 50;
 const attempts = 40;
-const deadline = 5_000;
+const deadline = 10_000;
 
 const kept = new Agent({ keepAlive: true });
 const fresh = new Agent({ keepAlive: false });
