@@ -213,6 +213,7 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   };
   const delegate = createDelegate({
     ...{ attest, issuer, depth: configuration.delegation.depth, authoritative: authoritativeOf(configuration) },
+    people: delegatorsOf(configuration),
     async readActive(token) {
       await revocation.refresh();
       return readActive(active, token, policy().resources);

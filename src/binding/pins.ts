@@ -45,11 +45,9 @@ async function checkUnproven(store: Store, mode: PinMode, use: PinnedUse): Promi
   if (held !== undefined) {
     throw new Refusal('dpop_proof_missing', 'evidence_pinned', `${firstUse(held.value)}; there was no DPoP proof.`);
   }
-  const since = (store.status?.().since ?? 0) / 1000;
-  if (use.from >= since) return;
-  const detail =
-    'The evidence could have been pinned before the store lost what it knew. Evidence that is made anew is good.';
-  throw new Unavailable('claims_unknown', detail, Math.max(1, Math.ceil(since - use.from)));
+  const { attestor, evidenceId, from, end } = use;
+  // Nothing is kept of it but that the store knew then, since when it knows: what a store has lost cannot be read from it.
+  await claimFirst(store, { key: ['unpinned', attestor, evidenceId], value: '', from, end, what: 'The evidence' });
 }
 
 async function pin(store: Store, use: PinnedUse, thumbprint: string): Promise<void> {

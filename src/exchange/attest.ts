@@ -37,6 +37,8 @@ export interface Showing {
   readonly audience?: AudienceRule;
   /** Of the DPoP key that was proven; undefined: none was. */
   readonly thumbprint?: string | undefined;
+  /** Is told what was verified, before anything is claimed or pinned. What it throws refuses the evidence. */
+  readonly verified?: (attestation: Attestation) => void;
   /** `delegator`: it is of whom a workload asks for, which may be a person too. Default: `workload`. */
   readonly role?: Role;
 }
@@ -54,7 +56,8 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId, { routed, audience = 'attestor', thumbprint, role = 'workload' } = {}) => {
+  return async (received, requestId, showing = {}) => {
+    const { routed, audience = 'attestor', thumbprint, verified, role = 'workload' } = showing;
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
       throw new Refusal(
@@ -77,6 +80,7 @@ export function createAttest(room: AttestRoom): Attest {
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
     checkDelegation(attestation, role);
+    verified?.(attestation);
     const { evidenceId, expiresAt: end, nonce } = attestation;
     const mode = room.pins.get(attestor.name) ?? 'none';
     if (mode !== 'none') {

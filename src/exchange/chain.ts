@@ -18,6 +18,12 @@ export interface ActiveToken {
   readonly links: readonly Link[];
 }
 
+interface OwnAttestation {
+  readonly assurance: Assurance;
+  readonly environment: string | null;
+  readonly tokens?: readonly string[];
+}
+
 export interface ChainRoom {
   readonly attest: Attest;
   /** @throws Rejected for whatever is no active token of ours, Unavailable */
@@ -25,6 +31,8 @@ export interface ChainRoom {
   readonly issuer: string;
   /** Names of the attestors whose tokens say with their scope what an agent may do at most. */
   readonly authoritative: ReadonlySet<string>;
+  /** Names of the attestors whose evidence stands for people, who are in no environment of ours. */
+  readonly people: ReadonlySet<string>;
   /** How many actors a token may name. */
   readonly depth: number;
 }
@@ -44,22 +52,29 @@ export interface ShownBy {
 
 export function createDelegate(room: ChainRoom): Delegate {
   return async (shown, actor, { requestId, thumbprint }) => {
-    try {
-      const delegation =
-        shown.tokenType === accessTokenType
-          ? ofToken(await room.readActive(shown.token))
-          : ofEvidence(await room.attest(shown, requestId, { role: 'delegator', thumbprint }), actor, room);
+    const checked = (delegation: Delegation): Delegation => {
       checkChain(actor, delegation, room.depth);
       return Object.freeze(delegation);
+    };
+    // Before it is claimed or pinned, too: who may not act with it does not use it up either.
+    const verified = (known: Attestation) => checked(ofEvidence(known, actor, room));
+    try {
+      if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
+      return verified(await room.attest(shown, requestId, { role: 'delegator', thumbprint, verified }));
     } catch (error) {
-      throw isOfEvidence(error) ? new Refusal(error.fault, error.reason, `subject_token: ${error.detail}`) : error;
+      if (!isOfEvidence(error) && !isOfPin(error)) throw error;
+      throw new Refusal(error.fault, error.reason, `subject_token: ${error.detail}`);
     }
   };
 }
 
-function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer }: ChainRoom): Delegation {
+const isOfPin = (error: unknown): error is Refusal => error instanceof Refusal && error.fault === 'dpop_proof_missing';
+
+function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer, people }: ChainRoom): Delegation {
   const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;
+  if (!people.has(attestor)) checkEnvironment(shown.environment, actor);
   return {
+    tokens: [],
     delegator: { subject, attestor, instance },
     actors: [],
     claims,
@@ -90,7 +105,14 @@ function mayAct(claim: unknown, { subject, claims }: Attestation, ourIssuer: str
   throw new Rejected('may_act', `actor not in may_act: expected ${subject}; found ${quoteClaim(claim)}.`);
 }
 
-function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken): Delegation {
+/** No rule is asked: a workload acts for those of its own environment. */
+function checkEnvironment(environment: string | null, actor: Attestation): void {
+  if (environment !== null && environment === actor.environment) return;
+  const detail = `expected one of ${actor.environment ?? 'an environment that is not known'}, as the actor is; found ${environment ?? 'unknown'}.`;
+  throw new Rejected('environment_crossed', `environment: ${detail}`);
+}
+
+function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken, actor: Attestation): Delegation {
   // Its holder has to prove itself with the key, which whoever got it from the holder cannot do.
   if (claims.cnf !== undefined) throw new Rejected('token_bound', 'A token that is bound to a key is not passed on.');
   if (claims.authorization_details !== undefined) {
@@ -98,8 +120,10 @@ function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken): Delegatio
   }
   const delegator = links.at(-1);
   if (delegator === undefined) throw new Error('a token of ours stands on nobody');
-  const { assurance } = claims.attestation as { readonly assurance: Assurance };
+  const { assurance, environment, tokens = [] } = claims.attestation as OwnAttestation;
+  checkEnvironment(environment, actor);
   return {
+    tokens: [String(claims.jti), ...tokens],
     delegator,
     actors: links.slice(0, -1),
     claims: null,

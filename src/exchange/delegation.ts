@@ -14,6 +14,8 @@ export interface Delegation {
   readonly delegator: Link;
   /** Workloads that acted before the one that asks, newest first. */
   readonly actors: readonly Link[];
+  /** The `jti`s of the tokens of ours that were passed on, newest first: what revokes one of them revokes what came of it. */
+  readonly tokens: readonly string[];
   /** Of the delegator's evidence. Null: a token of ours was shown. */
   readonly claims: Attestation['claims'] | null;
   /** What the token of ours is for. Null: evidence was shown. */

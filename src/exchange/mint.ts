@@ -58,6 +58,7 @@ export async function mint(
       environment: attestation.environment,
       attested_at: Math.floor(attestation.attestedAt),
       ...(delegation && { chain: linksOf(delegation).map(({ attestor, instance }) => ({ attestor, instance })) }),
+      ...(delegation && delegation.tokens.length > 0 && { tokens: delegation.tokens }),
     },
   };
   const token = await room.signer.sign('at+jwt', claims, granted.algorithm ?? undefined);

@@ -98,7 +98,10 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const routed = (attestor: string) => {
     trail.attestor = attestor;
   };
-  const showing = { routed, audience: request.audience, thumbprint: proof?.thumbprint };
+  const verified = (known: Attestation) => {
+    trail.attestation = known;
+  };
+  const showing = { routed, verified, audience: request.audience, thumbprint: proof?.thumbprint };
   const attestation = await rooms.attest(request.evidence, trail.decisionId, showing);
   trail.attestation = attestation;
   if (proof !== undefined) await rooms.dpop.claim(proof, trail.decisionId);

@@ -103,14 +103,19 @@ type RecordedChain = Pick<RecordedRequest, 'actor' | 'delegator'>;
 
 /** Of a delegator whose evidence was not accepted, the hash alone. */
 function recordedChain({ attestation, delegation, request }: Trail): RecordedChain {
-  if (attestation === undefined || !request?.delegator) return { actor: null, delegator: null };
+  if (!request?.delegator) return { actor: null, delegator: null };
   const unknown = { attestor: null, subject: null, instance: null, assurance: null, evidence_id: null };
   const delegator: Omit<RecordedDelegator, 'evidence_sha256'> =
     delegation === undefined
       ? unknown
       : { ...delegation.delegator, assurance: delegation.assurance, evidence_id: delegation.evidenceId };
   return {
-    actor: delegation === undefined ? { sub: attestation.subject } : actOf(attestation, delegation),
+    actor:
+      attestation === undefined
+        ? null
+        : delegation === undefined
+          ? { sub: attestation.subject }
+          : actOf(attestation, delegation),
     delegator: { ...delegator, evidence_sha256: hash('sha256', request.delegator.token) },
   };
 }

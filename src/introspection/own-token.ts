@@ -29,7 +29,7 @@ interface OwnClaims {
   readonly client_id: string;
   readonly jti: string;
   readonly act?: Act;
-  readonly attestation: Holder & { readonly chain?: readonly Holder[] };
+  readonly attestation: Holder & { readonly chain?: readonly Holder[]; readonly tokens?: readonly string[] };
 }
 
 type Holder = Pick<Bearer, 'attestor' | 'instance'>;
@@ -59,6 +59,7 @@ export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadO
     return Object.freeze({
       claims,
       id,
+      ancestors: own.attestation.tokens ?? [],
       clientId,
       resource: audience,
       issuedAt: iat,

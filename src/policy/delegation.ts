@@ -36,7 +36,7 @@ export function delegatorClauses(rule: Rule, hope: Hope, isPerson: boolean): rea
       (facts) => facts.attestor,
     ),
     ...(resource === undefined && grant === undefined ? [] : [shown(resource ?? null)]),
-    ...(actors === undefined ? [] : [actedBefore(actors)]),
+    ...(actors === undefined ? [] : [grant === undefined ? oneActedBefore(actors) : allActedBefore(actors)]),
     ...Object.entries(claims ?? {}).map(([claim, expected]) => claimClause(claim, expected, hope)),
     ...(grant === undefined || resource !== undefined || isTied(claims, isPerson) ? [] : [tied]),
   ];
@@ -75,12 +75,29 @@ function shown(resource: string | null): Clause {
   );
 }
 
-function actedBefore(patterns: readonly string[]): Clause {
+/** A grant is for the chain as a whole: one actor more is another chain. */
+const allActedBefore = (patterns: readonly string[]): Clause =>
+  actedBefore(
+    patterns,
+    'at least one before, each of them',
+    (actors, isMeant) => actors.length > 0 && actors.every(isMeant),
+  );
+
+/** A denial is not got around by one more hop. */
+const oneActedBefore = (patterns: readonly string[]): Clause =>
+  actedBefore(patterns, 'one of those before', (actors, isMeant) => actors.some(isMeant));
+
+function actedBefore(
+  patterns: readonly string[],
+  expected: string,
+  holds: (actors: readonly string[], isMeant: (actor: string) => boolean) => boolean,
+): Clause {
   const globs = patterns.map((pattern) => compileGlob(pattern));
+  const isMeant = (actor: string) => globs.some((glob) => glob(actor));
   return delegatorClause(
     'actors',
-    `at least one before, each of them ${patterns.join(' or ')}`,
-    ({ actors }) => actors.length > 0 && actors.every((actor) => globs.some((glob) => glob(actor))),
+    `${expected} ${patterns.join(' or ')}`,
+    ({ actors }) => holds(actors, isMeant),
     ({ actors }) => (actors.length === 0 ? 'none' : actors.join(', ')),
   );
 }

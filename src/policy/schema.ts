@@ -76,8 +76,8 @@ const workloadSchema = object('a workload: its attestor, and what else is asked 
   podless: z.boolean({ error: 'true or false' }).optional(),
 });
 
-/** In which claim an issuer says whom its token was made for. */
-export const tyingClaims: readonly string[] = ['aud', 'azp', 'client_id', 'cid', 'appid'];
+/** In which claim an issuer says whom its token was made for. Not in `aud`: every token that the attestor accepts has its audience. */
+export const tyingClaims: readonly string[] = ['azp', 'client_id', 'cid', 'appid'];
 
 const aClaimValue = 'a text, in which * matches any run of characters, a whole number, or true or false';
 

@@ -44,6 +44,8 @@ export interface Issue extends Bearer {
 export interface IssuedToken {
   /** Its `jti`. */
   readonly id: string;
+  /** The `jti`s of the tokens that it was made of. */
+  readonly ancestors: readonly string[];
   /** Its `iat`. */
   readonly issuedAt: number;
   /** All that it stands on: what revokes one of them revokes the token. */
@@ -217,8 +219,8 @@ export async function openRevocation({ log, now, warn, info }: RevocationRoom): 
       return Object.freeze(ledger.keys(prefix, now()).map((key) => key.slice(prefix.length)));
     },
     refresh,
-    isRevoked: ({ id, issuedAt, links }) =>
-      tokens.has(id) ||
+    isRevoked: ({ id, ancestors, issuedAt, links }) =>
+      [id, ...ancestors].some(tokens.has) ||
       links.flatMap(keysOf).some((key) => (endings.latest(key)?.before ?? Number.NEGATIVE_INFINITY) >= issuedAt),
     refuseRevoked({ attestor, instance }) {
       const ending = endings.latest(instanceKey(attestor, instance));

@@ -15,7 +15,7 @@ export async function openEmbeddedStore({
 }): Promise<Store> {
   const table = await openLmdbTable(path, now);
   try {
-    return createTableStore(table, await birthOf(table, now), 'embedded');
+    return createTableStore(table, await birthOf(table, now));
   } catch (error) {
     await table.close();
     throw error;

@@ -4,5 +4,5 @@ import { createTableStore } from './table-store.js';
 
 /** For tests, and for one process that may forget: nothing outlives it. */
 export function createMemoryStore({ now = Date.now }: { now?: () => number } = {}): Store {
-  return createTableStore(createMemoryTable(now), Math.ceil(now()), 'memory');
+  return createTableStore(createMemoryTable(now), Math.ceil(now()));
 }

@@ -26,9 +26,8 @@ export async function birthOf(table: Table, now: () => number): Promise<number> 
 /**
  * The store's rules over any table.
  * @param since all claims are known that were made from then on, in milliseconds since the epoch
- * @param type as the configuration calls it
  */
-export function createTableStore(table: Table, since: number, type: string): Store {
+export function createTableStore(table: Table, since: number): Store {
   return Object.freeze<Store>({
     async claim(key, value, expiresAt, from) {
       const entry = entryOf(key);
@@ -71,8 +70,6 @@ export function createTableStore(table: Table, since: number, type: string): Sto
     },
 
     log: (name) => createLog(table, encodeKey([name])),
-
-    status: () => ({ type, isAnswering: true, since }),
 
     close: () => table.close(),
   });

@@ -1,6 +1,10 @@
 /** What chains of actors have been bent to: each is refused, and the record says why. */
 import assert from 'node:assert/strict';
+import type { Attestation } from '../../attestors/attestor.js';
 import type { Claims } from '../../examples/quickstart/cluster-issuer.js';
+import { Refusal } from '../../src/errors.js';
+import { createDelegate } from '../../src/exchange/chain.js';
+import { attestationAt } from '../support/attestation.js';
 import { accessTokenType, type Cast, idToken, mcp, ourIssuer, startCast, storeApi } from '../support/delegation.js';
 import { type Answer, claimsOf, jwtType } from '../support/service.js';
 
@@ -43,6 +47,41 @@ describe('attacks on delegation', () => {
       'no_rule_grants',
       'invalid_target',
     );
+  });
+
+  it('who may not act with a token does not use it up, nor pin it to a key', async () => {
+    const [delegator, actor] = ['staff', 'prod-eu'].map((attestor) =>
+      Object.freeze({ ...attestationAt(0), attestor, subject: `spiffe://acme.example/${attestor}/one` }),
+    );
+    assert.ok(delegator && actor);
+    let claims = 0;
+    const delegate = (shown: Attestation) =>
+      createDelegate({
+        async attest(_, __, showing) {
+          showing?.verified?.(shown);
+          claims += 1;
+          return shown;
+        },
+        readActive: () => assert.fail(),
+        ...{ issuer: ourIssuer, authoritative: new Set(), people: new Set(['staff']), depth: 4 },
+      })({ tokenType: idToken, token: 'shown' }, actor, { requestId: 'one', thumbprint: undefined });
+    const refusedFor = (shown: Attestation, reason: string) =>
+      assert.rejects(delegate(shown), (error) => error instanceof Refusal && error.reason === reason);
+    await refusedFor({ ...delegator, claims: { may_act: { sub: 'spiffe://acme.example/other' } } }, 'may_act');
+    await refusedFor({ ...delegator, subject: actor.subject }, 'self_delegation');
+    // A workload of another environment, which no rule was asked about.
+    await refusedFor({ ...delegator, attestor: 'prod-us', environment: 'staging' }, 'environment_crossed');
+    await refusedFor({ ...delegator, attestor: 'prod-us', environment: null }, 'environment_crossed');
+    assert.equal(claims, 0);
+    assert.deepEqual((await delegate(delegator)).delegator.subject, delegator.subject);
+    assert.equal(claims, 1);
+  });
+
+  it('a token that was made of another names it, so that what revokes that one revokes it', async () => {
+    const first = await cast.firstHop();
+    const { body } = await cast.ask([accessTokenType, first], await cast.server(), onwards);
+    const { tokens } = claimsOf(body.access_token).attestation as { tokens?: unknown };
+    assert.deepEqual(tokens, [claimsOf(first).jti]);
   });
 
   it('confused deputy: a rule that ties the token to nobody gives nothing, unless the token says who may act', async () => {

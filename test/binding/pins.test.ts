@@ -35,8 +35,12 @@ describe('pinned evidence', () => {
         const { decision_id: first } = await service.lastRecord();
         const other = await service.exchange({ subject_token }, by(thief));
         assert.deepEqual([other.status, other.body.error], [400, 'invalid_request']);
-        const { alert, detail } = await service.lastRecord();
+        const { alert, detail, attestor, subject, evidence_id } = await service.lastRecord();
         assert.equal(alert, 'evidence_pinned_to_another_key');
+        assert.ok(
+          attestor === 'prod-eu' && subject !== null && evidence_id !== null,
+          'the alert says whose evidence it was',
+        );
         assert.ok(detail?.includes(first));
         const bearer = await service.exchange({ subject_token });
         assert.deepEqual([bearer.status, bearer.body.error], [400, 'invalid_dpop_proof']);
@@ -69,7 +73,7 @@ describe('pinned evidence', () => {
       thumbprint: undefined,
       requestId: 'request',
     };
-    const lost = { ...store, status: () => ({ type: 'redis', isAnswering: true, since: 60_000 }) };
+    const lost = createMemoryStore({ now: () => 60_000 });
     const down = {
       ...store,
       get: () => Promise.reject(new Error('down')),

@@ -131,6 +131,7 @@ async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped
       readActive,
       issuer: 'https://sts.example',
       authoritative: new Set(own ? ['people'] : []),
+      people: new Set(['people']),
       depth,
     }),
     behaviour: { read: (_, { facts }) => facts, count: () => undefined },

@@ -37,6 +37,7 @@ describe('our own tokens', () => {
       assert.deepEqual(token, {
         claims,
         id: 'jti-1',
+        ancestors: [],
         clientId: claims.client_id,
         resource: calendar,
         issuedAt: now - 10,

@@ -26,6 +26,32 @@ const anna: DelegatorFacts = {
 const forAnna = { attestor: 'people', claims: { azp: 'app' } };
 
 describe('rules with a delegator', () => {
+  it('a denial of an actor is not got around by one more hop, and a grant for one is not for two', () => {
+    const onwards = { attestor: 'people', resource: calendar };
+    const reasonOf = (rules: Parameters<typeof compileRules>[0], actors: readonly string[]) =>
+      decide(compileRules(rules), factsOf({}, { delegator: { ...anna, resource: calendar, actors } }), {
+        resource: calendar,
+        scope: null,
+      }).reason;
+    const denied = {
+      all: { workload, delegator: onwards, grant },
+      bad: { workload, delegator: { ...onwards, actors: ['spiffe://x/bad'] }, deny: { resource: '*' } },
+    };
+    assert.equal(reasonOf(denied, ['spiffe://x/good']), 'granted');
+    assert.equal(reasonOf(denied, ['spiffe://x/bad']), 'denied_by_rule');
+    assert.equal(reasonOf(denied, ['spiffe://x/good', 'spiffe://x/bad']), 'denied_by_rule');
+    const granted = { one: { workload, delegator: { ...onwards, actors: ['spiffe://x/good'] }, grant } };
+    assert.equal(reasonOf(granted, ['spiffe://x/good']), 'granted');
+    assert.equal(reasonOf(granted, ['spiffe://x/good', 'spiffe://x/bad']), 'no_rule_grants');
+  });
+
+  it('the audience does not tie a token of a person to the workload: every token that is accepted has it', () => {
+    const rules = { one: { workload, delegator: { attestor: 'people', claims: { aud: 'app' } }, grant } };
+    const known = factsOf({}, { delegator: { ...anna, claims: { aud: 'app' } } });
+    const { granted, rules: told } = decide(compileRules(rules), known, { resource: calendar, scope: null });
+    assert.deepEqual([granted, told[0]?.clause], [null, 'delegator.mayAct']);
+  });
+
   for (const [what, delegator, path] of [
     ['no attestor', {}, 'attestor'],
     ['claims that are none', { ...forAnna, claims: {} }, 'claims'],

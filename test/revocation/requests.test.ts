@@ -180,6 +180,7 @@ describe('revocation by request', () => {
     await Promise.all(ids.map((id) => one.revoke({ ...ofToken, id } as Target)));
     assert.equal(watched.appended.length, 101);
     assert.ok(ids.every((id) => one.isRevoked(tokenOf({ id }))));
+    assert.ok(one.isRevoked({ ...tokenOf({ id: 'made of it' }), ancestors: ['jti-9', 'jti-1'] }));
   });
 
   it('property: what was revoked is active again on no replica, after restarts, with clocks that go wrong', async function () {

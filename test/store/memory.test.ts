@@ -14,7 +14,7 @@ describe('the memory store', () => {
   it('really deletes what has expired, a few with every write', async () => {
     let now = 0;
     const table = createMemoryTable(() => now);
-    const store = createTableStore(table, 0, 'memory');
+    const store = createTableStore(table, 0);
     for (let claim = 0; claim < 40; claim++) await store.claim(['jti', String(claim)], '', 10);
     await store.log('events').append('a', 10);
     assert.equal(table.size, 42);

@@ -66,6 +66,7 @@ export async function openRoom(log: Log, now: () => number): Promise<TestRoom> {
 /** The token of `issue`. */
 export const tokenOf = ({ id = 'jti-1', ...changes }: Partial<Issue & IssuedToken> = {}): IssuedToken => ({
   id,
+  ancestors: [],
   issuedAt: issue(changes).issuedAt,
   links: [issue(changes)],
 });
