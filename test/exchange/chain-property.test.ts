@@ -73,9 +73,9 @@ describe('chains of exchanges', () => {
           checkHop(told, token, tokens[index - 1]);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 1000 },
     );
-    assert.ok((issued[2] ?? 0) > 10, `hops that were issued: ${issued.join(', ')}`);
+    assert.ok((issued[2] ?? 0) > 5, `hops that were issued: ${issued.join(', ')}`);
   });
 });
 
