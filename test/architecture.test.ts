@@ -192,6 +192,7 @@ const leaves = new Set([
   'errors',
   'addresses',
   'batch',
+  'bucket',
   'bearer',
   'deadline',
   'file-version',

@@ -1,6 +1,7 @@
 /** How many refusals without verified evidence are written; the rest is counted. */
 import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import { type Bucket, createBucket } from '../bucket.js';
 
 export interface BudgetOptions {
   /** Of each address; also the most that may come at once. */
@@ -17,11 +18,6 @@ export interface Budget {
   suppressed(): number;
   /** Tells the operators what was counted since the last warning. */
   close(): void;
-}
-
-interface Bucket {
-  left: number;
-  filledAt: number;
 }
 
 /** Above it the address that was silent longest is forgotten, and starts with a full bucket when it comes again. */
@@ -48,18 +44,12 @@ export function createBudget(options: BudgetOptions): Budget {
   }
 
   function take(source: string): boolean {
-    const time = now();
     let bucket = buckets.get(source);
     if (bucket === undefined) {
-      bucket = { left: refusalsPerSecond, filledAt: time };
+      bucket = createBucket(refusalsPerSecond, now);
       buckets.set(source, bucket);
     }
-    const refill = (Math.max(0, time - bucket.filledAt) / 1000) * refusalsPerSecond;
-    bucket.left = Math.min(refusalsPerSecond, bucket.left + refill);
-    bucket.filledAt = time;
-    if (bucket.left < 1) return false;
-    bucket.left--;
-    return true;
+    return bucket.take();
   }
 
   function report(): void {

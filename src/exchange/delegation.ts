@@ -38,7 +38,8 @@ export interface Act {
   readonly act?: Act;
 }
 
-export function actOf(actor: Attestation, { actors }: Delegation): Act {
+/** @param delegation undefined: who acted before is not known */
+export function actOf(actor: Attestation, { actors }: Pick<Delegation, 'actors'> = { actors: [] }): Act {
   const oldestFirst = [actor, ...actors].reverse();
   const [oldest = actor, ...newer] = oldestFirst;
   return newer.reduce<Act>((act, { subject }) => ({ sub: subject, act }), { sub: oldest.subject });

@@ -110,12 +110,7 @@ function recordedChain({ attestation, delegation, request }: Trail): RecordedCha
       ? unknown
       : { ...delegation.delegator, assurance: delegation.assurance, evidence_id: delegation.evidenceId };
   return {
-    actor:
-      attestation === undefined
-        ? null
-        : delegation === undefined
-          ? { sub: attestation.subject }
-          : actOf(attestation, delegation),
+    actor: attestation === undefined ? null : actOf(attestation, delegation),
     delegator: { ...delegator, evidence_sha256: hash('sha256', request.delegator.token) },
   };
 }

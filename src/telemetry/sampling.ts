@@ -3,6 +3,7 @@
  * known who asks, and a proxy hands it on as it came: the flag is followed for so many exchanges a second, and beyond them counts for nothing.
  * The ratio is drawn, not computed from the trace's id, which is the caller's choice too.
  */
+import { createBucket } from '../bucket.js';
 
 /** Exchanges in a second that are traced because their caller says so; also the most at once. */
 export const mostByCallers = 10;
@@ -18,20 +19,9 @@ export interface SamplingOptions {
 export type Sample = (isSampled: boolean | undefined) => boolean;
 
 export function createSampling({ ratio, now = () => performance.now() }: SamplingOptions): Sample {
-  let left = mostByCallers;
-  let filledAt = now();
-
-  function take(): boolean {
-    const time = now();
-    left = Math.min(mostByCallers, left + ((time - filledAt) / 1000) * mostByCallers);
-    filledAt = time;
-    if (left < 1) return false;
-    left -= 1;
-    return true;
-  }
-
+  const byCallers = createBucket(mostByCallers, now);
   return (isSampled) => {
     if (isSampled === false) return false;
-    return (isSampled === true && take()) || Math.random() < ratio;
+    return (isSampled === true && byCallers.take()) || Math.random() < ratio;
   };
 }

@@ -10,6 +10,7 @@ import { compilePolicy } from '../../src/policy/compile.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
 import { attestationAt } from '../support/attestation.js';
 import { grantType, jwtType } from '../support/service.js';
+import { posted } from '../support/wire.js';
 
 const now = 1_800_000_000;
 const depth = 3;
@@ -171,11 +172,7 @@ async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped
       ...{ actor_token_type: jwtType, actor_token: actor, resource },
       ...(scope && { scope: scope.join(' ') }),
     };
-    const { status, body } = await run({
-      ...{ method: 'POST', query: '', contentType: 'application/x-www-form-urlencoded', contentEncoding: undefined },
-      ...{ authorization: undefined, repeatedHeader: false, address: '192.0.2.1' },
-      body: Buffer.from(new URLSearchParams(form).toString()),
-    });
+    const { status, body } = await run(posted(form));
     if (status !== 200) return tokens;
     const token = String((JSON.parse(body) as Claims).access_token);
     tokens.push({ claims: (await readActive(token)).claims, hop: each });

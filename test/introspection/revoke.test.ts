@@ -8,6 +8,7 @@ import { attestationAt } from '../support/attestation.js';
 import { assertionType } from '../support/introspection.js';
 import { watchLog } from '../support/revocation.js';
 import { localSigner } from '../support/signer.js';
+import { posted } from '../support/wire.js';
 
 const now = 1_800_000_000;
 const issuer = 'https://sts.example.com';
@@ -44,16 +45,7 @@ describe('revocation by the client: the store', () => {
     const attest = async () => attestationAt(now);
     reads = 0;
     const asked = createRevoke({ ...rooms, attest, observe: (...each) => seen.push(each) });
-    const answer = await asked({
-      method: 'POST',
-      query: '',
-      contentType: 'application/x-www-form-urlencoded',
-      contentEncoding: undefined,
-      authorization: undefined,
-      repeatedHeader: false,
-      body: Buffer.from(new URLSearchParams(form).toString()),
-      address: '192.0.2.1',
-    });
+    const answer = await asked(posted(form));
     return { answer, reads, appended: watched.appended.length };
   }
 
