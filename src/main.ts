@@ -1,12 +1,19 @@
 /** The command line: the only reader of argv and of the environment. */
-import { writeFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import {
+  diffCommand,
+  explainCommand,
+  lintCommand,
+  matrixCommand,
+  overlayCommand,
+  testCommand,
+} from './command-line/policy.js';
+import { fail, load, loadForService, print, warn } from './command-line/terminal.js';
 import type { Configuration } from './config/configuration.js';
 import type { ClusterOptions } from './doctor/cluster-add.js';
 import type { RevokeOptions } from './revoke/revoke.js';
 import type { Surroundings } from './server.js';
-import { printable } from './text.js';
 import { version } from './version.js';
 import { type Output, outputs } from './workload/output.js';
 import { platforms } from './workload/platforms/index.js';
@@ -16,43 +23,6 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 // Whoever collected our messages may be gone: that is no reason to stop serving.
 process.stderr.on('error', () => {});
-
-/** Lines that a terminal shows as they are, whatever an error message may hold. */
-function warn(message: string): void {
-  process.stderr.write(`counterseal: ${message.split('\n').map(printable).join('\n')}\n`);
-}
-
-/** What a file holds cannot act on the terminal; inside JSON the value stays the same. */
-function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.map(printable).join('\n')}\n`);
-}
-
-function fail(message: string): never {
-  process.stderr.write(`${message}\n`);
-  process.exit(1);
-}
-
-/** What is wrong with a file is told with its places. */
-async function orProblems<Result>(work: Promise<Result>): Promise<Result> {
-  try {
-    return await work;
-  } catch (error) {
-    const { ConfigurationError, renderProblems } = await import('./config/problem.js');
-    if (error instanceof ConfigurationError) return fail(renderProblems(error.problems));
-    throw error;
-  }
-}
-
-async function load(file: string) {
-  const { loadConfiguration } = await import('./config/load.js');
-  return orProblems(loadConfiguration(file));
-}
-
-/** For what takes it into service: the cases of its policy are run. */
-async function loadForService(file: string) {
-  const { loadTested } = await import('./policy-cases/tested.js');
-  return orProblems(loadTested(file));
-}
 
 /** Lines of `serve`: by default those of JSON, or of a terminal, and as the configuration has them once it is read. */
 async function openLog() {
@@ -131,93 +101,6 @@ async function addClusterCommand(name: string, options: ClusterOptions & { confi
   const configuration = config === undefined ? undefined : await load(config);
   const { addCluster } = await import('./doctor/cluster-add.js');
   process.stdout.write(await addCluster(name, cluster, configuration, warn));
-}
-
-interface ExplainCommand {
-  readonly audit?: string;
-  readonly config?: string;
-  readonly facts?: string;
-}
-
-async function explainCommand(decisionId: string | undefined, { audit, config, facts }: ExplainCommand): Promise<void> {
-  if (decisionId === undefined && audit === undefined && config !== undefined && facts !== undefined) {
-    return explainSituation(config, facts);
-  }
-  if (decisionId === undefined || audit === undefined || config !== undefined || facts !== undefined) {
-    return fail(
-      'error: give a decision id and --audit for what was decided, or --config and --facts for what would be',
-    );
-  }
-  const { findRecord } = await import('./audit/read.js');
-  const { explainRecord } = await import('./policy/explain.js');
-  const record = await findRecord(audit, decisionId);
-  if (record === undefined) {
-    fail(
-      `${audit} holds no record with decision_id ${JSON.stringify(decisionId)}: look in the older files, or on the other replicas.`,
-    );
-  }
-  process.stdout.write(explainRecord(record));
-}
-
-async function explainSituation(config: string, file: string): Promise<void> {
-  const configuration = await load(config);
-  const { whatIf } = await import('./policy-tools/what-if.js');
-  process.stdout.write(await orProblems(whatIf(configuration, file)));
-}
-
-async function diffCommand({ config, against, json }: { config: string; against: string; json?: true }): Promise<void> {
-  const configuration = await load(config);
-  const { diffPolicy, renderDifference, renderSummary } = await import('./policy-tools/diff.js');
-  const summary = await diffPolicy(configuration, against, (difference) =>
-    print(json ? [JSON.stringify(difference)] : [...renderDifference(difference), '']),
-  );
-  print([json ? JSON.stringify({ summary }) : renderSummary(summary)]);
-  process.exitCode = summary.same === summary.decisions ? 0 : 1;
-}
-
-async function matrixCommand({ config, json }: { config: string; json?: true }): Promise<void> {
-  const configuration = await load(config);
-  const { matrixOf, renderMatrix } = await import('./policy-tools/matrix.js');
-  const matrix = matrixOf(configuration.policy);
-  print(json ? JSON.stringify(matrix, null, 2).split('\n') : renderMatrix(matrix));
-}
-
-async function lintCommand({ config, strict }: { config: string; strict?: true }): Promise<void> {
-  const configuration = await load(config);
-  const { lintPolicy } = await import('./policy-tools/lint.js');
-  const problems = await lintPolicy(configuration, config);
-  if (problems.length === 0) return print([`${config}: nothing found`]);
-  const { renderProblems } = await import('./config/problem.js');
-  print(renderProblems(problems).split('\n'));
-  process.exitCode = strict || problems.some(({ level }) => level === undefined) ? 1 : 0;
-}
-
-interface OverlayCommand {
-  readonly config: string;
-  readonly with?: string;
-  readonly json?: true;
-}
-
-async function overlayCommand({ config, with: other, json }: OverlayCommand): Promise<void> {
-  const { differenceOf, layersOf, renderOverlay } = await import('./policy-tools/overlay.js');
-  const overlays = await orProblems(other === undefined ? layersOf(config) : differenceOf(config, other));
-  if (json) return print(JSON.stringify(overlays, null, 2).split('\n'));
-  const none = `${config}: nothing overlays anything: policy.include has no second entry`;
-  print(overlays.length === 0 ? [none] : overlays.flatMap(renderOverlay));
-}
-
-async function testCommand(named: readonly string[], options: { config: string; junit?: string }): Promise<void> {
-  const configuration = await load(options.config);
-  const files = named.length > 0 ? named : configuration.caseFiles;
-  if (files.length === 0) return fail(`error: name files with cases: ${options.config} has no policy.tests`);
-  const { testPolicy } = await import('./policy-tools/test.js');
-  const { lines, suites, passed } = await orProblems(testPolicy(configuration, files));
-  print(lines);
-  if (options.junit !== undefined) {
-    const { junit } = await import('./policy-tools/junit.js');
-    await writeFile(options.junit, junit(suites));
-  }
-  process.exitCode = passed ? 0 : 1;
 }
 
 interface TokenCommand {

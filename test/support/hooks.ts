@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { replayRecords } from './records.js';
 
 /** Written at once, so that an endless loop is found by it too. See .ci/within. */
-const running = process.env['COUNTERSEAL_TEST_RUNNING'];
+const running = process.env.COUNTERSEAL_TEST_RUNNING;
 
 export const mochaHooks = {
   beforeEach(this: Mocha.Context): void {
