@@ -178,7 +178,7 @@ describe('oauth4webapi with DPoP', () => {
   });
 
   it('RFC 9449 §7.1, §9: fetches what was revoked, with its evidence, a proof and, the second time, our nonce', async () => {
-    const DPoP = oauth.DPoP({ client_id: agent }, await oauth.generateKeyPair('ES256'));
+    const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'));
     const evidence = await callerToken(service);
     const list = () =>
       oauth.protectedResourceRequest(evidence, 'GET', new URL(`${origin}/revocations`), undefined, undefined, {
