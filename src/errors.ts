@@ -160,13 +160,13 @@ export const faults = Object.freeze({
   dpop_proof_invalid: entry(
     'invalid_dpop_proof',
     400,
-    'The DPoP proof was not accepted. Make a new one for each request, for POST and the URL of the token endpoint as the metadata has it.',
+    'The DPoP proof was not accepted. Make a new one for each request, for its method and the URL of the endpoint as the metadata has it.',
     'RFC 9449 §5',
   ),
   dpop_proof_missing: entry(
     'invalid_dpop_proof',
     400,
-    'A token that is bound to a key is needed here: send a DPoP proof.',
+    'A DPoP proof is needed here: the token that is asked for, or the evidence, is bound to a key.',
     'RFC 9449 §5',
   ),
   dpop_nonce_needed: entry(
@@ -210,7 +210,7 @@ export const faults = Object.freeze({
   bearer_invalid: entry(
     'invalid_token',
     401,
-    'Send the token that the platform gave to this workload as Authorization: Bearer; the workload has to be one of the configured clients.',
+    'Send the token that the platform gave to this workload as Authorization: Bearer, or DPoP where a proof is sent; the workload has to be one of the configured clients.',
     'RFC 6750 §3.1',
   ),
   read_only: entry(null, 405, 'Send the request with GET.', 'RFC 9110 §15.5.6'),

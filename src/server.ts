@@ -13,15 +13,17 @@ import { seesCertificates } from './config/sections/listeners.js';
 import { isShared } from './config/sections/store.js';
 import { createChallenge } from './endpoints/challenge.js';
 import { createHealth, type ServiceHealth } from './endpoints/health.js';
-import { tokenEndpoint } from './endpoints/metadata.js';
+import { introspectionEndpoint, revocationEndpoint, revocationList, tokenEndpoint } from './endpoints/metadata.js';
 import { createAttest } from './exchange/attest.js';
 import { createBehaviour } from './exchange/behaviour.js';
+import { needsNonce } from './exchange/binding.js';
 import { createDelegate } from './exchange/chain.js';
 import { challengeTypes, formsOf } from './exchange/evidence.js';
 import { createLookUp } from './exchange/look-up.js';
 import { createPipeline, type Observe } from './exchange/pipeline.js';
 import { createExternal } from './external/authzen.js';
 import { openGeoDatabase } from './geo/database.js';
+import type { EvidenceAlert } from './introspection/caller.js';
 import { readActive } from './introspection/introspect.js';
 import { createIntrospection } from './introspection/introspection.js';
 import { createReadOwnToken } from './introspection/own-token.js';
@@ -178,8 +180,8 @@ async function openGround(configuration: Configuration, around: Surroundings & W
   const attest = createAttest({ attestors, delegators, pins, forms, nonces, issuer, trustDomain, now: clock, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
-  const dpop = createDpop({ url: tokenEndpoint(issuer), nonces, store, now: clock });
-  return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge, dpop };
+  const dpopAt = (url: string) => createDpop({ url, nonces, store, now: clock });
+  return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge, dpopAt };
 }
 
 /** Before what it follows. @returns undefined when nothing is traced */
@@ -193,7 +195,7 @@ async function openTracesOf(configuration: Configuration, { warn }: Surroundings
 /** What answers: the policy, what it asks, and the pipeline. */
 async function openExchange(configuration: Configuration, around: Surroundings, rooms: Rooms, ground: Ground) {
   const { now, warn, info = warn, lookEvery = 1_000 } = around;
-  const { instruments, traces, store, signer, audit, revocation, host, attestors, attest, dpop } = ground;
+  const { instruments, traces, store, signer, audit, revocation, host, attestors, attest, dpopAt } = ground;
   const { policy, clients, isRefused } = await rooms.open(async () =>
     watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
@@ -219,14 +221,27 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
       return readActive(active, token, policy().resources);
     },
   });
-  const judging = { attest, delegate, dpop, behaviour, lookUp, locate, policy };
+  const judging = { attest, delegate, dpop: dpopAt(tokenEndpoint(issuer)), behaviour, lookUp, locate, policy };
   const telling = { observe, beginTrace: traces?.begin, audit, deployment: { environment, region } };
   const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, now, warn });
-  const introspecting = { issuer, signer, attest, clients, revocation, now: host.now, warn, attestors };
+  const authenticating = {
+    ...{ attest, revocation, warn },
+    needsNonce: () => needsNonce(policy(), null),
+    alarm({ attestor, subject, reason, detail }: EvidenceAlert) {
+      instruments.alert(attestor, reason);
+      warn(`${reason}: evidence of ${subject}: ${detail}`);
+    },
+  };
+  const reading = { ...authenticating, issuer, signer, now: host.now };
   const introspection =
-    clients().length === 0 ? null : createIntrospection({ ...introspecting, observe: instruments.introspection });
-  const revoking = { issuer, signer, attest, revocation, now: host.now, warn, info };
-  const revoke = createRevoke({ ...revoking, observe: instruments.revocation });
+    clients().length === 0
+      ? null
+      : createIntrospection({
+          ...{ ...reading, attestors, clients, observe: instruments.introspection },
+          dpop: { introspect: dpopAt(introspectionEndpoint(issuer)), revocations: dpopAt(revocationList(issuer)) },
+        });
+  const dpop = dpopAt(revocationEndpoint(issuer));
+  const revoke = createRevoke({ ...reading, dpop, info, observe: instruments.revocation });
   return { answering: { pipeline, introspection, revoke }, policy, isRefused };
 }
 

@@ -150,7 +150,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   app: ['endpoints', 'exchange', 'introspection', 'signing', 'telemetry'],
   'attestor-host': ['attestors', 'challenge', 'jwt', 'outbound', 'revocation'],
   endpoints: ['attestors', 'binding', 'challenge', 'exchange', 'introspection', 'jwt', 'signing', 'telemetry'],
-  introspection: ['attestors', 'exchange', 'jwt', 'policy', 'revocation', 'signing'],
+  introspection: ['attestors', 'binding', 'exchange', 'jwt', 'policy', 'revocation', 'signing'],
   exchange: [
     'attestors',
     'audit',

@@ -1,4 +1,5 @@
 /** DPoP (RFC 9449): a proof that the client has a key, made for this one request. The token that it gets is bound to the key. */
+import { hash } from 'node:crypto';
 import type { Clock } from '../../attestors/attestor.js';
 import type { Nonces } from '../challenge/nonces.js';
 import { NonceNeeded, Refusal, Rejected, Unavailable } from '../errors.js';
@@ -29,13 +30,21 @@ export interface Proof {
   readonly nonceMade: number | undefined;
 }
 
+/** What a proof has to be made for, beside the URL. */
+export interface ProvenRequest {
+  readonly method: string;
+  /** The one in Authorization, whose hash `ath` has to be (RFC 9449 §4.3, number 12). Left out: there is none, and `ath` is not looked at. */
+  readonly token?: string;
+}
+
 export interface Dpop {
   /**
    * @param header of the request
    * @param needsNonce whether it has to carry a nonce of ours
+   * @param request default: one with POST and a form
    * @throws Refusal `dpop_proof_invalid`, NonceNeeded
    */
-  verify(header: string, needsNonce: boolean): Promise<Proof>;
+  verify(header: string, needsNonce: boolean, request?: ProvenRequest): Promise<Proof>;
   /**
    * Once, over all replicas. @param requestId who uses it
    * @throws Refusal `dpop_proof_invalid`, Unavailable
@@ -55,6 +64,8 @@ const longestJti = 256;
 /** What nonces are for: no token type is called so, so none of `POST /challenge` is good here. */
 const purpose = 'dpop';
 
+const posted = Object.freeze<ProvenRequest>({ method: 'POST' });
+
 export function createDpop({ url, nonces, store, now }: DpopRoom): Dpop {
   const ours = normalisedUrl(url);
   const nonce = () => nonces.make(purpose);
@@ -72,13 +83,14 @@ export function createDpop({ url, nonces, store, now }: DpopRoom): Dpop {
 
   return Object.freeze<Dpop>({
     nonce,
-    verify: (header, needsNonce) =>
+    verify: (header, needsNonce, request = posted) =>
       ofProof(async () => {
         // Node joins several headers of one name, and no proof has a comma.
         if (header.includes(',')) throw new Rejected('dpop_repeated', 'There is more than one DPoP header.');
         const jwt = decodeJwt(header);
         checkHeader(jwt.header);
-        const { jti, iat } = checkClaims(jwt.claims, ours, now());
+        checkRequest(jwt.claims, ours, request);
+        const { jti, iat } = checkUse(jwt.claims, now());
         const nonceMade = nonceMadeAt(jwt.claims.nonce, needsNonce);
         const key = await readProofKey(jwt.header);
         if (!signatureHolds(key, jwt.signingInput, jwt.signature)) {
@@ -127,14 +139,22 @@ function checkHeader(header: Members): void {
   }
 }
 
-/** RFC 9449 §4.3, numbers 3, 8, 9 and 11; §11.1. */
-function checkClaims({ jti, htm, htu, iat, exp, nbf }: Members, ours: string | undefined, now: number) {
-  if (typeof jti !== 'string' || jti === '' || jti.length > longestJti) {
-    throw new Rejected('dpop_jti', `jti: expected text of 1 to ${longestJti} characters; found ${quoteClaim(jti)}.`);
+/** RFC 9449 §4.3, numbers 8, 9 and 12. */
+function checkRequest({ htm, htu, ath }: Members, ours: string | undefined, { method, token }: ProvenRequest): void {
+  if (htm !== method) {
+    throw new Rejected('dpop_method', `htm: expected ${quoteClaim(method)}; found ${quoteClaim(htm)}.`);
   }
-  if (htm !== 'POST') throw new Rejected('dpop_method', `htm: expected "POST"; found ${quoteClaim(htm)}.`);
   if (typeof htu !== 'string' || ours === undefined || normalisedUrl(htu) !== ours) {
     throw new Rejected('dpop_url', `htu: expected ${quoteClaim(ours)}; found ${quoteClaim(htu)}.`);
+  }
+  if (token === undefined || ath === hash('sha256', token, 'base64url')) return;
+  throw new Rejected('dpop_token', `ath: expected the hash of the token that is shown; found ${quoteClaim(ath)}.`);
+}
+
+/** RFC 9449 §4.3, numbers 3 and 11; §11.1. */
+function checkUse({ jti, iat, exp, nbf }: Members, now: number) {
+  if (typeof jti !== 'string' || jti === '' || jti.length > longestJti) {
+    throw new Rejected('dpop_jti', `jti: expected text of 1 to ${longestJti} characters; found ${quoteClaim(jti)}.`);
   }
   if (typeof iat !== 'number' || !(Math.abs(now - iat) <= window)) {
     const detail = `iat: expected a time within ${window} s of ${now}; found ${quoteClaim(iat)}.`;

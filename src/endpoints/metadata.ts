@@ -17,6 +17,11 @@ export interface MetadataRoom {
 /** Also what DPoP proofs are for. */
 export const tokenEndpoint = (issuer: string): string => `${issuer}/token`;
 
+/** What proofs of clients there are for. */
+export const revocationEndpoint = (issuer: string): string => `${issuer}/revoke`;
+export const introspectionEndpoint = (issuer: string): string => `${issuer}/introspect`;
+export const revocationList = (issuer: string): string => `${issuer}/revocations`;
+
 /** RFC 8414 §2. */
 export function authorizationServerMetadata({
   issuer,
@@ -50,7 +55,7 @@ const tokenEndpointMetadata = Object.freeze({
 /** RFC 8414 §2. The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
 function revocationMetadata(issuer: string): Record<string, unknown> {
   return {
-    revocation_endpoint: `${issuer}/revoke`,
+    revocation_endpoint: revocationEndpoint(issuer),
     revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
     revocation_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
   };
@@ -59,7 +64,7 @@ function revocationMetadata(issuer: string): Record<string, unknown> {
 /** With the same authentication. */
 function introspectionMetadata(issuer: string, { algorithms }: MetadataRoom['signer']): Record<string, unknown> {
   return {
-    introspection_endpoint: `${issuer}/introspect`,
+    introspection_endpoint: introspectionEndpoint(issuer),
     introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
     introspection_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
     // RFC 9701 §7: whoever asks, its answers are signed with the default.

@@ -10,7 +10,7 @@ import { quoteClaim } from '../jwt/quote.js';
 import { claimOnce } from '../store/claim-once.js';
 import type { Store } from '../store/store.js';
 import { createAttestInTime } from './attestor-deadline.js';
-import { type AudienceAlias, type AudienceRule, aliasBy, checkIssuerAlone } from './audience.js';
+import { type AudienceAlias, type AudienceRule, aliasBy, checkAlone } from './audience.js';
 import { readEvidence, type Sender } from './evidence.js';
 
 export interface AttestRoom {
@@ -70,7 +70,7 @@ export function createAttest(room: AttestRoom): Attest {
     const { evidence, sender } = readEvidence(received, room.forms.get(received.tokenType), alias);
     const attestor = route(byIssuer, sender, alias);
     routed?.(attestor.name);
-    if (audience === 'issuer alone') checkIssuerAlone(sender.aud, room.issuer);
+    checkAlone(audience, sender.aud, room.issuer);
     if (role === 'workload' && room.delegators.has(attestor.name)) {
       throw new Rejected(
         'delegator_is_no_workload',

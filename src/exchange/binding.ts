@@ -19,7 +19,7 @@ export function verifyProof(
  * Told before anything is claimed, so that evidence which is good once is good for the second try. A request without a target is asked for a
  * nonce if any resource wants one.
  */
-function needsNonce({ resources }: Policy, target: string | null): boolean {
+export function needsNonce({ resources }: Policy, target: string | null): boolean {
   if (target !== null) return resources.get(target)?.dpopNonce === true;
   return [...resources.values()].some(({ dpopNonce }) => dpopNonce);
 }

@@ -1,5 +1,6 @@
 /** Stage 3: everything that a decision reads is gathered here, so that `decide` does no I/O and reads no clock. */
 import type { Attestation, UnknownCause } from '../../attestors/attestor.js';
+import { claimAt } from '../policy/claim-path.js';
 import type { Binding, DelegatorFacts, Facts, FactValue, ObservedFact, WorkloadFacts } from '../policy/facts.js';
 import { plainJson } from '../policy/plain-json.js';
 import type { Delegation } from './delegation.js';
@@ -119,7 +120,7 @@ const isShortText = (value: unknown): value is string => typeof value === 'strin
 function gatherClaims(names: readonly string[], claims: Attestation['claims']): Pick<WorkloadFacts, 'claims'> {
   if (names.length === 0) return {};
   const gathered = names.flatMap((name) => {
-    const value = plainJson(Object.hasOwn(claims, name) ? claims[name] : null);
+    const value = plainJson(claimAt(claims, name));
     return value === undefined ? [] : [[name, value] as const];
   });
   return { claims: Object.freeze(Object.fromEntries(gathered)) };

@@ -8,7 +8,7 @@ import { type Fault, isOfEvidence, Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
 import { decide } from '../policy/decide.js';
 import type { Decision, Granted } from '../policy/decision.js';
-import type { Revocation } from '../revocation/revocation.js';
+import { type Revocation, refuseRevokedToken } from '../revocation/revocation.js';
 import type { Attest } from './attest.js';
 import type { Behaviour } from './behaviour.js';
 import { bindingOf, verifyProof } from './binding.js';
@@ -32,7 +32,7 @@ export interface Rooms extends MintRoom {
   readonly behaviour: Behaviour;
   readonly lookUp: LookUp;
   readonly locate?: FactsRoom['locate'];
-  readonly revocation: Pick<Revocation, 'note'>;
+  readonly revocation: Pick<Revocation, 'note' | 'refresh' | 'isRevoked'>;
   /** The one in force. */
   readonly policy: () => Policy;
   readonly audit: AuditLog;
@@ -140,6 +140,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const noted = noteHolders(rooms, issued, attestation, delegation);
   // Awaited only when it has to be: a pair that the log has costs no turn.
   if (noted !== undefined) await noted;
+  if (delegation !== undefined) await refusePassedOn(rooms, delegation);
   trail.issued = issued;
 }
 
@@ -156,6 +157,15 @@ function noteHolders(
   if (delegation === undefined) return note(attestation, attestation.attestedAt);
   const before = linksOf(delegation).map(async (link) => note(link, delegation.attestedAt));
   return Promise.all([(async () => note(attestation, attestation.attestedAt))(), ...before]);
+}
+
+/** A token of ours that was passed on may have been revoked while the next one was being made, whose `iat` is later than that. @throws Rejected `token_revoked` */
+async function refusePassedOn({ revocation }: Rooms, delegation: Delegation): Promise<void> {
+  const { attestedAt: issuedAt, tokens } = delegation;
+  const [id, ...ancestors] = tokens;
+  if (id === undefined) return;
+  await revocation.refresh();
+  refuseRevokedToken(revocation, { id, ancestors, issuedAt, links: linksOf(delegation) });
 }
 
 function grantedBy(decision: Decision): Granted {

@@ -2,6 +2,8 @@
 
 import type { Attestation, Clock } from '../../attestors/attestor.js';
 import { jwtType } from '../../attestors/token-types.js';
+import type { ProvenRequest } from '../binding/dpop.js';
+import { pinAlerts } from '../binding/pins.js';
 import { type Fault, isOfEvidence, Refusal, Unavailable } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
 import { assertionType } from '../exchange/client.js';
@@ -9,10 +11,22 @@ import { gatherFacts } from '../exchange/facts.js';
 import type { Form } from '../exchange/form.js';
 import { type CompiledClient, visibleTo } from '../policy/clients.js';
 import type { Revocation } from '../revocation/revocation.js';
+import { type ProofRoom, verifyShown } from './proof.js';
 
-export interface WorkloadRoom {
+/** Pinned evidence was shown by somebody else than its owner, or was by its owner after that. */
+export interface EvidenceAlert {
+  readonly attestor: string;
+  readonly subject: string;
+  /** One of `pinAlerts`. */
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface WorkloadRoom extends ProofRoom {
   readonly attest: Attest;
   readonly revocation: Pick<Revocation, 'refresh' | 'refuseRevoked'>;
+  /** Must not throw. */
+  readonly alarm: (alert: EvidenceAlert) => void;
 }
 
 export interface CallerRoom extends WorkloadRoom {
@@ -56,21 +70,40 @@ export interface Shown {
   readonly requestId: string;
   /** What the caller is told when it is nobody that we know. */
   readonly fault: Fault;
+  /** The header; undefined: there was none. */
+  readonly dpop: string | undefined;
+  /** What the proof has to be for; left out: a POST. */
+  readonly proven?: ProvenRequest;
 }
 
-/** Any workload that an attestor vouches for. What was revoked until now is known afterwards. @throws Refusal `fault`, Unavailable */
-export async function authenticateWorkload(
-  { attest, revocation }: WorkloadRoom,
-  { token, requestId, fault }: Shown,
-): Promise<Attestation> {
+/**
+ * Any workload that an attestor vouches for. What was revoked until now is known afterwards.
+ * @throws Refusal `fault`, `dpop_proof_invalid`, `dpop_proof_missing`, NonceNeeded, Unavailable
+ */
+export async function authenticateWorkload(room: WorkloadRoom, shown: Shown): Promise<Attestation> {
+  const { attest, dpop, revocation } = room;
+  const { token, requestId, fault } = shown;
+  const proof = await verifyShown(room, shown.dpop, shown.proven);
+  let known: Attestation | undefined;
+  const verified = (attestation: Attestation) => {
+    known = attestation;
+  };
   try {
-    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId);
+    const showing = { audience: 'alone', thumbprint: proof?.thumbprint, verified } as const;
+    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId, showing);
+    if (proof !== undefined) await dpop.claim(proof, requestId);
     await revocation.refresh();
     revocation.refuseRevoked(attestation);
     return attestation;
   } catch (error) {
+    if (known !== undefined) tell(room, known, error);
     throw isOfEvidence(error) ? new Refusal(fault, error.reason, error.detail) : error;
   }
+}
+
+function tell({ alarm }: WorkloadRoom, { attestor, subject }: Attestation, error: unknown): void {
+  if (!(error instanceof Refusal) || !pinAlerts.has(error.reason)) return;
+  alarm({ attestor, subject, reason: error.reason, detail: error.detail });
 }
 
 /** A configured client. @throws as `authenticateWorkload` */

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { Refusal, Rejected } from '../errors.js';
 import { readBody } from '../exchange/request.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
-import type { Revocation } from '../revocation/revocation.js';
+import { type Revocation, refuseRevokedToken } from '../revocation/revocation.js';
 import { type AnswerRoom, answerAs } from './answer.js';
 import { authenticate, type Caller, type CallerRoom, checkClientId, readAssertion } from './caller.js';
 import type { Audiences, OwnToken, ReadOwnToken } from './own-token.js';
+import { withNonce } from './proof.js';
 
 export interface IntrospectRoom extends CallerRoom, AnswerRoom, ActiveRoom {
   readonly revocation: CallerRoom['revocation'] & ActiveRoom['revocation'];
@@ -38,12 +39,13 @@ export async function introspect(room: IntrospectRoom, wire: WireRequest): Promi
   const assertion = readAssertion(form, wire.authorization, fault);
   const token = form.values.get('token');
   if (token === undefined) throw new Refusal('introspection_token_missing', 'token_missing', 'token is missing.');
-  const caller = await authenticate(room, { token: assertion, requestId: randomUUID(), fault });
+  const shown = { token: assertion, requestId: randomUUID(), fault, dpop: wire.dpop } as const;
+  const caller = await authenticate(room, shown);
   checkClientId(form, caller.subject, fault);
   const active = await readVisible(room, token, caller);
   const answer = active === undefined ? { active: false } : activeAnswer(active);
   const response = await answerAs(room, { clientId: caller.subject, accept: wire.accept }, answer);
-  return { isActive: active !== undefined, response };
+  return { isActive: active !== undefined, response: withNonce(room, wire.dpop, response) };
 }
 
 /** Undefined for whatever the caller may not see, which tells it nothing of why (RFC 7662 §2.2). */
@@ -65,8 +67,8 @@ export async function readActive(room: ActiveRoom, text: string, audiences: Audi
   const token = await room.readOwnToken(text, audiences);
   const gone = token.links.find(({ attestor }) => !room.attestorNames.has(attestor));
   if (gone !== undefined) throw new Rejected('attestor_gone', `No attestor is called ${gone.attestor} any more.`);
-  if (!room.revocation.isRevoked(token)) return token;
-  throw new Rejected('token_revoked', `The token ${token.id} is revoked, or somebody of its chain has ended.`);
+  refuseRevokedToken(room.revocation, token);
+  return token;
 }
 
 function activeAnswer({ claims }: OwnToken): Record<string, unknown> {

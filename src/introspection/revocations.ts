@@ -9,6 +9,7 @@ import type { WireResponse } from '../exchange/wire.js';
 import type { ListedEnding } from '../revocation/endings.js';
 import type { Revocation } from '../revocation/revocation.js';
 import { authenticate, type CallerRoom } from './caller.js';
+import { withNonce } from './proof.js';
 
 export interface RevocationsRoom extends CallerRoom {
   readonly issuer: string;
@@ -21,7 +22,12 @@ export interface RevocationsRequest {
   /** Whether Authorization came more than once. */
   readonly repeatedHeader: boolean;
   readonly ifNoneMatch: string | undefined;
+  /** Left out: there was none. */
+  readonly dpop?: string | undefined;
 }
+
+/** What whoever is no caller is told. */
+const fault = 'bearer_invalid';
 
 /** Kept by the caller alone, and asked for again each time: an unchanged list costs a 304. */
 const caching = Object.freeze({ 'Cache-Control': 'private, no-cache', Vary: 'Authorization' });
@@ -31,8 +37,10 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     throw new Refusal('read_only', 'method_not_allowed', 'The method is neither GET nor HEAD.');
   }
-  const shown = { token: readBearer(request), requestId: randomUUID(), fault: 'bearer_invalid' } as const;
-  const { resources } = await authenticate(room, shown);
+  const { method, dpop } = request;
+  const token = readToken(request);
+  const requestId = randomUUID();
+  const { resources } = await authenticate(room, { token, requestId, fault, dpop, proven: { method, token } });
   const { instances, subjects, tokens } = room.revocation.list(resources);
   const answer = jsonResponse({
     issuer: room.issuer,
@@ -42,15 +50,26 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   });
   const etag = `"${hash('sha256', answer.body, 'base64url')}"`;
   const headers = { 'Content-Type': answer.headers['Content-Type'] ?? '', ...caching, ETag: etag };
-  return matches(request.ifNoneMatch, etag) ? { status: 304, headers, body: '' } : { ...answer, headers };
+  const isKnown = matches(request.ifNoneMatch, etag);
+  return withNonce(room, dpop, isKnown ? { status: 304, headers, body: '' } : { ...answer, headers });
 }
 
-/** RFC 6750 §2.1, not a form: a GET has no body. */
-function readBearer({ authorization, repeatedHeader }: RevocationsRequest): string {
+/** RFC 6750 §2.1, or with a proof RFC 9449 §7.1; not a form: a GET has no body. */
+function readToken({ authorization, repeatedHeader, dpop }: RevocationsRequest): string {
   if (repeatedHeader) throw new Refusal('header_repeated', 'header_repeated', 'Authorization came more than once.');
-  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization ?? '')?.[1];
-  if (token === undefined)
-    throw new Refusal('bearer_invalid', 'bearer_missing', 'Authorization is missing or another.');
+  const [, scheme, token] = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization ?? '') ?? [];
+  if (token === undefined) throw new Refusal(fault, 'bearer_missing', 'Authorization is missing or another.');
+  const isProven = scheme?.toLowerCase() === 'dpop';
+  if (isProven && dpop === undefined) {
+    throw new Refusal(
+      'dpop_proof_missing',
+      'proof_missing',
+      'Authorization has the scheme DPoP, and there is no proof.',
+    );
+  }
+  if (!isProven && dpop !== undefined) {
+    throw new Refusal(fault, 'scheme_not_dpop', 'There is a proof, and Authorization has the scheme Bearer.');
+  }
   return token;
 }
 

@@ -9,6 +9,7 @@ import type { Revocation } from '../revocation/revocation.js';
 import { authenticateWorkload, checkClientId, readAssertion, type WorkloadRoom } from './caller.js';
 import { guarded } from './guarded.js';
 import { createReadOwnToken, type OwnToken, type OwnTokenRoom, type ReadOwnToken } from './own-token.js';
+import { withNonce } from './proof.js';
 
 export interface RevokeRooms extends WorkloadRoom, OwnTokenRoom {
   readonly revocation: WorkloadRoom['revocation'] & Pick<Revocation, 'isRevoked' | 'revoke'>;
@@ -44,7 +45,7 @@ export function createRevoke(rooms: RevokeRooms): Revoke {
     };
     return guarded({ path: '/revoke', warn: rooms.warn, refuse }, async () => {
       rooms.observe((await revoke(room, wire)) ? 'revoked' : 'nothing', null);
-      return done;
+      return withNonce(room, wire.dpop, done);
     });
   };
 }
@@ -59,7 +60,8 @@ async function revoke(room: RevokeRoom, wire: WireRequest): Promise<boolean> {
   const assertion = readAssertion(form, wire.authorization, fault);
   const text = form.values.get('token');
   if (text === undefined) throw new Refusal('revocation_token_missing', 'token_missing', 'token is missing.');
-  const { subject } = await authenticateWorkload(room, { token: assertion, requestId: randomUUID(), fault });
+  const shown = { token: assertion, requestId: randomUUID(), fault, dpop: wire.dpop } as const;
+  const { subject } = await authenticateWorkload(room, shown);
   checkClientId(form, subject, fault);
   const token = await readToken(room, text);
   // Only its own (RFC 7009 §2.1). What is another's costs what an unknown one does, and says as much.

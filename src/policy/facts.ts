@@ -33,7 +33,7 @@ export interface WorkloadFacts {
   readonly podless: boolean;
   /** What the node and the pod are like, of the names that the policy reads: `kubelet`, `ready`, … Others are left out. Of a source that was asked, all: `edr.healthy`. */
   readonly posture: Readonly<Record<string, ObservedFact>>;
-  /** Of the names that the policy reads. Null: the evidence does not have it. One that is left out is not known, and so are all without this. */
+  /** Of the names and paths that the policy reads. Null: the evidence does not have it. One that is left out is not known, and so are all without this. */
   readonly claims?: Readonly<Record<string, ClaimValue>>;
   readonly assurance: Assurance;
   /** Seconds since the epoch: when the platform made the evidence, by its own word. Null: it does not say. */

@@ -7,6 +7,7 @@ import { duration, name, text } from '../../attestors/options.js';
 import { signingAlgorithms } from '../signing/signer.js';
 import { longestLifetime } from '../signing/times.js';
 import { bindingSchema } from './binding.js';
+import { isPath, isWellFormed } from './claim-path.js';
 import { ruleConditionsSchema } from './conditions/schema.js';
 import { list, object } from './strict.js';
 
@@ -81,7 +82,7 @@ export const tyingClaims: readonly string[] = ['azp', 'client_id', 'cid', 'appid
 
 const aClaimValue = 'a text, in which * matches any run of characters, a whole number, or true or false';
 
-/** A claim that is a list has to have the value as an entry, as groups do. */
+/** A claim that is a list has to have the value as an entry, as groups do. One inside another is named by its path. */
 const claimsSchema = z
   .record(text('the name of a claim'), z.union([text(aClaimValue), z.boolean(), z.int()], { error: aClaimValue }), {
     error: 'a map from claim to value',
@@ -92,6 +93,11 @@ const claimsSchema = z
     );
     const message = 'written out, without *: it ties the token to this workload';
     for (const claim of open) issues.push({ code: 'custom', input: value, path: [claim], message, continue: true });
+    const astray = Object.keys(value).filter((claim) => isPath(claim) && !isWellFormed(claim));
+    const expected =
+      'a path of at least two names, such as /realm_access/roles, in which / of a name is written ~1 and ~ is written ~0';
+    for (const claim of astray)
+      issues.push({ code: 'custom', input: value, path: [claim], message: expected, continue: true });
     if (Object.keys(value).length > 0) return;
     issues.push({ code: 'custom', input: value, path: [], message: 'a map of at least one claim', continue: true });
   });

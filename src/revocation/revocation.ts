@@ -243,6 +243,12 @@ export async function openRevocation({ log, now, warn, info }: RevocationRoom): 
   });
 }
 
+/** Of what was revoked until the last `refresh`. @throws Rejected `token_revoked` */
+export function refuseRevokedToken({ isRevoked }: Pick<Revocation, 'isRevoked'>, token: IssuedToken): void {
+  if (!isRevoked(token)) return;
+  throw new Rejected('token_revoked', `The token ${token.id} is revoked, or somebody of its chain has ended.`);
+}
+
 function instanceEnded(instance: string, { before, reason }: Ending): Rejected {
   if (reason !== byRequest) {
     return new Rejected('instance_ended', `${instance} ended while its token was being issued: ${reason}.`);

@@ -14,6 +14,8 @@ export interface Instruments {
   readonly exchange: Observe;
   readonly introspection: (outcome: IntrospectionOutcome, fault: Fault | null) => void;
   readonly revocation: (outcome: RevocationOutcome, fault: Fault | null) => void;
+  /** Pinned evidence that was in other hands, at another endpoint than that of tokens. */
+  readonly alert: (attestor: string, alert: string) => void;
   readonly roundTrip: MeasureRoundTrip;
   readonly metrics: readonly Metric[];
 }
@@ -83,6 +85,7 @@ export function createInstruments(): Instruments {
     },
     introspection: (outcome, fault) => introspections.count(outcome, ...faultLabels(fault)),
     revocation: (outcome, fault) => revocations.count(outcome, ...faultLabels(fault)),
+    alert: (attestor, alert) => alerts.count(attestor, alert),
     roundTrip(operation, seconds, failed) {
       roundTrips.observe(operation, seconds);
       if (failed) storeErrors.count(operation);

@@ -138,7 +138,7 @@ async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped
     behaviour: { read: (_, { facts }) => facts, count: () => undefined },
     lookUp: (_, { facts }) => facts,
     policy: () => policy,
-    revocation: { note: () => undefined },
+    revocation: { note: () => undefined, refresh: async () => {}, isRevoked: () => false },
     audit: { append: async () => {}, admit: () => true, close: async () => {} },
     deployment: { environment: 'production', region: null },
     now: () => now * 1000,

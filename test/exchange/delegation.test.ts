@@ -116,6 +116,22 @@ describe('delegation in the service', () => {
     return body as unknown as { readonly instances: readonly { readonly hash: string }[] };
   }
 
+  it('a rule that asks for a role inside a claim gives it to who has that role', async () => {
+    const own = await startCast({
+      rules: {
+        'staff-through-the-agent': {
+          workload: { attestor: 'prod-eu', selectors: ['k8s:sa:calendar-agent'] },
+          delegator: { attestor: 'staff', claims: { azp: 'calendar-agent', '/realm_access/roles': 'calendar-users' } },
+          grant: { resource: mcp, scope: ['read:calendar'] },
+        },
+      },
+    });
+    const statusOf = async (roles: readonly string[]) =>
+      (await own.ask(own.anna({ realm_access: { roles } }), await own.agent())).status;
+    assert.deepEqual([await statusOf(['staff', 'calendar-users']), await statusOf(['staff'])], [200, 400]);
+    await own.close();
+  });
+
   it('a rule with a delegator gives nothing to the agent alone', async () => {
     const { status, body } = await cast.service.exchange({ subject_token: await cast.agent(), resource: mcp });
     assert.deepEqual([status, body.error], [400, 'invalid_target']);

@@ -27,6 +27,12 @@ const policy = compilePolicy({
 });
 const attestation = attestationAt(now, { selectors: ['k8s:ns:a'], claims: { iat: now + 7.5 } });
 
+const nothingRevoked: Rooms['revocation'] = {
+  note: () => undefined,
+  refresh: () => assert.fail('nothing was passed on'),
+  isRevoked: () => assert.fail('nothing was passed on'),
+};
+
 function rooms(changes: Partial<Rooms> = {}) {
   const records: AuditRecord[] = [];
   const warnings: string[] = [];
@@ -48,7 +54,7 @@ function rooms(changes: Partial<Rooms> = {}) {
     behaviour: { read: (_, { facts }) => facts, count: () => undefined },
     lookUp: (_, { facts }) => facts,
     policy: () => policy,
-    revocation: { note: () => undefined },
+    revocation: nothingRevoked,
     audit: {
       append: async (record) => void records.push(keep(auditLine(record), policy)),
       admit: () => true,
@@ -353,7 +359,7 @@ describe('pipeline', () => {
 
   it('a token that could not be revoked does not leave: 503, and the record grants nothing', async () => {
     const note = () => Promise.reject(new Unavailable('store_unavailable', 'disk full'));
-    const { run, records } = rooms({ revocation: { note } });
+    const { run, records } = rooms({ revocation: { ...nothingRevoked, note } });
     const answer = await run(wire());
     assert.deepEqual([answer.status, JSON.parse(answer.body).access_token], [503, undefined]);
     assert.deepEqual([records[0]?.reason, records[0]?.granted], ['store_unavailable', null]);
@@ -363,16 +369,51 @@ describe('pipeline', () => {
     const note = () => {
       throw new Rejected('instance_ended', 'pod:1 ended: pod_deleted.');
     };
-    const { run, records } = rooms({ revocation: { note } });
+    const { run, records } = rooms({ revocation: { ...nothingRevoked, note } });
     const answer = await run(wire());
     const { error, access_token } = JSON.parse(answer.body);
     assert.deepEqual([answer.status, error, access_token], [400, 'invalid_request', undefined]);
     assert.deepEqual([records[0]?.reason, records[0]?.granted], ['instance_ended', null]);
   });
 
+  it('a token of ours that is revoked while the next is made of it: that one does not leave', async () => {
+    const rules = rulesSchema.parse({
+      onwards: {
+        ...{ workload: { attestor: 'one' }, delegator: { attestor: 'one', resource: calendar } },
+        grant: { resource: calendar, scope: ['read'] },
+      },
+    });
+    const resources = resourcesSchema.parse({ [calendar]: { scope: ['read'] } });
+    const supply = new Map([['one', { selectorKinds: ['k8s:ns'], facts: [] }]]);
+    const onwards = compilePolicy({ resources, conditions: {}, rules, attestors: supply, environment: 'production' });
+    const link = (name: string) => ({ subject: `spiffe://example.com/one/${name}`, attestor: 'one', instance: name });
+    const delegate: Rooms['delegate'] = async () => ({
+      ...{ delegator: link('anna'), actors: [link('agent')], tokens: ['second', 'first'], claims: null },
+      ...{ resource: calendar, scope: ['read'], mayAct: false, assurance: 'low', evidenceId: 'second' },
+      ...{ attestedAt: now - 5, vouchesUntil: now + 60 },
+    });
+    const events: unknown[] = [];
+    const revocation: Rooms['revocation'] = {
+      note: () => void events.push('noted') as undefined,
+      refresh: async () => void events.push('read'),
+      isRevoked: (token) => events.push(token) > 0,
+    };
+    const records: AuditRecord[] = [];
+    const append = async (record: AuditRecord) => void records.push(keep(auditLine(record), onwards));
+    const audit = { append, admit: () => true, close: async () => {} };
+    const { run, signed } = rooms({ policy: () => onwards, delegate, revocation, audit });
+    const type = 'urn:ietf:params:oauth:token-type:access_token';
+    const actor = { actor_token: 'd.e.f', actor_token_type: jwtType };
+    const answer = await run(wire({ subject_token_type: type, ...actor }));
+    assert.deepEqual([answer.status, JSON.parse(answer.body).access_token, signed()], [400, undefined, 1]);
+    assert.deepEqual([records[0]?.reason, records[0]?.granted], ['token_revoked', null]);
+    const links = [link('agent'), link('anna')];
+    assert.deepEqual(events.slice(-2), ['read', { id: 'second', ancestors: ['first'], issuedAt: now - 5, links }]);
+  });
+
   it('notes who holds the token, as the token says it', async () => {
     const noted: unknown[] = [];
-    const { run } = rooms({ revocation: { note: (issue) => void noted.push(issue) as undefined } });
+    const { run } = rooms({ revocation: { ...nothingRevoked, note: (issue) => void noted.push(issue) as undefined } });
     assert.equal((await run(wire())).status, 200);
     const { attestor, instance, subject, attestedAt } = attestation;
     assert.deepEqual(noted, [

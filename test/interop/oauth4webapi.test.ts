@@ -2,10 +2,28 @@
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
 import { accessToken, assertionType, callerToken, clients } from '../support/introspection.js';
-import { calendar, grantType, jwtType, postForm, startService, type TestService } from '../support/service.js';
+import {
+  calendar,
+  claimsOf,
+  grantType,
+  jwtType,
+  postForm,
+  startService,
+  type TestService,
+} from '../support/service.js';
 import { freePort } from '../support/upstream.js';
 
 const insecure = { [oauth.allowInsecureRequests]: true };
+const agent = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
+
+/** The platform's token as the client's assertion: the library makes none of its own. */
+const attested =
+  (assertion: string): oauth.ClientAuth =>
+  (_server, client, body) => {
+    body.set('client_id', client.client_id);
+    body.set('client_assertion_type', assertionType);
+    body.set('client_assertion', assertion);
+  };
 
 describe('oauth4webapi', () => {
   let service: TestService;
@@ -24,7 +42,7 @@ describe('oauth4webapi', () => {
       const issuer = new URL(origin);
       const discovery = await oauth.discoveryRequest(issuer, { algorithm, ...insecure });
       const server = await oauth.processDiscoveryResponse(issuer, discovery);
-      const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+      const client = { client_id: agent };
       const parameters = new URLSearchParams({
         subject_token: await service.token(),
         subject_token_type: jwtType,
@@ -50,7 +68,7 @@ describe('oauth4webapi', () => {
 
   it('reads our refusal as an OAuth error', async () => {
     const server = { issuer: origin, token_endpoint: `${origin}/token` };
-    const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+    const client = { client_id: agent };
     const parameters = {
       subject_token: await service.token(),
       subject_token_type: jwtType,
@@ -71,15 +89,6 @@ describe('oauth4webapi', () => {
     });
   });
 
-  /** The platform's token as the client's assertion: the library makes none of its own. */
-  const attested =
-    (assertion: string): oauth.ClientAuth =>
-    (_server, client, body) => {
-      body.set('client_id', client.client_id);
-      body.set('client_assertion_type', assertionType);
-      body.set('client_assertion', assertion);
-    };
-
   it('RFC 9701: asks for a signed answer, and verifies that it is from us, and for it', async () => {
     const issuer = new URL(origin);
     const server = await oauth.processDiscoveryResponse(
@@ -96,7 +105,6 @@ describe('oauth4webapi', () => {
       return answer;
     };
     const { active, aud, client_id } = await ask(await accessToken(service, { audience: origin }));
-    const agent = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
     assert.deepEqual([active, aud, client_id], [true, calendar, agent]);
     assert.deepEqual(await ask('garbage'), { active: false });
   });
@@ -107,7 +115,7 @@ describe('oauth4webapi', () => {
       issuer,
       await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
     );
-    const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+    const client = { client_id: agent };
     const token = await accessToken(service, { audience: origin });
     const revoke = async (assertion: string) =>
       oauth.processRevocationResponse(
@@ -137,9 +145,50 @@ describe('oauth4webapi with DPoP', () => {
     const resources = `
   ${calendar}: { scope: [read:calendar, write:events], binding: dpop, dpopNonce: required }
   https://payroll.example: { scope: [read:salaries] }`;
-    service = await startService({ issuer: origin, port: String(port), resources });
+    service = await startService({ issuer: origin, port: String(port), resources, more: clients });
   });
   after(() => service.close());
+
+  const discover = async () => {
+    const issuer = new URL(origin);
+    return oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
+    );
+  };
+
+  it('client_credentials: tries again with our nonce, and gets a bound token', async () => {
+    const server = await discover();
+    const client = { client_id: agent };
+    const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'));
+    const assertion = attested(await service.token());
+    const ask = async () => {
+      const parameters = new URLSearchParams({ resource: calendar });
+      const options = { ...insecure, DPoP };
+      return oauth.processClientCredentialsResponse(
+        server,
+        client,
+        await oauth.clientCredentialsGrantRequest(server, client, assertion, parameters, options),
+      );
+    };
+    await assert.rejects(ask(), (error) => oauth.isDPoPNonceError(error));
+    const { token_type, access_token } = await ask();
+    assert.equal(token_type, 'dpop');
+    assert.deepEqual(claimsOf(access_token).cnf, { jkt: await DPoP.calculateThumbprint() });
+  });
+
+  it('RFC 9449 §7.1, §9: fetches what was revoked, with its evidence, a proof and, the second time, our nonce', async () => {
+    const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'));
+    const evidence = await callerToken(service);
+    const list = () =>
+      oauth.protectedResourceRequest(evidence, 'GET', new URL(`${origin}/revocations`), undefined, undefined, {
+        ...insecure,
+        DPoP,
+      });
+    await assert.rejects(list(), (error) => oauth.isDPoPNonceError(error));
+    const answer = await list();
+    assert.deepEqual([answer.status, ((await answer.json()) as { issuer: string }).issuer], [200, origin]);
+  });
 
   for (const algorithm of ['ES256', 'Ed25519', 'RS256'] as const) {
     it(`proves ${algorithm} keys, tries again with our nonce, and shows the bound token to a resource server`, async () => {
@@ -147,7 +196,7 @@ describe('oauth4webapi with DPoP', () => {
       const discovery = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure });
       const server = await oauth.processDiscoveryResponse(issuer, discovery);
       assert.ok(server.dpop_signing_alg_values_supported?.includes(algorithm));
-      const client = { client_id: 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent' };
+      const client = { client_id: agent };
       const keys = await oauth.generateKeyPair(algorithm, { extractable: true });
       const DPoP = oauth.DPoP({}, keys);
       const exchange = async () => {

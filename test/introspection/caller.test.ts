@@ -8,6 +8,7 @@ import { compileClients } from '../../src/policy/clients.js';
 import { clientsSchema, resourcesSchema } from '../../src/policy/schema.js';
 import { createTestAttest } from '../support/attest.js';
 import { attestationAt } from '../support/attestation.js';
+import { noProofs } from '../support/proof.js';
 import { calendar, jwtType, payroll } from '../support/service.js';
 
 const now = 1_800_000_000;
@@ -36,8 +37,8 @@ const fault = 'caller_invalid';
 
 const ask = (compiled: ReturnType<typeof clients>, attest: Attest = async () => attestation) =>
   authenticate(
-    { attest, revocation, clients: () => compiled, now: () => now },
-    { token: 'a.b.c\n', requestId: 'request-1', fault },
+    { ...noProofs, attest, revocation, clients: () => compiled, now: () => now },
+    { token: 'a.b.c\n', requestId: 'request-1', fault, dpop: undefined },
   );
 
 async function refusalOf(asking: Promise<unknown>) {
@@ -113,8 +114,8 @@ describe('the caller of introspection', () => {
     };
     const attest = await createTestAttest([attestor], { now: () => now });
     await attest({ tokenType: jwtType, token }, 'exchange-1');
-    const room = { attest, revocation, clients: () => clients({}), now: () => now };
-    const asking = authenticate(room, { token, requestId: 'introspection-1', fault });
+    const room = { ...noProofs, attest, revocation, clients: () => clients({}), now: () => now };
+    const asking = authenticate(room, { token, requestId: 'introspection-1', fault, dpop: undefined });
     assert.deepEqual(await refusalOf(asking), ['caller_invalid', 'evidence_replayed']);
   });
 });

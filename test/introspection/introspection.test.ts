@@ -9,6 +9,7 @@ import type { Signer } from '../../src/signing/signer.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { attestationAt } from '../support/attestation.js';
 import { assertionType } from '../support/introspection.js';
+import { noProofs } from '../support/proof.js';
 import { calendar } from '../support/service.js';
 import { localSigner } from '../support/signer.js';
 import { posted } from '../support/wire.js';
@@ -35,6 +36,8 @@ describe('introspection while the log of revocations fails', () => {
     const knowing = { isRevoked: () => false, refuseRevoked: () => {}, list: () => nothing };
     const revocation = { refresh, ...knowing } as unknown as Revocation;
     const { introspect, revocations } = createIntrospection({
+      ...noProofs,
+      dpop: { introspect: noProofs.dpop, revocations: noProofs.dpop },
       issuer,
       signer,
       attest: async () => attestationAt(now, { subject: 'spiffe://example.com/one/x', selectors: [] }),

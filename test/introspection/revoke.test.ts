@@ -6,6 +6,7 @@ import type { Signer } from '../../src/signing/signer.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { attestationAt } from '../support/attestation.js';
 import { assertionType } from '../support/introspection.js';
+import { noProofs } from '../support/proof.js';
 import { watchLog } from '../support/revocation.js';
 import { localSigner } from '../support/signer.js';
 import { posted } from '../support/wire.js';
@@ -41,7 +42,7 @@ describe('revocation by the client: the store', () => {
 
   async function revoke(token: string) {
     const form = { token, client_assertion_type: assertionType, client_assertion: 'a.b.c' };
-    const rooms = { issuer, signer, revocation, now: () => now, warn: assert.fail, info() {} };
+    const rooms = { ...noProofs, issuer, signer, revocation, now: () => now, warn: assert.fail, info() {} };
     const attest = async () => attestationAt(now);
     reads = 0;
     const asked = createRevoke({ ...rooms, attest, observe: (...each) => seen.push(each) });

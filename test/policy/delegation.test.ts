@@ -58,6 +58,9 @@ describe('rules with a delegator', () => {
     ['a pattern where the token is tied to the workload', { ...forAnna, claims: { azp: 'app*' } }, 'claims.azp'],
     ['claims of a token of ours', { ...forAnna, resource: calendar }, 'claims'],
     ['actors before evidence', { ...forAnna, actors: ['spiffe://example.com/*'] }, 'actors'],
+    ['a path of one name', { ...forAnna, claims: { azp: 'app', '/azp': 'app' } }, 'claims./azp'],
+    ['a path that ends in a slash', { ...forAnna, claims: { azp: 'app', '/a/': 'x' } }, 'claims./a/'],
+    ['a path with a tilde alone', { ...forAnna, claims: { azp: 'app', '/a/b~2': 'x' } }, 'claims./a/b~2'],
     ['a key that it does not know', { ...forAnna, groups: ['staff'] }, ''],
   ] as const) {
     it(`refuses ${what}`, () => {

@@ -1,11 +1,11 @@
 /**
  * An MCP server of the unmodified SDK, as a resource server has it: its metadata (RFC 9728) is what `counterseal protected-resource` prints,
- * and it takes our access tokens alone, verified with the keys of the issuer.
+ * and it takes our access tokens alone, verified with the keys of the issuer; one that is bound to a key, with a proof of that key alone.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import * as oauth from 'oauth4webapi';
 import type { ProtectedResource } from '../../src/protected-resource.js';
 import { startUpstream, type Upstream } from './upstream.js';
 
@@ -13,6 +13,8 @@ export interface TestMcpServer {
   readonly resource: string;
   /** Requests so far that carried no token, or one that is not accepted. */
   challenged(): number;
+  /** Schemes of Authorization so far, of requests that were accepted. */
+  schemes(): readonly string[];
   /** From now on tokens are for this resource. */
   protect(by: ProtectedResource, issuer: string): void;
   close(): Promise<void>;
@@ -20,6 +22,7 @@ export interface TestMcpServer {
 
 export async function startMcpServer(): Promise<TestMcpServer> {
   let challenged = 0;
+  const schemes: string[] = [];
   let serve: (req: IncomingMessage, res: ServerResponse) => Promise<void> = async (_, res) =>
     void res.writeHead(503).end();
   const upstream: Upstream = await startUpstream((req, res) => void serve(req, res));
@@ -27,8 +30,9 @@ export async function startMcpServer(): Promise<TestMcpServer> {
   return {
     resource,
     challenged: () => challenged,
+    schemes: () => schemes,
     protect({ challenge, document, url }, issuer) {
-      const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`));
+      const trusted = { issuer, jwks_uri: `${issuer}/jwks` };
       const metadata = new URL(url).pathname;
       serve = async (req, res) => {
         if (req.url === metadata) {
@@ -37,9 +41,14 @@ export async function startMcpServer(): Promise<TestMcpServer> {
         }
         if (req.url !== '/mcp') return void res.writeHead(404).end();
         try {
-          const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1] ?? '';
-          const expected = { issuer, audience: resource, typ: 'at+jwt' };
-          await answer((await jwtVerify(token, keys, expected)).payload, req, res);
+          const { authorization = '', dpop } = req.headers;
+          const headers = { authorization, ...(dpop !== undefined && { dpop: String(dpop) }) };
+          const shown = new Request(resource, { method: req.method ?? '', headers });
+          // RFC 9068 §4, and of a bound token RFC 9449 §7.1.
+          const options = { [oauth.allowInsecureRequests]: true };
+          const claims = await oauth.validateJwtAccessToken(trusted, shown, resource, options);
+          schemes.push(authorization.slice(0, authorization.indexOf(' ')));
+          await answer(claims, req, res);
         } catch {
           challenged += 1;
           res.writeHead(401, { 'WWW-Authenticate': challenge }).end();
@@ -51,7 +60,11 @@ export async function startMcpServer(): Promise<TestMcpServer> {
 }
 
 /** Stateless: a server of its own for each request, with one tool, which says who calls it. */
-async function answer({ sub, scope }: JWTPayload, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function answer(
+  { sub, scope }: oauth.JWTAccessTokenClaims,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   const server = new McpServer({ name: 'calendar', version: '1.0.0' });
   server.registerTool('whoami', { description: 'Who calls' }, async () => ({
     content: [{ type: 'text', text: `${sub} ${scope}` }],

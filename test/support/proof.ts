@@ -1,5 +1,13 @@
 /** DPoP proofs as clients make them, and as none should. */
+import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, type JsonWebKey, type KeyObject, randomUUID, sign } from 'node:crypto';
+
+/** Of the endpoints that authenticate clients, where a test shows no proof. */
+export const noProofs = {
+  dpop: { verify: () => assert.fail(), claim: () => assert.fail(), nonce: () => assert.fail() },
+  needsNonce: () => false,
+  alarm: () => assert.fail(),
+} as const;
 
 type Members = Readonly<Record<string, unknown>>;
 

@@ -1,0 +1,120 @@
+/**
+ * Scenarios of @modelcontextprotocol/conformance: those about authorization servers against our own service, and those about the clients that
+ * docs/mcp.md names. `.ci/mcp-conformance` installs it, with a Node that it runs on, and runs this file.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { loadConfiguration } from '../../../src/config/load.js';
+import { protectedResource } from '../../../src/protected-resource.js';
+import { root } from '../../support/command-line.js';
+import { startMcpServer } from '../../support/mcp-server.js';
+import { startService, type TestService } from '../../support/service.js';
+import { freePort } from '../../support/upstream.js';
+
+const run = promisify(execFile);
+const folder = 'test/interop/mcp-conformance';
+const client = `${process.execPath} --import tsx ${folder}/client.ts`;
+const { MCP_CONFORMANCE_NODE: node = '', MCP_CONFORMANCE: suite = '' } = process.env;
+
+interface Check {
+  readonly id: string;
+  readonly status: string;
+  readonly errorMessage?: string;
+}
+
+type Expected = Readonly<Record<string, Readonly<Record<string, { status: string; says: string | null }>>>>;
+
+/** What a scenario has checked. Its exit code says less. */
+async function checksOf(mode: string, scenario: string, options: readonly string[]): Promise<readonly Check[]> {
+  const output = await mkdtemp(join(tmpdir(), 'counterseal-conformance-'));
+  try {
+    const command = [suite, mode, ...options, '--scenario', scenario, '--output-dir', output];
+    const told = await run(node, command, { cwd: root, timeout: 60_000 }).catch((error: unknown) => error);
+    // Below a folder that has the time in its name.
+    const results = (await readdir(output, { recursive: true })).find((file) => file.endsWith('checks.json'));
+    assert.ok(results, `${scenario} has no result: ${JSON.stringify(told)}`);
+    return JSON.parse(await readFile(join(output, results), 'utf8')) as readonly Check[];
+  } finally {
+    await rm(output, { recursive: true, force: true });
+  }
+}
+
+const found = (checks: readonly Check[]) =>
+  Object.fromEntries(
+    checks
+      .filter(({ status }) => status !== 'SUCCESS' && status !== 'INFO')
+      .map(({ id, status, errorMessage = null }) => [id, { status, says: errorMessage }]),
+  );
+
+describe('@modelcontextprotocol/conformance: authorization servers', function () {
+  this.timeout(90_000);
+  let service: TestService;
+  let issuer: string;
+  let expected: Expected;
+  before(async () => {
+    const port = await freePort();
+    issuer = `http://127.0.0.1:${port}`;
+    service = await startService({ issuer, port: String(port) });
+    expected = parse(await readFile(join(root, folder, 'expected.yaml'), 'utf8')) as Expected;
+  });
+  after(() => service.close());
+
+  for (const scenario of ['authorization-server-metadata-endpoint', 'authorization-code-grant']) {
+    it(`${scenario} finds what is meant so, and nothing else`, async () => {
+      const checks = await checksOf('authorization', scenario, ['--url', issuer]);
+      const meant = Object.entries(expected[scenario] ?? {});
+      assert.deepEqual(
+        found(checks),
+        Object.fromEntries(meant.map(([id, { status, says }]) => [id, { status, says }])),
+      );
+    });
+  }
+});
+
+describe('@modelcontextprotocol/conformance: clients', function () {
+  this.timeout(90_000);
+
+  for (const scenario of ['auth/wif-jwt-bearer', 'auth/client-credentials-jwt', 'auth/client-credentials-basic']) {
+    it(`${scenario} finds nothing wrong with the client`, async () => {
+      const checks = await checksOf('client', scenario, ['--command', client]);
+      assert.deepEqual(found(checks), {});
+      assert.ok(checks.some(({ status }) => status === 'SUCCESS'));
+    });
+  }
+
+  it('the client of auth/wif-jwt-bearer, as it is, gets its token from us', async () => {
+    const server = await startMcpServer();
+    const port = await freePort();
+    const issuer = `http://127.0.0.1:${port}`;
+    const service = await startService({
+      issuer,
+      port: String(port),
+      resources: `
+  ${server.resource}: { scope: [read:calendar] }`,
+      rules: `
+  calendar-agent:
+    workload: { attestor: prod-eu, selectors: ["k8s:sa:calendar-agent"] }
+    grant: { resource: "${server.resource}", scope: [read:calendar] }`,
+    });
+    try {
+      const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
+      server.protect(protectedResource(configuration, server.resource), issuer);
+      const client_id = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
+      const context = JSON.stringify({ client_id, valid_jwt: await service.token() });
+      const env = { ...process.env, MCP_CONFORMANCE_SCENARIO: 'auth/wif-jwt-bearer', MCP_CONFORMANCE_CONTEXT: context };
+      const [command = '', ...options] = client.split(' ');
+      await run(command, [...options, server.resource], { cwd: root, env });
+      const { grant_type, outcome } = await service.lastRecord();
+      assert.deepEqual([grant_type, outcome], ['urn:ietf:params:oauth:grant-type:jwt-bearer', 'permitted']);
+      assert.ok(server.schemes().length > 0);
+    } finally {
+      await service.close();
+      await server.close();
+    }
+  });
+});
