@@ -21,6 +21,7 @@ export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[
     ...checkDrain(valid, values),
     ...checkAttestors(valid),
     ...checkAlgorithms(valid),
+    ...checkTokenTypes(valid),
     ...checkMasterKey(valid),
     ...checkCertificates(valid, values),
   ];
@@ -74,6 +75,9 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
   const owners = new Map<string, string>();
   for (const [name, { type, options }] of Object.entries(attestors)) {
     const { accepts, faults } = type.plan(options, issuer);
+    if (faults.length === 0 && accepts.some((route) => route.issuer === issuer)) {
+      findings.push({ path: ['attestors', name, 'issuer'], message: ourOwnIssuer, found: renderFound(issuer) });
+    }
     for (const { path, message } of faults) findings.push({ path: ['attestors', name, ...path], message });
     for (const route of accepts) {
       const key = JSON.stringify([route.tokenType, route.issuer, route.audience]);
@@ -84,6 +88,8 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
   }
   return findings;
 }
+
+const ourOwnIssuer = 'this is our own issuer: what we have issued is no evidence';
 
 const sameRoute = (owner: string, { issuer, audience }: Route) =>
   `attestors.${owner} accepts issuer ${issuer} with audience ${audience} as well: give each an audience of its own, and ask for that audience in the workloads’ tokens`;
@@ -104,6 +110,29 @@ function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
           },
         ],
   );
+}
+
+/** A transaction token is for one trust domain, which its audience names (draft of transaction tokens §7.2). */
+function checkTokenTypes(valid: Partial<Sections>): Finding[] {
+  const { drafts, issuer, resources = {}, trustDomain } = valid;
+  if (drafts === undefined || issuer === undefined || !('trustDomain' in valid)) return [];
+  const domain = trustDomain ?? defaultTrustDomain(issuer);
+  return Object.entries(resources).flatMap(([name, { tokenType }]) => {
+    if (tokenType !== 'txn_token') return [];
+    const path = ['resources', name];
+    const found = renderFound('txn_token');
+    const isOff = drafts['transaction-tokens'] === undefined;
+    const off = { path: [...path, 'tokenType'], message: 'is of a draft: set drafts.transaction-tokens: "10"', found };
+    const expected = `${domain}, our trust domain`;
+    const other = {
+      path,
+      at: 'key' as const,
+      message: 'unusable key for transaction tokens',
+      expected,
+      found: renderFound(name),
+    };
+    return [...(isOff ? [off] : []), ...(name === domain ? [] : [other])];
+  });
 }
 
 function checkMasterKey({ signing, store }: Partial<Sections>): Finding[] {

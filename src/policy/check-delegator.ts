@@ -17,8 +17,14 @@ export function checkDelegator({ attestors, resources }: Known, { delegator }: R
   const ofAttestor = attestors.has(attestor)
     ? []
     : [unknownName(['delegator', 'attestor'], 'no attestor has this name', attestor, attestors.keys())];
-  if (resource === undefined || Object.hasOwn(resources, resource)) return ofAttestor;
+  if (resource === undefined) return ofAttestor;
   const path = ['delegator', 'resource'];
+  const { tokenType = 'access_token' } = resources[resource] ?? {};
+  if (tokenType !== 'access_token') {
+    const message = `for this resource ${tokenType} is issued, and only access tokens of ours can be shown`;
+    return [...ofAttestor, { path, message, found: resource }];
+  }
+  if (Object.hasOwn(resources, resource)) return ofAttestor;
   return [...ofAttestor, unknownName(path, 'no resource has this URI', resource, Object.keys(resources))];
 }
 

@@ -11,7 +11,7 @@ import { isSourceFact, noSources, type PostureSources } from './conditions/postu
 import type { Conditions, RuleCondition } from './conditions/schema.js';
 import { kindOf } from './match.js';
 import { type PolicyProblem, unknownName } from './problem.js';
-import type { Resources, Rules } from './schema.js';
+import { boundAreAccessTokens, type Resources, type Rules } from './schema.js';
 
 /** What a configured attestor can give. */
 export interface Supply {
@@ -143,7 +143,10 @@ function checkConditions(input: PolicyInput, rule: Rule): PolicyProblem[] {
         path: [...path, ...problem.path],
       })),
     ];
-    if (deny === undefined) return problems;
+    if (deny === undefined) {
+      if (condition.binding === undefined || isAccessToken(input, rule.grant)) return problems;
+      return [...problems, { path: isNamed ? path : [...path, 'binding'], message: boundAreAccessTokens }];
+    }
     const ofGrants = (Object.keys(onlyOfGrants) as (keyof typeof onlyOfGrants)[]).filter(
       (key) => condition[key] !== undefined,
     );
@@ -216,11 +219,19 @@ function checkGrant({ resources }: PolicyInput, grant: Grant): PolicyProblem[] {
   if (resource === undefined) {
     return [unknownName(['grant', 'resource'], 'no resource has this URI', grant.resource, Object.keys(resources))];
   }
-  return grant.scope.flatMap((token, index) =>
+  const unknown = grant.scope.flatMap((token, index) =>
     resource.scope.includes(token)
       ? []
       : [unknownName(['grant', 'scope', index], 'the resource has no such scope', token, resource.scope)],
   );
+  if (grant.binding === undefined || isAccessToken({ resources }, grant)) return unknown;
+  return [...unknown, { path: ['grant', 'binding'], message: boundAreAccessTokens }];
+}
+
+/** Also where it is not known. */
+function isAccessToken({ resources }: Pick<PolicyInput, 'resources'>, grant: Grant | undefined): boolean {
+  const { tokenType = 'access_token' } = resources[grant?.resource ?? ''] ?? {};
+  return tokenType === 'access_token';
 }
 
 /** A crossing that cannot let anyone in was meant otherwise, most likely the other way round. */
