@@ -76,7 +76,7 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
   for (const [name, { type, options }] of Object.entries(attestors)) {
     const { accepts, faults } = type.plan(options, issuer);
     if (faults.length === 0 && accepts.some((route) => route.issuer === issuer)) {
-      findings.push({ path: ['attestors', name, 'issuer'], message: ourOwnIssuer, found: renderFound(issuer) });
+      findings.push({ path: ['attestors', name, 'issuer'], message: ourOwnIssuer });
     }
     for (const { path, message } of faults) findings.push({ path: ['attestors', name, ...path], message });
     for (const route of accepts) {
@@ -89,7 +89,7 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
   return findings;
 }
 
-const ourOwnIssuer = 'this is our own issuer: what we have issued is no evidence';
+const ourOwnIssuer = 'this is our own issuer: the tokens that we issue are no evidence';
 
 const sameRoute = (owner: string, { issuer, audience }: Route) =>
   `attestors.${owner} accepts issuer ${issuer} with audience ${audience} as well: give each an audience of its own, and ask for that audience in the workloads’ tokens`;
