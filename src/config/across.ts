@@ -112,26 +112,27 @@ function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
   );
 }
 
+/** The draft that a type of token is of. */
+const draftOf = Object.freeze({ txn_token: 'transaction-tokens', 'id-jag': 'id-jag' } as const);
+
 /** A transaction token is for one trust domain, which its audience names (draft of transaction tokens §7.2). */
 function checkTokenTypes(valid: Partial<Sections>): Finding[] {
   const { drafts, issuer, resources = {}, trustDomain } = valid;
   if (drafts === undefined || issuer === undefined || !('trustDomain' in valid)) return [];
   const domain = trustDomain ?? defaultTrustDomain(issuer);
-  return Object.entries(resources).flatMap(([name, { tokenType }]) => {
-    if (tokenType !== 'txn_token') return [];
+  return Object.entries(resources).flatMap(([name, { tokenType = 'access_token' }]) => {
+    if (tokenType === 'access_token' || tokenType === 'jwt') return [];
     const path = ['resources', name];
-    const found = renderFound('txn_token');
-    const isOff = drafts['transaction-tokens'] === undefined;
-    const off = { path: [...path, 'tokenType'], message: 'is of a draft: set drafts.transaction-tokens: "10"', found };
+    const draft = draftOf[tokenType];
+    const message = `is of a draft: switch drafts.${draft} on`;
+    const off = { path: [...path, 'tokenType'], message, found: renderFound(tokenType) };
     const expected = `${domain}, our trust domain`;
-    const other = {
-      path,
-      at: 'key' as const,
-      message: 'unusable key for transaction tokens',
-      expected,
-      found: renderFound(name),
-    };
-    return [...(isOff ? [off] : []), ...(name === domain ? [] : [other])];
+    const place = { path, at: 'key' as const, message: 'unusable key for transaction tokens' };
+    const other = { ...place, expected, found: renderFound(name) };
+    return [
+      ...(drafts[draft] === undefined ? [off] : []),
+      ...(tokenType === 'txn_token' && name !== domain ? [other] : []),
+    ];
   });
 }
 

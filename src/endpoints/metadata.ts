@@ -54,7 +54,8 @@ const tokenEndpointMetadata = Object.freeze({
 
 /** Draft of identity chaining §3: what buys an access token in another trust domain. */
 function chainingMetadata(issued: ReadonlySet<TokenType>): Record<string, unknown> {
-  return issued.has('jwt') ? { identity_chaining_requested_token_types_supported: [identifierOf('jwt')] } : {};
+  const types = (['jwt', 'id-jag'] as const).filter((type) => issued.has(type)).map(identifierOf);
+  return types.length === 0 ? {} : { identity_chaining_requested_token_types_supported: types };
 }
 
 /** RFC 8414 §2. The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */

@@ -74,6 +74,7 @@ const typs: Readonly<Record<TokenType, string>> = Object.freeze({
   access_token: 'at+jwt',
   jwt: 'JWT',
   txn_token: 'txntoken+jwt',
+  'id-jag': 'oauth-id-jag+jwt',
 });
 
 /** RFC 9449 §6.1, RFC 8705 §3.1. */

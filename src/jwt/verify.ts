@@ -77,8 +77,8 @@ const types: Readonly<Record<TokenKind, { readonly expected: string; readonly ho
   SVID: { expected: '"JWT", "JOSE" or none', holds: (typ) => typ === undefined || typ === 'JOSE' || isJwt(typ) },
   'access token': { expected: '"at+jwt"', holds: (typ) => typ === 'at+jwt' },
   'token of ours': {
-    expected: '"at+jwt", "JWT" or "txntoken+jwt"',
-    holds: (typ) => typ === 'at+jwt' || typ === 'JWT' || typ === 'txntoken+jwt',
+    expected: '"at+jwt", "JWT", "txntoken+jwt" or "oauth-id-jag+jwt"',
+    holds: (typ) => ['at+jwt', 'JWT', 'txntoken+jwt', 'oauth-id-jag+jwt'].some((one) => one === typ),
   },
 };
 

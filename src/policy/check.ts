@@ -2,7 +2,7 @@
 
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import { checkDelegator, checkDelegatorReads } from './check-delegator.js';
+import { checkAssertedPerson, checkDelegator, checkDelegatorReads } from './check-delegator.js';
 import { checkPlaceholders, checkSources } from './check-sources.js';
 import { behaviourKeyOf, behaviourKeys } from './conditions/behaviour.js';
 import { lookupOf } from './conditions/external.js';
@@ -53,6 +53,7 @@ export function checkPolicy(input: PolicyInput): PolicyProblem[] {
       [
         ...checkWorkload(input, rule),
         ...checkDelegator(input, rule),
+        ...checkAssertedPerson(input, rule),
         ...checkConditions(input, rule),
         ...checkEffect(input, rule),
       ].map((problem) => ({ ...problem, path: ['rules', name, ...problem.path] })),

@@ -1,5 +1,5 @@
 /** What is issued for a resource: the last part of the token type's identifier (RFC 8693 §3). */
-export const tokenTypes = ['access_token', 'jwt', 'txn_token'] as const;
+export const tokenTypes = ['access_token', 'jwt', 'txn_token', 'id-jag'] as const;
 
 export type TokenType = (typeof tokenTypes)[number];
 

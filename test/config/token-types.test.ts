@@ -4,6 +4,8 @@ import { calendar, check, type Row } from './wrong.js';
 const rules = { rules: 'rules: {}' };
 const resources = (text: string) => ({ resources: `resources:\n  ${text}`, ...rules });
 const transactions = 'drafts: { transaction-tokens: "10" }';
+const person =
+  'an id-jag is for a person whose token is shown: name a delegator whose attestor has role: delegator, without resource';
 const bound = 'only access tokens are bound: leave it out';
 const federated = { resources: 'resources:\n  sts.amazonaws.com: { scope: [assume-role], tokenType: jwt }' };
 const grant = (more: string) => ({
@@ -35,7 +37,7 @@ const wrong: readonly Row[] = [
   [
     'another type',
     resources(`${calendar}: { scope: [a], tokenType: id_token }`),
-    `7:58: resources["${calendar}"].tokenType: wrong value (expected one of access_token, jwt, txn_token, found "id_token")`,
+    `7:58: resources["${calendar}"].tokenType: wrong value (expected one of access_token, jwt, txn_token, id-jag, found "id_token")`,
   ],
   [
     'a binding of a JWT, by its resource',
@@ -63,12 +65,32 @@ const wrong: readonly Row[] = [
   [
     'a transaction token without its draft',
     resources('127.0.0.1: { scope: [a], tokenType: txn_token, lifetime: 5m }'),
-    '7:39: resources["127.0.0.1"].tokenType: is of a draft: set drafts.transaction-tokens: "10" (found "txn_token")',
+    '7:39: resources["127.0.0.1"].tokenType: is of a draft: switch drafts.transaction-tokens on (found "txn_token")',
   ],
   [
     'of another version of it',
     { more: 'drafts: { transaction-tokens: "09" }' },
     '1:31: drafts.transaction-tokens: wrong value (expected "10", the version that is built; or left out, found "09")',
+  ],
+  [
+    'an ID-JAG without its draft, and for nobody',
+    {
+      resources: 'resources:\n  https://chat.example: { scope: [chat.read], tokenType: id-jag }',
+      rules:
+        'rules:\n  chat:\n    workload: { attestor: prod-eu }\n    grant: { resource: "https://chat.example", scope: [chat.read] }',
+    },
+    '7:58: resources["https://chat.example"].tokenType: is of a draft: switch drafts.id-jag on (found "id-jag")',
+    `10:5: rules.chat: ${person}`,
+  ],
+  [
+    'an ID-JAG for a workload',
+    {
+      more: 'drafts: { id-jag: "04" }',
+      resources: 'resources:\n  https://chat.example: { scope: [chat.read], tokenType: id-jag }',
+      rules:
+        'rules:\n  chat:\n    workload: { attestor: prod-eu }\n    delegator: { attestor: prod-eu }\n    grant: { resource: "https://chat.example", scope: [chat.read] }',
+    },
+    `12:16: rules.chat.delegator: ${person}`,
   ],
   ['another draft', { more: 'drafts: { tomorrow: "00" }' }, '1:11: drafts.tomorrow: unknown key'],
   [

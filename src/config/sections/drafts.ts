@@ -9,6 +9,9 @@ export const drafts = object('a map from draft to version', {
   'transaction-tokens': version('10').describe(
     'draft-ietf-oauth-transaction-tokens: resources with tokenType: txn_token.',
   ),
+  'id-jag': version('04').describe(
+    'draft-ietf-oauth-identity-assertion-authz-grant: resources with tokenType: id-jag.',
+  ),
 })
   .prefault({})
   .describe(
