@@ -52,7 +52,7 @@ export const faults = Object.freeze({
   parameter_missing: entry(
     'invalid_request',
     400,
-    'A required parameter is missing: grant_type, and with it subject_token and subject_token_type, assertion, or client_assertion and client_assertion_type.',
+    'A required parameter is missing: grant_type, and with it subject_token and subject_token_type, assertion, or client_assertion and client_assertion_type; scope, for a transaction token.',
     'RFC 6749 §5.2',
   ),
   parameter_of_another_grant: entry(
@@ -88,8 +88,14 @@ export const faults = Object.freeze({
   requested_token_type_unsupported: entry(
     'invalid_request',
     400,
-    'The requested_token_type is not issued here: leave it out, or ask for urn:ietf:params:oauth:token-type:access_token.',
+    'The requested_token_type is not issued here. Left out, it is urn:ietf:params:oauth:token-type:access_token.',
     'RFC 8693 §2.1',
+  ),
+  transaction_context_unsupported: entry(
+    'invalid_request',
+    400,
+    'Nothing is put into transaction tokens that this server does not know by itself: leave out request_context and request_details.',
+    'RFC 6749 §5.2',
   ),
   evidence_rejected: entry(
     'invalid_request',
@@ -118,7 +124,7 @@ export const faults = Object.freeze({
   target_malformed: entry(
     'invalid_target',
     400,
-    'Name one target, as an absolute URI without a fragment; if resource and audience are both sent, they must be the same.',
+    'Name one target, a resource as an absolute URI without a fragment; if resource and audience are both sent, they must be the same.',
     'RFC 8707 §2',
   ),
   target_refused: entry(
@@ -204,7 +210,7 @@ export const faults = Object.freeze({
   revocation_type_unsupported: entry(
     'unsupported_token_type',
     400,
-    'Only access tokens can be revoked here.',
+    'Only tokens that the token endpoint has issued can be revoked here.',
     'RFC 7009 §2.2.1',
   ),
   bearer_invalid: entry(

@@ -12,6 +12,7 @@ import {
 import { fail, load, loadForService, print, warn } from './command-line/terminal.js';
 import type { Configuration } from './config/configuration.js';
 import type { ClusterOptions } from './doctor/cluster-add.js';
+import { tokenTypes } from './policy/token-type.js';
 import type { RevokeOptions } from './revoke/revoke.js';
 import type { Surroundings } from './server.js';
 import { version } from './version.js';
@@ -111,6 +112,7 @@ interface TokenCommand {
   readonly platform?: string;
   readonly tokenFile?: string;
   readonly output: Output;
+  readonly tokenType?: string;
 }
 
 /** Where the manifests of the documentation mount it. */
@@ -266,7 +268,8 @@ program
   .command('token')
   .description('in a workload: show what its platform vouches for, and print the token that it is exchanged for')
   .requiredOption('--issuer <url>', 'of the service')
-  .requiredOption('--resource <url>', 'what the token is for')
+  .requiredOption('--resource <name>', 'what the token is for')
+  .addOption(new Option('--token-type <type>', 'what is issued; default: access_token').choices([...tokenTypes]))
   .option('--scope <scope...>', 'default: all that is granted')
   .option('--audience <audience>', 'of the evidence, where the attestor has one of its own; default: the issuer')
   .option('--token-file <file>', `a token that the platform writes; default: ${usualTokenFile}`)

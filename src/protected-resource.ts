@@ -21,6 +21,11 @@ export function protectedResource(
       `no resource of the configuration is ${resource}: one of ${[...policy.resources.keys()].join(', ')}`,
     );
   }
+  if (configured.tokenType !== 'access_token') {
+    throw new Error(
+      `for ${resource} ${configured.tokenType} is issued: only servers that take access tokens have such metadata`,
+    );
+  }
   const { origin, pathname, protocol, search } = new URL(resource);
   if (protocol !== 'https:' && protocol !== 'http:') {
     throw new Error(`${resource} is no https URL: there is no place for its metadata (RFC 9728 §1.2)`);

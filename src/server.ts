@@ -113,6 +113,7 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     trustedProxies: listen.trustedProxies,
     clientCertificateHeader: listen.clientCertificateHeader,
     seesCertificates: seesCertificates(listen),
+    tokenTypes: () => policy().tokenTypes,
   });
   const { drain } = configuration;
   const listener = await rooms.open(async () => {

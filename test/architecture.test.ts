@@ -149,7 +149,17 @@ const may: Readonly<Record<string, readonly string[]>> = {
   tls: [],
   app: ['endpoints', 'exchange', 'introspection', 'signing', 'telemetry'],
   'attestor-host': ['attestors', 'challenge', 'jwt', 'outbound', 'revocation'],
-  endpoints: ['attestors', 'binding', 'challenge', 'exchange', 'introspection', 'jwt', 'signing', 'telemetry'],
+  endpoints: [
+    'attestors',
+    'binding',
+    'challenge',
+    'exchange',
+    'introspection',
+    'jwt',
+    'policy',
+    'signing',
+    'telemetry',
+  ],
   introspection: ['attestors', 'binding', 'exchange', 'jwt', 'policy', 'revocation', 'signing'],
   exchange: [
     'attestors',

@@ -51,6 +51,8 @@ export interface RecordedFacts extends Omit<Facts['workload'], 'attestor' | 'sel
 export interface RecordedRequest {
   readonly resource: readonly string[];
   readonly scope: readonly string[] | null;
+  /** As it was sent. Null: it was not, so an access token is meant. */
+  readonly requested_token_type: string | null;
   readonly authorization_details: null;
   /** Null: the workload asked for itself. As the token's `act`: who asked, and nested in it who acted before. */
   readonly actor: RecordedActor | null;
@@ -87,5 +89,7 @@ export interface RecordedGrant {
   readonly lifetime: number;
   /** To what it is bound; left out: to nothing. */
   readonly binding?: Binding;
+  /** Left out: an access token. */
+  readonly issued_token_type?: string;
   readonly jti: string;
 }

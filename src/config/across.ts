@@ -21,6 +21,7 @@ export function checkAcross(valid: Partial<Sections>, values: unknown): Finding[
     ...checkDrain(valid, values),
     ...checkAttestors(valid),
     ...checkAlgorithms(valid),
+    ...checkTokenTypes(valid),
     ...checkMasterKey(valid),
     ...checkCertificates(valid, values),
   ];
@@ -74,6 +75,9 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
   const owners = new Map<string, string>();
   for (const [name, { type, options }] of Object.entries(attestors)) {
     const { accepts, faults } = type.plan(options, issuer);
+    if (faults.length === 0 && accepts.some((route) => route.issuer === issuer)) {
+      findings.push({ path: ['attestors', name, 'issuer'], message: ourOwnIssuer });
+    }
     for (const { path, message } of faults) findings.push({ path: ['attestors', name, ...path], message });
     for (const route of accepts) {
       const key = JSON.stringify([route.tokenType, route.issuer, route.audience]);
@@ -84,6 +88,8 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
   }
   return findings;
 }
+
+const ourOwnIssuer = 'this is our own issuer: the tokens that we issue are no evidence';
 
 const sameRoute = (owner: string, { issuer, audience }: Route) =>
   `attestors.${owner} accepts issuer ${issuer} with audience ${audience} as well: give each an audience of its own, and ask for that audience in the workloads’ tokens`;
@@ -104,6 +110,30 @@ function checkAlgorithms({ resources, signing }: Partial<Sections>): Finding[] {
           },
         ],
   );
+}
+
+/** The draft that a type of token is of. */
+const draftOf = Object.freeze({ txn_token: 'transaction-tokens', 'id-jag': 'id-jag' } as const);
+
+/** A transaction token is for one trust domain, which its audience names (draft of transaction tokens §7.2). */
+function checkTokenTypes(valid: Partial<Sections>): Finding[] {
+  const { drafts, issuer, resources = {}, trustDomain } = valid;
+  if (drafts === undefined || issuer === undefined || !('trustDomain' in valid)) return [];
+  const domain = trustDomain ?? defaultTrustDomain(issuer);
+  return Object.entries(resources).flatMap(([name, { tokenType = 'access_token' }]) => {
+    if (tokenType === 'access_token' || tokenType === 'jwt') return [];
+    const path = ['resources', name];
+    const draft = draftOf[tokenType];
+    const message = `is of a draft: switch drafts.${draft} on`;
+    const off = { path: [...path, 'tokenType'], message, found: renderFound(tokenType) };
+    const expected = `${domain}, our trust domain`;
+    const place = { path, at: 'key' as const, message: 'unusable key for transaction tokens' };
+    const other = { ...place, expected, found: renderFound(name) };
+    return [
+      ...(drafts[draft] === undefined ? [off] : []),
+      ...(tokenType === 'txn_token' && name !== domain ? [other] : []),
+    ];
+  });
 }
 
 function checkMasterKey({ signing, store }: Partial<Sections>): Finding[] {

@@ -3,6 +3,7 @@
 import { verificationAlgorithms } from '../../attestors/attestor.js';
 import { proofAlgorithms } from '../binding/proof-key.js';
 import { grantTypes } from '../exchange/grants/index.js';
+import { identifierOf, type TokenType } from '../policy/token-type.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
 
 export interface MetadataRoom {
@@ -12,6 +13,8 @@ export interface MetadataRoom {
   readonly introspection: object | null;
   /** Whether clients can show certificates. */
   readonly seesCertificates: boolean;
+  /** That are issued by the policy in force. */
+  readonly tokenTypes: () => ReadonlySet<TokenType>;
 }
 
 /** Also what DPoP proofs are for. */
@@ -28,6 +31,7 @@ export function authorizationServerMetadata({
   introspection,
   signer,
   seesCertificates,
+  tokenTypes,
 }: MetadataRoom): Record<string, unknown> {
   return {
     issuer,
@@ -41,6 +45,7 @@ export function authorizationServerMetadata({
     dpop_signing_alg_values_supported: proofAlgorithms,
     // RFC 8705 §3.3.
     ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
+    ...chainingMetadata(tokenTypes()),
     ...revocationMetadata(issuer),
     ...(introspection === null ? {} : introspectionMetadata(issuer, signer)),
   };
@@ -51,6 +56,12 @@ const tokenEndpointMetadata = Object.freeze({
   token_endpoint_auth_methods_supported: Object.freeze(['none', 'private_key_jwt']),
   token_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
 });
+
+/** Draft of identity chaining §3: what buys an access token in another trust domain. */
+function chainingMetadata(issued: ReadonlySet<TokenType>): Record<string, unknown> {
+  const types = (['jwt', 'id-jag'] as const).filter((type) => issued.has(type)).map(identifierOf);
+  return types.length === 0 ? {} : { identity_chaining_requested_token_types_supported: types };
+}
 
 /** RFC 8414 §2. The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
 function revocationMetadata(issuer: string): Record<string, unknown> {

@@ -1,8 +1,9 @@
-/** Stage 5: claims by RFC 9068, signed. The only place that signs access tokens. */
+/** Stage 5: claims by RFC 9068, or those of another type of token, signed. The only place that signs what is issued. */
 import { randomUUID } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
 import type { Granted } from '../policy/decision.js';
 import type { Binding } from '../policy/facts.js';
+import type { TokenType } from '../policy/token-type.js';
 import type { Signer } from '../signing/signer.js';
 import { actOf, assuranceOf, type Delegation, linksOf } from './delegation.js';
 
@@ -50,6 +51,8 @@ export async function mint(
     exp,
     jti,
     scope: granted.scope.join(' '),
+    // Draft of transaction tokens §7.2.
+    ...(granted.tokenType === 'txn_token' && { txn: jti, req_wl: attestation.subject }),
     ...(granted.binding && { cnf: confirmationOf(granted.binding) }),
     attestation: {
       attestor: attestation.attestor,
@@ -61,9 +64,18 @@ export async function mint(
       ...(delegation && delegation.tokens.length > 0 && { tokens: delegation.tokens }),
     },
   };
-  const token = await room.signer.sign('at+jwt', claims, granted.algorithm ?? undefined);
+  const { algorithm, tokenType = 'access_token' } = granted;
+  const token = await room.signer.sign(typs[tokenType], claims, algorithm ?? undefined);
   return Object.freeze({ token, jti, issuedAt: iat, expiresAt: exp, granted });
 }
+
+/** RFC 8725 §3.11: `typ`, so that none is taken for one of another type. Of access tokens by RFC 9068 §2.1. */
+const typs: Readonly<Record<TokenType, string>> = Object.freeze({
+  access_token: 'at+jwt',
+  jwt: 'JWT',
+  txn_token: 'txntoken+jwt',
+  'id-jag': 'oauth-id-jag+jwt',
+});
 
 /** RFC 9449 §6.1, RFC 8705 §3.1. */
 const confirmationOf = ({ dpop, mtls }: Binding) => ({

@@ -79,7 +79,7 @@ async function answer(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<Wi
     const { issued, policy, request } = trail;
     if (issued === undefined || request === undefined) throw new Error('the exchange ended without a token');
     const isNonceWanted = policy.resources.get(issued.granted.resource)?.dpopNonce === true;
-    return tokenResponse(issued, request.issuedTokenType, isNonceWanted ? rooms.dpop.nonce() : null);
+    return tokenResponse(issued, request.namesTokenType, isNonceWanted ? rooms.dpop.nonce() : null);
   } catch (error) {
     return refuse(rooms, wire, trail, asRefusal(error, trail, rooms));
   }
@@ -88,7 +88,7 @@ async function answer(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<Wi
 /** request → attest → facts (with behaviour, and what others are asked) → decide → count → mint → note. Each stage leaves what it made on the trail, for the record. */
 async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<void> {
   trail.form = readBody(wire);
-  const request = readRequest(trail.form, wire.authorization);
+  const request = readRequest(trail.form, wire.authorization, trail.policy.tokenTypes);
   trail.request = request;
   trail.timeline.enter('attest');
   const verifying = verifyProof(rooms.dpop, wire, trail.policy, request.asked);

@@ -2,6 +2,7 @@
 import type { Evidence } from '../../attestors/attestor.js';
 import { type Fault, Refusal } from '../errors.js';
 import type { Asked } from '../policy/facts.js';
+import type { TokenType } from '../policy/token-type.js';
 import { scrub } from '../text.js';
 import type { AudienceRule } from './audience.js';
 import { type ClaimedClient, readClient } from './client.js';
@@ -20,8 +21,8 @@ export interface TokenRequest {
   readonly evidenceFault: Fault;
   /** What the grant asks of the audience of the evidence. */
   readonly audience: AudienceRule;
-  /** Null: an answer of the grant has none. */
-  readonly issuedTokenType: string | null;
+  /** Whether an answer of the grant has `issued_token_type`. */
+  readonly namesTokenType: boolean;
   readonly asked: Asked;
   /** Null when the client did not identify itself; its evidence does. */
   readonly client: ClaimedClient | null;
@@ -53,7 +54,12 @@ const bodyFaults: Readonly<Record<Exclude<WireBody, Buffer>, () => Refusal>> = {
   too_many: () => new Refusal('overloaded', 'overloaded', 'Too many unfinished bodies are held at once.'),
 };
 
-export function readRequest(form: Form, authorization: string | undefined): TokenRequest {
+/** @param issued the types of token that there are to be had */
+export function readRequest(
+  form: Form,
+  authorization: string | undefined,
+  issued: ReadonlySet<TokenType>,
+): TokenRequest {
   const name = form.values.get('grant_type');
   if (name === undefined) throw new Refusal('parameter_missing', 'grant_type_missing', 'grant_type is missing.');
   const grantType = grantTypes.get(name);
@@ -69,9 +75,9 @@ export function readRequest(form: Form, authorization: string | undefined): Toke
     delegator: grantType.readDelegator?.(form) ?? null,
     evidenceFault: grantType.evidenceFault,
     audience: grantType.audience,
-    issuedTokenType: grantType.issuedTokenType,
+    namesTokenType: grantType.namesTokenType,
     client: readClient(form, authorization, grantType.evidenceIn),
-    asked: Object.freeze({ resource: readTarget(form), scope: readScope(form) }),
+    asked: readAsked(form, grantType.readTokenType?.(form, issued) ?? 'access_token'),
   });
 }
 
@@ -91,13 +97,21 @@ function readEvidence(grantType: GrantType, form: Form): Evidence {
   return grantType.readEvidence(form);
 }
 
+function readAsked(form: Form, tokenType: TokenType): Asked {
+  const asked = { resource: readTarget(form), scope: readScope(form) };
+  return Object.freeze(tokenType === 'access_token' ? asked : { ...asked, tokenType });
+}
+
 /** RFC 8707 §2 and RFC 8693 §2.1; one target, so that a token has one audience (RFC 9700 §2.3). */
 function readTarget(form: Form): string | null {
   const targets = new Set([...form.resource, ...form.audience]);
   const [target, ...more] = targets;
   if (target === undefined) return null;
   if (more.length > 0) throw targetMalformed('targets_differ', `${targets.size} different targets were named.`);
-  if (target.length > maxName || !isAbsoluteUri(target) || scrub(target) !== target) {
+  if (target.length > maxName || !isName(target) || scrub(target) !== target) {
+    throw targetMalformed('target_malformed', `${quote(target)} is no name of a target.`);
+  }
+  if (form.resource.length > 0 && !isAbsoluteUri(target)) {
     throw targetMalformed('target_malformed', `${quote(target)} is not an absolute URI without a fragment.`);
   }
   return target;
@@ -105,9 +119,10 @@ function readTarget(form: Form): string | null {
 
 const targetMalformed = (reason: string, detail: string) => new Refusal('target_malformed', reason, detail);
 
-function isAbsoluteUri(text: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9+.-]*:[^#\s\\"<>^`{|}]+$/.test(text);
-}
+/** RFC 8693 §2.1: an audience may be a logical name, a resource may not. */
+const isName = (text: string): boolean => /^[^#\s\\"<>^`{|}]+$/.test(text);
+
+const isAbsoluteUri = (text: string): boolean => /^[A-Za-z][A-Za-z0-9+.-]*:./.test(text);
 
 /** RFC 6749 §3.3: `scope-token *( SP scope-token )`. */
 function readScope(form: Form): readonly string[] | null {

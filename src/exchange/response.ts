@@ -1,9 +1,11 @@
 /** Stage 7: RFC 8693 §2.2 and RFC 6749 §5.2 on the wire. */
 import { faults, NonceNeeded, type Refusal, Unavailable } from '../errors.js';
+import type { Granted } from '../policy/decision.js';
+import { identifierOf } from '../policy/token-type.js';
 import type { Issued } from './mint.js';
 import type { WireResponse } from './wire.js';
 
-export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+export const accessTokenType = identifierOf('access_token');
 
 /** RFC 6749 §5.1. */
 const baseHeaders = Object.freeze({
@@ -17,23 +19,29 @@ export function jsonResponse(body: Readonly<Record<string, unknown>>): WireRespo
 }
 
 /**
- * @param issuedTokenType null: of a grant that does not name it
+ * @param namesTokenType whether it has `issued_token_type`
  * @param dpopNonce for the next proof (RFC 9449 §8.2); null: none is needed
  */
 export function tokenResponse(
   { token, granted }: Issued,
-  issuedTokenType: string | null,
+  namesTokenType: boolean,
   dpopNonce: string | null,
 ): WireResponse {
   const rest = {
-    ...(issuedTokenType === null ? {} : { issued_token_type: issuedTokenType }),
-    token_type: granted.binding?.dpop === undefined ? 'Bearer' : 'DPoP',
+    ...(namesTokenType && { issued_token_type: identifierOf(granted.tokenType ?? 'access_token') }),
+    token_type: usedAs(granted),
     expires_in: granted.lifetime,
     scope: granted.scope.join(' '),
   };
   // A compact JWS has nothing that JSON would escape, and it is most of the body.
   const headers = dpopNonce === null ? baseHeaders : { ...baseHeaders, 'DPoP-Nonce': dpopNonce };
   return { status: 200, headers, body: `{"access_token":"${token}",${JSON.stringify(rest).slice(1)}` };
+}
+
+/** RFC 8693 §2.2.1, `token_type`: how the token is shown to a resource server, `N_A` where it is no access token. */
+function usedAs({ binding, tokenType }: Granted): string {
+  if (tokenType !== undefined) return 'N_A';
+  return binding?.dpop === undefined ? 'Bearer' : 'DPoP';
 }
 
 /**

@@ -7,6 +7,7 @@ import { faults, type Refusal } from '../errors.js';
 import type { Policy } from '../policy/compile.js';
 import type { Decision, Granted } from '../policy/decision.js';
 import type { Facts } from '../policy/facts.js';
+import { identifierOf } from '../policy/token-type.js';
 import { scrub } from '../text.js';
 import { actOf, type Delegation } from './delegation.js';
 import type { Form } from './form.js';
@@ -95,6 +96,7 @@ function recordedRequest(
   return {
     resource: request === undefined ? targets.slice(0, 8).map(scrub) : asList(request.asked.resource),
     scope: request === undefined ? asList(scrubbed(scope)) : request.asked.scope,
+    requested_token_type: scrubbed(form?.values.get('requested_token_type')),
     authorization_details: null,
   };
 }
@@ -126,8 +128,9 @@ function recordedShadow(shadow: Decision['shadow']): AuditRecord['shadow'] {
   return { reason: shadow.reason, granted: outcomeOf(shadow.granted) };
 }
 
-function outcomeOf({ resource, scope, lifetime, binding }: Granted): Omit<RecordedGrant, 'jti'> {
-  return { resource, scope, lifetime, ...(binding && { binding }) };
+function outcomeOf({ resource, scope, lifetime, binding, tokenType }: Granted): Omit<RecordedGrant, 'jti'> {
+  const type = tokenType && { issued_token_type: identifierOf(tokenType) };
+  return { resource, scope, lifetime, ...(binding && { binding }), ...type };
 }
 
 function skew(attestation: Attestation | undefined): number | null {

@@ -1,11 +1,11 @@
-/** Reads our own access tokens, with the same verifier as evidence. */
+/** Reads what we have issued, access tokens as a rule, with the same verifier as evidence. */
 import type { Clock } from '../../attestors/attestor.js';
 import { Rejected } from '../errors.js';
 import { type Act, actorsIn } from '../exchange/delegation.js';
 import { decodeJwt } from '../jwt/decode.js';
 import { importKeys, type VerificationKey } from '../jwt/key.js';
 import { quoteClaim } from '../jwt/quote.js';
-import { type KeyFinder, verifyJwt } from '../jwt/verify.js';
+import { type KeyFinder, type TokenKind, verifyJwt } from '../jwt/verify.js';
 import type { Bearer } from '../revocation/entry.js';
 import type { IssuedToken } from '../revocation/revocation.js';
 import type { Signer } from '../signing/signer.js';
@@ -15,6 +15,8 @@ export interface OwnTokenRoom {
   readonly issuer: string;
   readonly signer: Pick<Signer, 'publicKeys'>;
   readonly now: Clock;
+  /** Default: access tokens, and none of another type. */
+  readonly kind?: Extract<TokenKind, 'access token' | 'token of ours'>;
 }
 
 export interface OwnToken extends IssuedToken {
@@ -43,7 +45,7 @@ export type ReadOwnToken = (token: string, audiences: Audiences) => Promise<OwnT
 /** Resources. */
 export type Audiences = Pick<ReadonlySet<string>, 'has'>;
 
-export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadOwnToken {
+export function createReadOwnToken({ issuer, signer, now, kind = 'access token' }: OwnTokenRoom): ReadOwnToken {
   const keys = createKeyFinder(signer);
   return async (token, audiences) => {
     const jwt = decodeJwt(token);
@@ -52,7 +54,7 @@ export function createReadOwnToken({ issuer, signer, now }: OwnTokenRoom): ReadO
       throw new Rejected('jwt_audience', `aud: expected one of the caller's resources; found ${quoteClaim(audience)}.`);
     }
     const limits = { otherAudiences: 'refuse', maxLifetime: longestLifetime, delegation: 'act' } as const;
-    const { claims, iat, exp } = await verifyJwt(jwt, keys, { issuer, audience, ...limits }, now(), 'access token');
+    const { claims, iat, exp } = await verifyJwt(jwt, keys, { issuer, audience, ...limits }, now(), kind);
     // As we minted them: the signature says so.
     const own = claims as unknown as OwnClaims;
     const { client_id: clientId, jti: id } = own;

@@ -37,7 +37,7 @@ const done: WireResponse = Object.freeze({
 });
 
 export function createRevoke(rooms: RevokeRooms): Revoke {
-  const room = { ...rooms, readOwnToken: createReadOwnToken(rooms) };
+  const room = { ...rooms, readOwnToken: createReadOwnToken({ ...rooms, kind: 'token of ours' }) };
   return (wire) => {
     const refuse = (refusal: Refusal): WireResponse => {
       rooms.observe('refused', refusal.fault);
@@ -75,7 +75,7 @@ async function revoke(room: RevokeRoom, wire: WireRequest): Promise<boolean> {
 /** For whatever resource, also for one that is not configured any more. */
 const anyAudience = Object.freeze({ has: () => true });
 
-/** Undefined: it is no access token of ours, or has expired. @throws Refusal `revocation_type_unsupported` */
+/** Undefined: it is no token that we issued, or has expired. @throws Refusal `revocation_type_unsupported` */
 async function readToken({ readOwnToken, issuer }: RevokeRoom, text: string): Promise<OwnToken | undefined> {
   try {
     return await readOwnToken(text, anyAudience);

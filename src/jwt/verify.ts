@@ -18,7 +18,7 @@ const refusedParameters = ['crit', 'b64', 'jku', 'x5u', 'jwk', 'x5c'] as const;
 export type KeyFinder = Pick<HostKeySet, 'name' | 'find'>;
 
 /** What a token may say to be in its `typ`: evidence `JWT` or nothing, SVIDs `JOSE` too, our own access tokens `at+jwt` (RFC 9068 §2.1). */
-type TokenKind = 'evidence' | 'SVID' | 'access token';
+export type TokenKind = 'evidence' | 'SVID' | 'access token' | 'token of ours';
 
 /**
  * @param jwt made by `decodeJwt`
@@ -76,6 +76,10 @@ const types: Readonly<Record<TokenKind, { readonly expected: string; readonly ho
   evidence: { expected: '"JWT" or none', holds: (typ) => typ === undefined || isJwt(typ) },
   SVID: { expected: '"JWT", "JOSE" or none', holds: (typ) => typ === undefined || typ === 'JOSE' || isJwt(typ) },
   'access token': { expected: '"at+jwt"', holds: (typ) => typ === 'at+jwt' },
+  'token of ours': {
+    expected: '"at+jwt", "JWT", "txntoken+jwt" or "oauth-id-jag+jwt"',
+    holds: (typ) => ['at+jwt', 'JWT', 'txntoken+jwt', 'oauth-id-jag+jwt'].some((one) => one === typ),
+  },
 };
 
 const isJwt = (typ: unknown) => typeof typ === 'string' && typ.toUpperCase() === 'JWT';

@@ -95,7 +95,11 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
         vouchesUntil: now + vouchesFor,
       },
     },
-    asked: { resource: asked?.resource ?? null, scope: asked?.scope ?? null },
+    asked: {
+      resource: asked?.resource ?? null,
+      scope: asked?.scope ?? null,
+      ...(asked?.tokenType && { tokenType: asked.tokenType }),
+    },
   };
 }
 

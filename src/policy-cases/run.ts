@@ -58,7 +58,7 @@ const writtenShadow = ({ reason, granted }: ShadowOutcome) => ({ reason, ...(gra
 /** The parts of a map that the expectation has, and those that it must have. */
 function asFarAs(expected: unknown, got: unknown): unknown {
   if (!isRecord(expected) || !isRecord(got)) return got;
-  const optional = ['algorithm', 'expected', 'seen'];
+  const optional = ['algorithm', 'tokenType', 'expected', 'seen'];
   return Object.fromEntries(
     Object.entries(got)
       .filter(([key]) => Object.hasOwn(expected, key) || !optional.includes(key))

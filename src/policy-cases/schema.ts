@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { assuranceLevels } from '../policy/assurance.js';
 import { network } from '../policy/conditions/network.js';
 import { decisionFaults, refusalReasons } from '../policy/decision.js';
+import { tokenTypes } from '../policy/token-type.js';
 
 const factValue = z.union([z.boolean(), z.number(), z.string(), z.array(z.string()), z.null()], {
   error: 'true, false, a number, text, a list of texts or null',
@@ -78,7 +79,14 @@ const situation = {
   behaviour: z.record(z.string(), z.union([z.boolean(), z.number()], { error: 'true, false or a number' })).optional(),
   /** By the key of the lookup: what a policy decision point says. */
   external: z.record(z.string(), z.strictObject({ decision: z.boolean(), context: z.json().default(null) })).optional(),
-  asked: z.strictObject({ resource: z.string().optional(), scope: z.array(z.string()).optional() }).optional(),
+  asked: z
+    .strictObject({
+      resource: z.string().optional(),
+      scope: z.array(z.string()).optional(),
+      /** Left out: an access token. */
+      tokenType: z.enum(tokenTypes).optional(),
+    })
+    .optional(),
 };
 
 export const situationSchema = z.strictObject(situation);
@@ -107,7 +115,13 @@ const expectationSchema = z
   .strictObject({
     reason,
     fault: z.enum(decisionFaults).optional(),
-    granted: outcomeSchema.extend({ algorithm: z.string().optional(), binding: bindingOf.optional() }).optional(),
+    granted: outcomeSchema
+      .extend({
+        algorithm: z.string().optional(),
+        binding: bindingOf.optional(),
+        tokenType: z.enum(tokenTypes).optional(),
+      })
+      .optional(),
     rules: z.record(z.string(), verdictSchema).optional(),
     shadow: z
       .strictObject({ reason, granted: outcomeSchema.optional() })

@@ -135,7 +135,7 @@ function unknowable({ attestors, environment, policy }: Configuration, record: A
 
 function outcomeOfDecision({ granted }: Decision): Outcome | null {
   if (granted === null) return null;
-  const { algorithm: _, ...rest } = granted;
+  const { algorithm: _, tokenType: __, ...rest } = granted;
   return rest;
 }
 

@@ -4,6 +4,7 @@ import type { AuditRecord } from '../audit/record.js';
 import { assuranceLevels } from '../policy/assurance.js';
 import { refusalReasons } from '../policy/decision.js';
 import type { Binding, Inputs } from '../policy/facts.js';
+import { tokenTypeOf } from '../policy/token-type.js';
 
 const cause = z.enum(['missing', 'unavailable']);
 const observed = z.object({ value: z.any(), observedAt: z.number() });
@@ -40,7 +41,11 @@ const replayable = z.object({
     behaviour: z.record(z.string(), z.union([z.number(), z.boolean()])).optional(),
     external: z.record(z.string(), z.object({ decision: z.boolean(), context: z.json() })).optional(),
   }),
-  request: z.object({ resource: z.array(z.string()), scope: z.array(z.string()).nullable() }),
+  request: z.object({
+    resource: z.array(z.string()),
+    scope: z.array(z.string()).nullable(),
+    requested_token_type: z.string().nullish(),
+  }),
   rules: z.array(z.looseObject({ rule: z.string() })),
 });
 
@@ -58,7 +63,8 @@ export function inputsOf(record: AuditRecord): Inputs | null {
   };
   const facts = { now, network, ...known, workload };
   const [resource = null] = request.resource;
-  return { facts, asked: { resource, scope: request.scope } };
+  const tokenType = tokenTypeOf(request.requested_token_type ?? '');
+  return { facts, asked: { resource, scope: request.scope, ...(tokenType && { tokenType }) } };
 }
 
 /** What a decision comes to for the client. */
@@ -76,6 +82,6 @@ export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Out
   if (rules === null) return undefined;
   if (outcome === 'refused') return (refusalReasons as readonly string[]).includes(reason) ? null : undefined;
   if (granted === null) return undefined;
-  const { jti: _, ...rest } = granted;
+  const { jti: _, issued_token_type: __, ...rest } = granted;
   return rest;
 }

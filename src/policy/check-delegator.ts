@@ -1,4 +1,5 @@
 /** What is asked of delegators: that those who vouch for them exist, and that whatever reads them is where there is one. */
+import type { Role } from '../../attestors/attestor.js';
 import type { Check } from './conditions/kind.js';
 import { type PolicyProblem, unknownName } from './problem.js';
 import type { Resources, Rules } from './schema.js';
@@ -6,7 +7,7 @@ import type { Resources, Rules } from './schema.js';
 type Rule = Rules[string];
 
 interface Known {
-  readonly attestors: ReadonlyMap<string, unknown>;
+  readonly attestors: ReadonlyMap<string, { readonly role?: Role }>;
   readonly resources: Resources;
 }
 
@@ -17,9 +18,25 @@ export function checkDelegator({ attestors, resources }: Known, { delegator }: R
   const ofAttestor = attestors.has(attestor)
     ? []
     : [unknownName(['delegator', 'attestor'], 'no attestor has this name', attestor, attestors.keys())];
-  if (resource === undefined || Object.hasOwn(resources, resource)) return ofAttestor;
+  if (resource === undefined) return ofAttestor;
   const path = ['delegator', 'resource'];
+  const { tokenType = 'access_token' } = resources[resource] ?? {};
+  if (tokenType !== 'access_token') {
+    const message = `for this resource ${tokenType} is issued, and only access tokens of ours can be shown`;
+    return [...ofAttestor, { path, message, found: resource }];
+  }
+  if (Object.hasOwn(resources, resource)) return ofAttestor;
   return [...ofAttestor, unknownName(path, 'no resource has this URI', resource, Object.keys(resources))];
+}
+
+/** An ID-JAG says for which person an agent asks, by that person's own token (draft of ID-JAG §3, §4.3). */
+export function checkAssertedPerson({ attestors, resources }: Known, { delegator, grant }: Rule): PolicyProblem[] {
+  if (resources[grant?.resource ?? '']?.tokenType !== 'id-jag') return [];
+  const isPerson = attestors.get(delegator?.attestor ?? '')?.role === 'delegator';
+  if (isPerson && delegator?.resource === undefined) return [];
+  const message =
+    'an id-jag is for a person whose token is shown: name a delegator whose attestor has role: delegator, without resource';
+  return [{ path: delegator === undefined ? [] : ['delegator'], message }];
 }
 
 interface Asked {

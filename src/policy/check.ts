@@ -2,7 +2,7 @@
 
 import type { Role } from '../../attestors/attestor.js';
 import { compileGlob } from '../../attestors/glob.js';
-import { checkDelegator, checkDelegatorReads } from './check-delegator.js';
+import { checkAssertedPerson, checkDelegator, checkDelegatorReads } from './check-delegator.js';
 import { checkPlaceholders, checkSources } from './check-sources.js';
 import { behaviourKeyOf, behaviourKeys } from './conditions/behaviour.js';
 import { lookupOf } from './conditions/external.js';
@@ -11,7 +11,7 @@ import { isSourceFact, noSources, type PostureSources } from './conditions/postu
 import type { Conditions, RuleCondition } from './conditions/schema.js';
 import { kindOf } from './match.js';
 import { type PolicyProblem, unknownName } from './problem.js';
-import type { Resources, Rules } from './schema.js';
+import { boundAreAccessTokens, type Resources, type Rules } from './schema.js';
 
 /** What a configured attestor can give. */
 export interface Supply {
@@ -53,6 +53,7 @@ export function checkPolicy(input: PolicyInput): PolicyProblem[] {
       [
         ...checkWorkload(input, rule),
         ...checkDelegator(input, rule),
+        ...checkAssertedPerson(input, rule),
         ...checkConditions(input, rule),
         ...checkEffect(input, rule),
       ].map((problem) => ({ ...problem, path: ['rules', name, ...problem.path] })),
@@ -143,7 +144,10 @@ function checkConditions(input: PolicyInput, rule: Rule): PolicyProblem[] {
         path: [...path, ...problem.path],
       })),
     ];
-    if (deny === undefined) return problems;
+    if (deny === undefined) {
+      if (condition.binding === undefined || isAccessToken(input, rule.grant)) return problems;
+      return [...problems, { path: isNamed ? path : [...path, 'binding'], message: boundAreAccessTokens }];
+    }
     const ofGrants = (Object.keys(onlyOfGrants) as (keyof typeof onlyOfGrants)[]).filter(
       (key) => condition[key] !== undefined,
     );
@@ -216,11 +220,19 @@ function checkGrant({ resources }: PolicyInput, grant: Grant): PolicyProblem[] {
   if (resource === undefined) {
     return [unknownName(['grant', 'resource'], 'no resource has this URI', grant.resource, Object.keys(resources))];
   }
-  return grant.scope.flatMap((token, index) =>
+  const unknown = grant.scope.flatMap((token, index) =>
     resource.scope.includes(token)
       ? []
       : [unknownName(['grant', 'scope', index], 'the resource has no such scope', token, resource.scope)],
   );
+  if (grant.binding === undefined || isAccessToken({ resources }, grant)) return unknown;
+  return [...unknown, { path: ['grant', 'binding'], message: boundAreAccessTokens }];
+}
+
+/** Also where it is not known. */
+function isAccessToken({ resources }: Pick<PolicyInput, 'resources'>, grant: Grant | undefined): boolean {
+  const { tokenType = 'access_token' } = resources[grant?.resource ?? ''] ?? {};
+  return tokenType === 'access_token';
 }
 
 /** A crossing that cannot let anyone in was meant otherwise, most likely the other way round. */

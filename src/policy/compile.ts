@@ -22,6 +22,7 @@ import type { PolicyProblem } from './problem.js';
 import { revisionOf } from './revision.js';
 import { createRuleSet, leastIndexed, type RuleSet } from './rule-set.js';
 import type { Rules } from './schema.js';
+import type { TokenType } from './token-type.js';
 
 export type { PolicyInput } from './check.js';
 export type { PolicyProblem } from './problem.js';
@@ -41,6 +42,8 @@ export interface Policy {
   /** Verdicts that a decision tells at most. */
   readonly mostTold: number;
   readonly resources: ReadonlyMap<string, CompiledResource>;
+  /** Of its resources, and access tokens in any case. */
+  readonly tokenTypes: ReadonlySet<TokenType>;
   /** By the attestor's name. */
   readonly attestors: ReadonlyMap<string, AttestorRules>;
 }
@@ -50,6 +53,8 @@ export interface CompiledResource {
   /** Seconds. */
   readonly lifetime: number;
   readonly algorithm: SigningAlgorithm | null;
+  /** The one type of token that is issued for it, so that none can be taken for one of another type. */
+  readonly tokenType: TokenType;
   /** Whether DPoP proofs that come for it have to carry a nonce of ours. */
   readonly dpopNonce: boolean;
 }
@@ -113,13 +118,22 @@ export function compilePolicy(input: PolicyInput): Policy {
     revision: revisionOf({ resources, conditions, rules, environment, ...typesOf(sources) }),
     ruleCount: Object.keys(rules).length,
     mostTold: leastIndexed,
-    resources: new Map(
-      Object.entries(resources).map(([uri, { scope, lifetime, algorithm = null, dpopNonce }]) => [
-        uri,
-        Object.freeze({ scope: Object.freeze([...scope]), lifetime, algorithm, dpopNonce: dpopNonce !== undefined }),
-      ]),
-    ),
+    resources: new Map(Object.entries(resources).map(([name, resource]) => [name, compileResource(resource)])),
+    tokenTypes: new Set(['access_token' as const, ...Object.values(resources).map(typeOf)]),
     attestors: indexRules(input),
+  });
+}
+
+const typeOf = ({ tokenType = 'access_token' }: PolicyInput['resources'][string]): TokenType => tokenType;
+
+function compileResource(resource: PolicyInput['resources'][string]): CompiledResource {
+  const { scope, lifetime, algorithm = null, dpopNonce } = resource;
+  return Object.freeze<CompiledResource>({
+    scope: Object.freeze([...scope]),
+    lifetime,
+    algorithm,
+    tokenType: typeOf(resource),
+    dpopNonce: dpopNonce !== undefined,
   });
 }
 

@@ -6,6 +6,7 @@ import { vouchedUntil, withinDelegators } from './delegation.js';
 import type { Asked, Binding, Facts } from './facts.js';
 import { type Candidate, type Clause, candidateOf, type Rank } from './match.js';
 import { everyRule } from './rule-set.js';
+import type { TokenType } from './token-type.js';
 
 /** Nothing is granted by default, a deny that holds or is unknown ends it, and grants add up within what was asked. */
 export function decide(policy: Policy, facts: Facts, asked: Asked): Decision {
@@ -25,14 +26,14 @@ interface Room {
 }
 
 function decideWith(room: Room, asked: Asked): Decision {
-  if (asked.resource !== null) return decideTarget(room, asked.resource, asked.scope);
-  const { facts, withShadow } = room;
+  if (asked.resource !== null) return decideTarget(room, asked.resource, asked);
+  const { facts } = room;
   const judged = judgeAll(room);
-  const targets = grantable(judged, withShadow);
+  const targets = grantable(judged, room, asked);
   const [target] = targets;
   if (target !== undefined && targets.size === 1) {
     const meant = { ...asked, resource: target };
-    return decideTarget({ ...room, candidate: candidateOf(facts, meant) }, target, asked.scope);
+    return decideTarget({ ...room, candidate: candidateOf(facts, meant) }, target, asked);
   }
   const detail = `No target was named, and ${targets.size === 0 ? 'no rule grants one' : `${targets.size} could be granted: name one`}.`;
   const told = verdictsOf(judged, room);
@@ -44,12 +45,12 @@ function decideWith(room: Room, asked: Asked): Decision {
 
 /** The target that a request without one is for; null: none, or one of several. */
 export function soleTarget(policy: Policy, facts: Facts, asked: Asked): string | null {
-  const candidate = candidateOf(facts, asked);
-  const [target, ...others] = grantable(judgeAll({ policy, facts, candidate }), false);
+  const room = { policy, facts, candidate: candidateOf(facts, asked), withShadow: false };
+  const [target, ...others] = grantable(judgeAll(room), room, asked);
   return target === undefined || others.length > 0 ? null : target;
 }
 
-const judgeAll = ({ policy, facts, candidate }: Omit<Room, 'withShadow'>): readonly Judged[] =>
+const judgeAll = ({ policy, facts, candidate }: Room): readonly Judged[] =>
   (policy.attestors.get(facts.workload.attestor)?.all.candidates(facts.workload) ?? []).map((rule) =>
     judge(rule, candidate),
   );
@@ -64,29 +65,38 @@ function mostTelling(judged: readonly Judged[], mostTold: number): readonly Judg
 /**
  * The targets that a request without one may have meant. Denies are left out of the count, and unknown grants are in
  * it, as are those that lack a binding: else one more deny, or a fact that is lost, or a proof that is left out, could leave a single
- * target and turn a refusal into a token.
+ * target and turn a refusal into a token. Of other types than what was asked for there is nothing to be had.
  */
-function grantable(judged: readonly Judged[], withShadow: boolean): Set<string> {
+function grantable(judged: readonly Judged[], { policy, withShadow }: Room, asked: Asked): Set<string> {
   const targets = new Set<string>();
   for (const each of judged) {
     const { grant, shadow } = each.rule;
-    if (grant !== null && !isOut(each) && (withShadow || !shadow)) targets.add(grant.resource);
+    if (grant === null || isOut(each) || (shadow && !withShadow)) continue;
+    if (policy.resources.get(grant.resource)?.tokenType === typeAsked(asked)) targets.add(grant.resource);
   }
   return targets;
 }
 
-function decideTarget(room: Room, target: string, scope: Asked['scope']): Decision {
+const typeAsked = ({ tokenType = 'access_token' }: Asked): TokenType => tokenType;
+
+function decideTarget(room: Room, target: string, asked: Asked): Decision {
   const { policy, facts, candidate } = room;
   const resource = policy.resources.get(target);
-  if (resource === undefined) return refusal('target_refused', 'unknown_resource', 'No resource has this URI.', []);
+  if (resource === undefined) return refusal('target_refused', 'unknown_resource', 'No resource has this name.', []);
+  if (resource.tokenType !== typeAsked(asked)) {
+    const detail = `For this target ${resource.tokenType} is issued, and ${typeAsked(asked)} was asked for.`;
+    return refusal('target_refused', 'other_token_type', detail, []);
+  }
   const rules = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? everyRule([]);
   const judged = rules.candidates(facts.workload).map((rule) => judge(rule, candidate));
-  const sum = addUp(judged, resource, withinDelegators(scope, facts), room);
+  const sum = addUp(judged, resource, withinDelegators(asked.scope, facts), room);
   const vouched = Math.floor(vouchedUntil(facts)) - Math.floor(facts.now);
   const isEvidences = isShorter(vouched, sum.lifetime.seconds);
   const lifetime: Lifetime = isEvidences ? { seconds: vouched, ending: 'evidence' } : sum.lifetime;
-  const { algorithm } = resource;
-  const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm, ...sum.bound };
+  const { algorithm, tokenType } = resource;
+  // Nothing but an access token is bound: who else reads a token looks at no key.
+  const made = tokenType === 'access_token' ? sum.bound : { tokenType };
+  const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm, ...made };
   const told = verdictsOf(judged, room);
   return countingLeftOut(
     rules.rules.length - told.length,

@@ -1,6 +1,7 @@
 /** The outcome of `decide`, complete enough to explain it to a person. */
 import type { SigningAlgorithm } from '../signing/signer.js';
 import type { Binding } from './facts.js';
+import type { TokenType } from './token-type.js';
 
 /** Three values: a clause that reads a missing or stale fact is unknown, which stops a grant and triggers a denial. */
 export type Verdict = 'holds' | 'fails' | 'unknown';
@@ -27,6 +28,8 @@ export interface Granted {
   readonly algorithm: SigningAlgorithm | null;
   /** Left out: the token is a bearer's. */
   readonly binding?: Binding;
+  /** Left out: an access token. */
+  readonly tokenType?: TokenType;
 }
 
 /** What a decision would have been with the rules in `mode: shadow` in force. */
@@ -45,6 +48,7 @@ export const refusalReasons = Object.freeze([
   'no_rule_grants',
   'no_target',
   'no_time_left',
+  'other_token_type',
   'scope_not_granted',
   'unknown_resource',
 ] as const);

@@ -11,6 +11,7 @@ import { printable } from '../text.js';
 import { toldBinding } from './binding.js';
 import type { Decision, RuleVerdict, Verdict } from './decision.js';
 import type { Inputs } from './facts.js';
+import { identifierOf } from './token-type.js';
 
 const marks: Readonly<Record<Verdict, string>> = { holds: '✓', fails: '✗', unknown: '?' };
 const labelWidth = 12;
@@ -46,7 +47,11 @@ export function explainDecision(decision: Decision, { facts, asked }: Inputs, po
   const { workload, delegator, network, now } = facts;
   const error = fault === null ? null : faults[fault].error;
   const outcome = fault === null ? 'permitted' : 'refused';
-  const request = { resource: asked.resource === null ? [] : [asked.resource], scope: asked.scope };
+  const request = {
+    resource: asked.resource === null ? [] : [asked.resource],
+    scope: asked.scope,
+    requested_token_type: asked.tokenType === undefined ? null : identifierOf(asked.tokenType),
+  };
   const lines = [
     `WOULD BE ${outcome.toUpperCase()}  ${reason}${error === null ? '' : ` (the client would get ${error})`}`,
     `  ${detail}`,
@@ -101,10 +106,13 @@ function evidenceOf(record: AuditRecord): string[] {
   return [...hash, ...id, ...skew];
 }
 
-function requestLines({ resource, scope }: Pick<RecordedRequest, 'resource' | 'scope'>): string[] {
+type Requested = Pick<RecordedRequest, 'resource' | 'scope' | 'requested_token_type'>;
+
+function requestLines({ resource, scope, requested_token_type: type }: Requested): string[] {
   return [
     resource.length === 0 ? 'no resource named' : resource.join(' '),
     scope === null ? 'no scope named: all that is granted' : `scope ${scope.join(' ')}`,
+    ...(type ? [type] : []),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** What a decision is made from. Plain frozen data: the record holds all of it, so the decision can be made again. */
 import type { Assurance, UnknownCause } from '../../attestors/attestor.js';
+import type { TokenType } from './token-type.js';
 
 /** Null: the attestor gave something that is none of these. */
 export type FactValue = boolean | number | string | readonly string[] | null;
@@ -108,6 +109,8 @@ export interface Asked {
   readonly resource: string | null;
   /** Null: no scope was named, so all that is granted is meant. */
   readonly scope: readonly string[] | null;
+  /** Left out: an access token. */
+  readonly tokenType?: TokenType;
 }
 
 /** All that a decision is made on beside the policy. */

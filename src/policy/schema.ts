@@ -10,6 +10,7 @@ import { bindingSchema } from './binding.js';
 import { isPath, isWellFormed } from './claim-path.js';
 import { ruleConditionsSchema } from './conditions/schema.js';
 import { list, object } from './strict.js';
+import { tokenTypes } from './token-type.js';
 
 /** RFC 6749 §3.3: scope-token. */
 const scopeToken = z
@@ -30,29 +31,54 @@ const selectors = list(
   text('a selector such as k8s:ns:agents, in which * matches any run of characters'),
 );
 
-/** RFC 8707 §2: an absolute URI without a fragment. Compared byte for byte with what a request asks for. */
-const resourceUri = z
+const aTarget =
+  'an absolute URI without a fragment, such as https://calendar.example/mcp, or a name of the same characters, such as sts.amazonaws.com';
+
+/** RFC 8693 §2.1, `resource` and `audience`. Compared byte for byte with what a request asks for. */
+const target = z
   .string()
-  .max(512, { error: 'a URI of at most 512 characters' })
-  .regex(/^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]+$/, {
-    error: 'an absolute URI without a fragment, such as https://calendar.example/mcp',
-  })
-  .refine((uri) => URL.canParse(uri), {
-    error: 'an absolute URI without a fragment, such as https://calendar.example/mcp',
-  });
+  .max(512, { error: 'a name of at most 512 characters' })
+  .regex(/^[A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]+$/, { error: aTarget })
+  // What denies everything elsewhere must not look like a name.
+  .refine((name) => name !== '*', { error: aTarget });
+
+/** RFC 8707 §2: an absolute URI without a fragment. */
+const isResourceUri = (name: string): boolean => /^[A-Za-z][A-Za-z0-9+.-]*:./.test(name) && URL.canParse(name);
+
+const aResourceUri = 'an absolute URI without a fragment, such as https://calendar.example/mcp';
+
+const resourceUri = target.refine(isResourceUri, { error: aResourceUri });
+
+/** Seconds. Draft of transaction tokens §4: on the order of minutes or less. */
+const longestTransaction = 300;
 
 /**
  * `lifetime` is 10m by default, at most 24h, in seconds; `environment` is the deployment's by default. `binding` is asked for by every grant of it. With
- * `dpopNonce: required` every DPoP proof that comes for it has to carry a nonce of ours (RFC 9449 §8).
+ * `dpopNonce: required` every DPoP proof that comes for it has to carry a nonce of ours (RFC 9449 §8). `tokenType` is what is issued for it, by default an
+ * access token, and nothing else is.
  */
-export const resourceSchema = object('a resource: its scope, lifetime, environment, algorithm, binding and dpopNonce', {
-  scope,
-  lifetime: lifetime.prefault('10m'),
-  environment: environmentName.optional(),
-  algorithm: z.enum(signingAlgorithms, { error: `one of ${signingAlgorithms.join(', ')}` }).optional(),
-  binding: bindingSchema.optional(),
-  dpopNonce: z.literal('required', { error: 'required, or left out' }).optional(),
+export const resourceSchema = object(
+  'a resource: its scope, lifetime, environment, algorithm, tokenType, binding and dpopNonce',
+  {
+    scope,
+    lifetime: lifetime.prefault('10m'),
+    environment: environmentName.optional(),
+    algorithm: z.enum(signingAlgorithms, { error: `one of ${signingAlgorithms.join(', ')}` }).optional(),
+    tokenType: z.enum(tokenTypes, { error: `one of ${tokenTypes.join(', ')}` }).optional(),
+    binding: bindingSchema.optional(),
+    dpopNonce: z.literal('required', { error: 'required, or left out' }).optional(),
+  },
+).check(({ value, issues }) => {
+  const { tokenType = 'access_token', binding, lifetime } = value;
+  const refuse = (path: string, message: string) =>
+    issues.push({ code: 'custom', input: value, path: [path], message, continue: true });
+  if (binding !== undefined && tokenType !== 'access_token') refuse('binding', boundAreAccessTokens);
+  if (tokenType === 'txn_token' && lifetime > longestTransaction)
+    refuse('lifetime', 'a duration of at most 5m, because transaction tokens are for one transaction');
 });
+
+/** Who reads tokens of other types looks at no key, so that a binding would only seem to be one. */
+export const boundAreAccessTokens = 'only access tokens are bound: leave it out';
 
 /** All that is written must hold for the match to hold. */
 const matchSchema = object('a match: selectors, environment or both', {
@@ -123,7 +149,7 @@ const delegatorSchema = object('a delegator: its attestor, and what else is aske
 });
 
 const grantSchema = object('a grant: its resource, scope, lifetime and binding', {
-  resource: resourceUri,
+  resource: target,
   scope,
   lifetime: lifetime.optional(),
   binding: bindingSchema.optional(),
@@ -161,9 +187,19 @@ export const ruleSchema = object('a rule: a workload, and a grant or a deny', {
     refuse(['workload', 'podless'], 'podless with a grant only: a deny applies to tokens without a pod as well');
 });
 
-export const resourcesSchema = z.record(resourceUri, resourceSchema, {
-  error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from resource URI to resource'),
-});
+export const resourcesSchema = z
+  .record(target, resourceSchema, {
+    error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from resource URI to resource'),
+  })
+  .check(({ value, issues }) => {
+    for (const [name, { tokenType = 'access_token' }] of Object.entries(value)) {
+      if (tokenType !== 'access_token' || isResourceUri(name)) continue;
+      issues.push({
+        ...{ code: 'invalid_key', origin: 'record', path: [name], input: value },
+        issues: [{ code: 'custom', path: [], message: aResourceUri }],
+      });
+    }
+  });
 
 export const rulesSchema = z.record(name('a rule name of letters, digits, ".", "_" and "-"'), ruleSchema, {
   error: (issue) => (issue.code === 'invalid_key' ? undefined : 'a map from name to rule'),
@@ -172,7 +208,7 @@ export const rulesSchema = z.record(name('a rule name of letters, digits, ".", "
 /** Whoever the workload matches sees tokens for the resources in `introspect`, and no others. */
 const clientSchema = object('a client: its workload, and the resources whose tokens it may introspect', {
   workload: workloadSchema,
-  introspect: list('a list of at least one resource', resourceUri),
+  introspect: list('a list of at least one resource', target),
 });
 
 export const clientsSchema = z.record(name('a client name of letters, digits, ".", "_" and "-"'), clientSchema, {

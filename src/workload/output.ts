@@ -6,6 +6,7 @@ export const outputs = Object.freeze({
   /** RFC 6750 §2.1. */
   header: ({ accessToken }: IssuedToken) => `Authorization: Bearer ${accessToken}`,
   'exec-credential': execCredential,
+  'executable-response': executableResponse,
 } satisfies Record<string, (issued: IssuedToken, kubernetesExecInfo: string | undefined) => string>);
 
 export type Output = keyof typeof outputs;
@@ -20,6 +21,17 @@ function execCredential({ accessToken, expiresAt }: IssuedToken, kubernetesExecI
     apiVersion: versionOf(kubernetesExecInfo),
     kind: 'ExecCredential',
     status: { token: accessToken, expirationTimestamp },
+  });
+}
+
+/** For `credential_source.executable` of a credential configuration of Google (AIP-4117), which runs the command again when the time has come. */
+function executableResponse({ accessToken, expiresAt }: IssuedToken): string {
+  return JSON.stringify({
+    version: 1,
+    success: true,
+    token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    id_token: accessToken,
+    expiration_time: expiresAt,
   });
 }
 

@@ -4,7 +4,10 @@ import { type HttpAnswer, request, textOf, Unreachable } from './http.js';
 import type { ShownEvidence } from './platform.js';
 
 export interface Asked {
+  /** Of another type than an access token, also a logical name. */
   readonly resource: string;
+  /** The last part of the identifier, such as `jwt`; undefined: an access token. */
+  readonly tokenType?: string | undefined;
   /** Space-delimited; undefined: all that is granted. */
   readonly scope: string | undefined;
 }
@@ -60,7 +63,7 @@ export async function exchange(issuer: string, evidence: ShownEvidence, asked: A
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token_type: evidence.tokenType,
     subject_token: evidence.token,
-    resource: asked.resource,
+    ...targetOf(asked),
     ...(asked.scope === undefined ? {} : { scope: asked.scope }),
   };
   const askedAt = Math.floor(Date.now() / 1000);
@@ -69,6 +72,12 @@ export async function exchange(issuer: string, evidence: ShownEvidence, asked: A
   const accessToken = textOf(answer, 'access_token', `${issuer}/token`);
   return Object.freeze({ accessToken, expiresAt: askedAt + Number(answer.members.expires_in) });
 }
+
+/** A logical name is an audience, and no resource (RFC 8707 §2). */
+const targetOf = ({ resource, tokenType }: Asked): Readonly<Record<string, string>> =>
+  tokenType === undefined
+    ? { resource }
+    : { audience: resource, requested_token_type: `urn:ietf:params:oauth:token-type:${tokenType}` };
 
 function refused(issuer: string, { status, members }: HttpAnswer): Refused {
   return new Refused(String(members.error), `${issuer}/token answered ${status}: ${saidBy(members)}`);

@@ -30,6 +30,7 @@ export const record = (changes: Partial<AuditRecord> = {}): AuditRecord => ({
   request: {
     resource: ['https://calendar.example/mcp'],
     scope: ['read:calendar'],
+    requested_token_type: null,
     authorization_details: null,
     actor: null,
     delegator: null,

@@ -109,7 +109,10 @@ describe('pipeline', () => {
       },
       shadow: null,
       alert: null,
-      request: { resource: [calendar], scope: null, authorization_details: null, actor: null, delegator: null },
+      request: {
+        ...{ resource: [calendar], scope: null, requested_token_type: null, authorization_details: null },
+        ...{ actor: null, delegator: null },
+      },
       rules: [{ rule: 'one', effect: 'grant', verdict: 'holds', clause: null, expected: null, seen: null }],
       policy_revision: policy.revision,
       environment: 'production',

@@ -9,6 +9,16 @@ describe('what counterseal token prints', () => {
     assert.equal(outputs.header(issued), 'Authorization: Bearer granted-token');
   });
 
+  it('is the response that Google’s libraries read of an executable', () => {
+    assert.deepEqual(JSON.parse(outputs['executable-response'](issued)), {
+      version: 1,
+      success: true,
+      token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      id_token: 'granted-token',
+      expiration_time: 1_800_000_000,
+    });
+  });
+
   it('is the credential that kubectl reads, in the version that it asks for', () => {
     const credential = (info?: string) => JSON.parse(outputs['exec-credential'](issued, info));
     assert.deepEqual(credential(), {

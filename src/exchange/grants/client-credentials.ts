@@ -16,7 +16,7 @@ export const clientCredentials = Object.freeze<GrantType>({
   evidenceIn: Object.freeze(['client_assertion', 'client_assertion_type']),
   evidenceFault: 'client_assertion_rejected',
   audience: 'issuer alone',
-  issuedTokenType: null,
+  namesTokenType: false,
   readEvidence(form) {
     const token = requiredToken(form, 'client_assertion', fault);
     const type = required(form, 'client_assertion_type', fault);

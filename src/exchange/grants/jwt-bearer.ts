@@ -11,6 +11,6 @@ export const jwtBearer = Object.freeze<GrantType>({
   evidenceIn: Object.freeze(['assertion']),
   evidenceFault: 'assertion_rejected',
   audience: 'token endpoint too',
-  issuedTokenType: null,
+  namesTokenType: false,
   readEvidence: (form) => Object.freeze({ tokenType: jwtType, token: requiredToken(form, 'assertion') }),
 });

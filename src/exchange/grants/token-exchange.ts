@@ -1,9 +1,9 @@
 /** RFC 8693: `urn:ietf:params:oauth:grant-type:token-exchange`. */
 import type { Evidence } from '../../../attestors/attestor.js';
 import { Refusal } from '../../errors.js';
+import { type TokenType, tokenTypeOf } from '../../policy/token-type.js';
 import { scrub } from '../../text.js';
 import type { Form } from '../form.js';
-import { accessTokenType } from '../response.js';
 import type { GrantType } from './grant-type.js';
 import { required, requiredToken } from './parameters.js';
 
@@ -17,20 +17,29 @@ export const tokenExchange = Object.freeze<GrantType>({
     'requested_token_type',
   ]),
   audience: 'attestor',
-  issuedTokenType: accessTokenType,
+  namesTokenType: true,
   // RFC 8693 §2.2.2: not invalid_grant.
   evidenceFault: 'evidence_rejected',
-  readEvidence(form: Form): Evidence {
-    const requested = form.values.get('requested_token_type');
-    if (requested !== undefined && requested !== accessTokenType) {
-      const detail = `requested_token_type is ${JSON.stringify(scrub(requested))}.`;
-      throw new Refusal('requested_token_type_unsupported', 'requested_token_type', detail);
-    }
-    return readToken(form, hasActor(form) ? 'actor_token' : 'subject_token');
-  },
+  readEvidence: (form: Form): Evidence => readToken(form, hasActor(form) ? 'actor_token' : 'subject_token'),
   // RFC 8693 §2.1: the actor is who asks, the subject is for whom.
   readDelegator: (form: Form): Evidence | null => (hasActor(form) ? readToken(form, 'subject_token') : null),
+  readTokenType(form: Form, issued: ReadonlySet<TokenType>): TokenType {
+    const requested = form.values.get('requested_token_type');
+    const type = requested === undefined ? 'access_token' : tokenTypeOf(requested);
+    if (type === 'txn_token') checkTransaction(form);
+    if (type !== undefined && issued.has(type)) return type;
+    const detail = `requested_token_type is ${JSON.stringify(scrub(requested ?? ''))}.`;
+    throw new Refusal('requested_token_type_unsupported', 'requested_token_type', detail);
+  },
 });
+
+/** Draft of transaction tokens §8.1: `scope` is the purpose of the transaction. Of a context that nobody has checked nothing goes into a token. */
+function checkTransaction(form: Form): void {
+  required(form, 'scope');
+  const context = ['request_context', 'request_details'].find((name) => form.values.has(name));
+  if (context === undefined) return;
+  throw new Refusal('transaction_context_unsupported', 'transaction_context', `${context} was sent.`);
+}
 
 function hasActor(form: Form): boolean {
   const token = form.values.has('actor_token');
