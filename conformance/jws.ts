@@ -46,13 +46,27 @@ export function importKey(jwk: Members): SigningKey {
   const known = algorithms.find((one) => one === alg);
   if (known === undefined) throw new Error(`alg: one of ${algorithms.join(', ')} is expected`);
   if (typeof kid !== 'string' || kid === '') throw new Error('kid: the name under which the server knows the key');
-  try {
-    const privateKey = createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' });
-    const key = Object.freeze({ alg: known, kid, privateKey, publicKey: createPublicKey(privateKey) });
-    signBytes(key, 'tried');
-    return key;
-  } catch {
+  const privateKey = readPrivateKey(jwk);
+  const { asymmetricKeyType: kind, asymmetricKeyDetails: { namedCurve } = {} } = privateKey ?? {};
+  if (privateKey === undefined || (namedCurve ?? kind) !== kinds[known]) {
     throw new Error(`the members of a private key for ${known} (RFC 7518 §6) are expected`);
+  }
+  return Object.freeze({ alg: known, kid, privateKey, publicKey: createPublicKey(privateKey) });
+}
+
+/** The curve, or else the kind, of a key as node:crypto calls it. */
+const kinds: Readonly<Record<Algorithm, string>> = {
+  ES256: 'prime256v1',
+  ES384: 'secp384r1',
+  RS256: 'rsa',
+  EdDSA: 'ed25519',
+};
+
+function readPrivateKey(jwk: Members): KeyObject | undefined {
+  try {
+    return createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' });
+  } catch {
+    return undefined;
   }
 }
 

@@ -36,7 +36,8 @@ function bodyOf(formIn: Request['formIn'], parameters: Pairs): string {
   return formIn === 'json' ? JSON.stringify(Object.fromEntries(parameters)) : encoded(parameters);
 }
 
-const encoded = (pairs: Pairs) => new URLSearchParams(pairs.map(([name, value]): [string, string] => [name, value])).toString();
+const encoded = (pairs: Pairs) =>
+  new URLSearchParams(pairs.map(([name, value]): [string, string] => [name, value])).toString();
 
 async function pairsOf(form: Form, world: World): Promise<Pairs> {
   const pairs: (readonly [string, string])[] = [];

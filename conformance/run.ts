@@ -35,7 +35,9 @@ export async function runCases(
 
 export async function runCase(one: Case, rooms: WorldRooms): Promise<Result> {
   const missing = one.needs.flatMap((need) => missingOf(need, rooms.profile));
-  if (missing.length > 0) return Object.freeze({ case: one, verdict: 'skipped', reasons: missing, milliseconds: 0 });
+  if (missing.length > 0) {
+    return Object.freeze({ case: one, verdict: 'skipped', reasons: [...new Set(missing)], milliseconds: 0 });
+  }
   const began = performance.now();
   const reasons = await faultsOfCase(one, rooms);
   const milliseconds = Math.round(performance.now() - began);

@@ -3,7 +3,7 @@ import { type Case, type Check, rfc, type Section } from '../case.js';
 import { granted, quiet, refused } from '../matchers.js';
 import type { Variant } from '../variants.js';
 import { evidenceOf } from '../world.js';
-import { evidence, type Grant, grants, needsOf, tokenRequest } from './grants.js';
+import { evidence, type Grant, grants, needsOf, tokenExchange, tokenRequest } from './grants.js';
 
 const bis: Section = {
   name: 'rfc7523bis §3',
@@ -14,8 +14,8 @@ interface Row {
   readonly variant: Variant;
   readonly title: string;
   readonly section: Section;
-  /** Default must. */
-  readonly level?: Case['level'];
+  /** Default must. `must of assertions`: RFC 7523 asks for it, and RFC 8693 leaves it to the server what it accepts as subject_token. */
+  readonly level?: Case['level'] | 'must of assertions';
 }
 
 const rows: readonly Row[] = [
@@ -24,12 +24,12 @@ const rows: readonly Row[] = [
   { variant: 'altered-claims', title: 'claims that were changed after signing', section: rfc(7515, '5.2') },
   { variant: 'expired', title: 'expired an hour ago', section: rfc(7519, '4.1.4') },
   { variant: 'not-yet-valid', title: 'valid in an hour', section: rfc(7519, '4.1.5') },
-  { variant: 'no-expiry', title: 'without exp', section: rfc(7523, '3') },
+  { variant: 'no-expiry', title: 'without exp', section: rfc(7523, '3'), level: 'must of assertions' },
   { variant: 'text-expiry', title: 'exp as text', section: rfc(7519, '4.1.4') },
-  { variant: 'no-subject', title: 'without sub', section: rfc(7523, '3') },
-  { variant: 'no-issuer', title: 'without iss', section: rfc(7523, '3') },
+  { variant: 'no-subject', title: 'without sub', section: rfc(7523, '3'), level: 'must of assertions' },
+  { variant: 'no-issuer', title: 'without iss', section: rfc(7523, '3'), level: 'must of assertions' },
   { variant: 'untrusted-issuer', title: 'of an issuer that is not trusted', section: rfc(7523, '3') },
-  { variant: 'no-audience', title: 'without aud', section: rfc(7523, '3') },
+  { variant: 'no-audience', title: 'without aud', section: rfc(7523, '3'), level: 'must of assertions' },
   { variant: 'wrong-audience', title: 'for another audience', section: rfc(7519, '4.1.3') },
   { variant: 'longer-audience', title: 'for an audience that begins with ours', section: rfc(7519, '4.1.3') },
   { variant: 'alg-none', title: 'without a signature', section: rfc(8725, '3.2') },
@@ -64,7 +64,7 @@ const refusal =
     id: `${grant.name}/${variant}`,
     title: `refuses evidence: ${title}`,
     section,
-    level,
+    level: level === 'must of assertions' ? (grant === tokenExchange ? 'should' : 'must') : level,
     needs: needsOf(grant, variant),
     steps: [
       {

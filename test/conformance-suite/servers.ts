@@ -38,7 +38,8 @@ const example = (name: string) => readFile(join(root, 'conformance/examples', na
 export async function startOurs(): Promise<Tested> {
   const folder = await createFolder();
   const port = await freePort();
-  const onPort = (text: string) => text.replaceAll('127.0.0.1:18081', `127.0.0.1:${port}`).replace('port: 18081', `port: ${port}`);
+  const onPort = (text: string) =>
+    text.replaceAll('127.0.0.1:18081', `127.0.0.1:${port}`).replace('port: 18081', `port: ${port}`);
   const { jwk, jwks } = makeIssuerKey();
   await folder.write({
     'counterseal.yaml': onPort(await example('counterseal.yaml')),
