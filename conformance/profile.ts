@@ -17,6 +17,7 @@ export const capabilities = [
   'jwt-access-token',
   'single-use-evidence',
   'dpop',
+  'dpop-nonce',
   'introspection',
   'jwt-introspection',
   'revocation',

@@ -2,10 +2,10 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { type Case, type Check, rfc, type Section, type Value } from '../case.js';
 import { encode, type Members, publicJwk, signJwt } from '../jws.js';
-import { claim, granted, jwt, matching, member, refused } from '../matchers.js';
+import { claim, granted, header, jwt, matching, member, refused, text } from '../matchers.js';
 import { sha256 } from '../request.js';
 import { endpointOf, type World } from '../world.js';
-import { type Asking, tokenRequest } from './grants.js';
+import { type Grant, grants, needsOf, tokenRequest } from './grants.js';
 
 interface Changes {
   readonly header?: (world: World) => Members;
@@ -60,8 +60,8 @@ const alteredProof: Value = async (world) => {
   return `${header}.${encode(JSON.stringify(claims))}.${signature}`;
 };
 
-const proven = (shown: Value | readonly Value[], asking?: Asking) =>
-  tokenRequest('any', asking, { headers: [shown].flat().map((value) => ['DPoP', value] as const) });
+const proven = (shown: Value | readonly Value[], grant: Grant | 'any' = 'any') =>
+  tokenRequest(grant, {}, { headers: [shown].flat().map((value) => ['DPoP', value] as const) });
 
 /** RFC 7638 §3. */
 const thumbprint = ({ keys }: World): string => {
@@ -162,18 +162,57 @@ const wrong: readonly Row[] = [
 
 const refusedProof = refused([400, 401], 'invalid_dpop_proof');
 
-export const dpop: readonly Case[] = [
+/** On no grant is a proof without effect. */
+const ofGrant = (grant: Grant): readonly Case[] => [
   {
-    id: 'dpop/bound',
+    id: `${grant.name}/dpop-bound`,
     title: 'a token of type DPoP for a request with a proof',
     section: rfc(9449, '5'),
     level: 'must',
-    needs: ['dpop'],
-    steps: [{ request: proven(proof()), expect: bound }],
+    needs: [...needsOf(grant), 'dpop'],
+    steps: [{ request: proven(proof(), grant), expect: bound }],
   },
   {
+    id: `${grant.name}/dpop-altered`,
+    title: 'refuses a proof whose claims were changed after signing',
+    section: section('6'),
+    level: 'must',
+    needs: [...needsOf(grant), 'dpop'],
+    steps: [{ request: proven(alteredProof, grant), expect: refusedProof }],
+  },
+];
+
+const nonceNeeded: readonly Check[] = [...refused([400, 401], 'use_dpop_nonce'), header('DPoP-Nonce', text)];
+
+/** RFC 9449 §8: where the server wants nonces for the resource of the profile. */
+const nonces: readonly Case[] = [
+  {
+    id: 'dpop/nonce-missing',
+    title: 'asks for a nonce, and accepts a proof with it',
+    section: rfc(9449, '8'),
+    level: 'must',
+    needs: ['dpop', 'dpop-nonce'],
+    steps: [
+      { request: proven(proof()), expect: nonceNeeded },
+      { request: proven(proof()), expect: bound },
+    ],
+  },
+  {
+    id: 'dpop/nonce-unknown',
+    title: 'asks for another nonce where it did not give the one of the proof',
+    section: rfc(9449, '8'),
+    level: 'must',
+    needs: ['dpop', 'dpop-nonce'],
+    steps: [{ request: proven(claiming(() => ({ nonce: 'conformance-unheard-of' }))), expect: nonceNeeded }],
+  },
+];
+
+export const dpop: readonly Case[] = [
+  ...grants.flatMap(ofGrant),
+  ...nonces,
+  {
     id: 'dpop/thumbprint',
-    title: 'that is bound to the key of the proof',
+    title: 'the token is bound to the key of the proof',
     section: rfc(9449, '6.1'),
     level: 'must',
     needs: ['dpop', 'jwt-access-token'],

@@ -25,6 +25,7 @@ const rows: readonly Row[] = [
   { variant: 'expired', title: 'expired an hour ago', section: rfc(7519, '4.1.4') },
   { variant: 'not-yet-valid', title: 'valid in an hour', section: rfc(7519, '4.1.5') },
   { variant: 'no-expiry', title: 'without exp', section: rfc(7523, '3'), level: 'must of assertions' },
+  { variant: 'distant-expiry', title: 'good for ten years', section: rfc(7523, '3'), level: 'should' },
   { variant: 'text-expiry', title: 'exp as text', section: rfc(7519, '4.1.4') },
   { variant: 'no-subject', title: 'without sub', section: rfc(7523, '3'), level: 'must of assertions' },
   { variant: 'no-issuer', title: 'without iss', section: rfc(7523, '3'), level: 'must of assertions' },

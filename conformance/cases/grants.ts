@@ -28,7 +28,7 @@ export const tokenExchange: Grant = Object.freeze({
   section: rfc(8693, '2.2.2'),
 });
 
-const jwtBearer: Grant = Object.freeze({
+export const jwtBearer: Grant = Object.freeze({
   name: 'jwt-bearer',
   type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
   parameter: 'assertion',

@@ -2,7 +2,17 @@
 import { type Case, type Form, rfc, type Section } from '../case.js';
 import { absent, granted, header, matching, noStore, refused, status } from '../matchers.js';
 import { basic } from '../request.js';
-import { clientCredentials, evidence, jwtType, needsOf, resource, tokenExchange, tokenRequest } from './grants.js';
+import {
+  clientCredentials,
+  evidence,
+  type Grant,
+  jwtBearer,
+  jwtType,
+  needsOf,
+  resource,
+  tokenExchange,
+  tokenRequest,
+} from './grants.js';
 
 const unheardOf = 'urn:ietf:params:conformance:unheard-of';
 
@@ -144,6 +154,30 @@ const refusal = (row: Row): Pick<Case, 'title' | 'section' | 'level'> => ({
   section: row.section,
   level: 'must',
 });
+
+const ofJwtBearer: readonly Row[] = [
+  {
+    id: 'no-assertion',
+    title: 'no assertion',
+    change: { assertion: undefined },
+    error: 'invalid_request',
+    section: rfc(6749, '5.2'),
+  },
+  {
+    id: 'empty-assertion',
+    title: 'an empty assertion',
+    change: { assertion: '' },
+    error: 'invalid_request',
+    section: rfc(6749, '3.2'),
+  },
+  {
+    id: 'repeated-assertion',
+    title: 'assertion twice',
+    change: { assertion: [evidence(), evidence()] },
+    error: 'invalid_request',
+    section: rfc(6749, '3.2'),
+  },
+];
 
 /** The wire itself. */
 const wire: readonly Case[] = [
@@ -395,6 +429,14 @@ const clients: readonly Case[] = [
   },
 ];
 
+const ofGrant = (grant: Grant, rows: readonly Row[]): readonly Case[] =>
+  rows.map((row) => ({
+    ...refusal(row),
+    id: `${grant.name}/${row.id}`,
+    needs: needsOf(grant),
+    steps: [{ request: tokenRequest(grant, { change: row.change }), expect: refused([400], row.error) }],
+  }));
+
 export const requests: readonly Case[] = [
   ...wire,
   ...ofAnyGrant.map((row) => ({
@@ -403,11 +445,7 @@ export const requests: readonly Case[] = [
     needs: [],
     steps: [{ request: tokenRequest('any', { change: row.change }), expect: refused([400], row.error) }],
   })),
-  ...ofTokenExchange.map((row) => ({
-    ...refusal(row),
-    id: `token-exchange/${row.id}`,
-    needs: needsOf(tokenExchange),
-    steps: [{ request: tokenRequest(tokenExchange, { change: row.change }), expect: refused([400], row.error) }],
-  })),
+  ...ofGrant(tokenExchange, ofTokenExchange),
+  ...ofGrant(jwtBearer, ofJwtBearer),
   ...clients,
 ];

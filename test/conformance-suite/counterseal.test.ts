@@ -49,6 +49,21 @@ describe('conformance: Counterseal', function () {
     ]);
   });
 
+  it('nor where the issuer has a path', async () => {
+    const below = await startOurs('/tenants/a');
+    try {
+      const results = await runSuite(below.profile, { cases });
+      const otherwise = results.filter(({ verdict }) => verdict !== 'pass' && verdict !== 'skipped');
+      assert.deepEqual(
+        otherwise.map(({ case: { id }, reasons }) => [id, reasons]),
+        [],
+      );
+      assert.ok(results.filter(({ verdict }) => verdict === 'pass').length > 250);
+    } finally {
+      await below.close();
+    }
+  });
+
   it('is what the command says: a table, JUnit and JSON, and exit code 0', async () => {
     const [junit, json] = [join(folder.path, 'junit.xml'), join(folder.path, 'results.json')];
     const ran = await run('--profile', ours.file, '--only', 'metadata/', '--junit', junit, '--json', json);

@@ -34,12 +34,14 @@ export function makeIssuerKey(): IssuerKey {
 
 const example = (name: string) => readFile(join(root, 'conformance/examples', name), 'utf8');
 
-/** The example's configuration and profile, as they are but for the port. */
-export async function startOurs(): Promise<Tested> {
+/** The example's configuration and profile, as they are but for the port. @param path of the issuer */
+export async function startOurs(path = ''): Promise<Tested> {
   const folder = await createFolder();
   const port = await freePort();
   const onPort = (text: string) =>
-    text.replaceAll('127.0.0.1:18081', `127.0.0.1:${port}`).replace('port: 18081', `port: ${port}`);
+    text
+      .replaceAll('http://127.0.0.1:18081', `http://127.0.0.1:${port}${path}`)
+      .replace('port: 18081', `port: ${port}`);
   const { jwk, jwks } = makeIssuerKey();
   await folder.write({
     'counterseal.yaml': onPort(await example('counterseal.yaml')),
