@@ -23,7 +23,6 @@ export type Need =
   | `evidence:${Variant}`
   | 'caller'
   | `delegator:${Variant}`
-  | 'public-client'
   | 'target.audience'
   | 'target.refused'
   | 'target.scope'

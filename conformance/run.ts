@@ -81,7 +81,7 @@ const send = async (request: Request, world: World): Promise<Answer> =>
 
 /** In words; none: the profile has it. */
 function missingOf(need: Need, profile: Profile): readonly string[] {
-  const { target, client } = profile;
+  const { target } = profile;
   const has = (value: unknown, what: string) => (value === undefined ? [`the profile has no ${what}`] : []);
   const [whose, variant] = need.split(':');
   if (variant !== undefined) {
@@ -92,8 +92,6 @@ function missingOf(need: Need, profile: Profile): readonly string[] {
   switch (need) {
     case 'caller':
       return has(profile.caller, need);
-    case 'public-client':
-      return client?.secret === undefined ? [] : ['the client has a secret'];
     case 'target.audience':
       return has(target.audience, need);
     case 'target.refused':

@@ -21,6 +21,12 @@ const rows: readonly (readonly [id: string, title: string, section: string, deta
   ],
 ];
 
+/** RFC 9396 §5 speaks of what is a list of objects; what is none may be a malformed request as well. */
+const errorsOf = (id: string) =>
+  ['no-list', 'no-json'].includes(id)
+    ? ['invalid_authorization_details', 'invalid_request']
+    : ['invalid_authorization_details'];
+
 export const authorizationDetails: readonly Case[] = [
   {
     id: 'authorization-details/granted',
@@ -52,7 +58,7 @@ export const authorizationDetails: readonly Case[] = [
       section: rfc(9396, section),
       level: 'must',
       needs: ['authorization-details', ...(id === 'unknown-field' ? (['target.authorizationDetails'] as const) : [])],
-      steps: [{ request: asking(wrong), expect: refused([400], 'invalid_authorization_details') }],
+      steps: [{ request: asking(wrong), expect: refused([400], ...errorsOf(id)) }],
     }),
   ),
 ];

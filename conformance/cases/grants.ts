@@ -17,6 +17,8 @@ export interface Grant {
 
 export const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
 export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+/** A grant, or a type of token, that there is not. */
+export const unheardOf = 'urn:ietf:params:conformance:unheard-of';
 export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 export const tokenExchange: Grant = Object.freeze({

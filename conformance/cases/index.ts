@@ -1,6 +1,7 @@
 /** Every case, in the order in which they run. */
 import type { Case } from '../case.js';
 import { after } from './after.js';
+import { clients } from './clients.js';
 import { delegation } from './delegation.js';
 import { authorizationDetails } from './details.js';
 import { dpop } from './dpop.js';
@@ -14,6 +15,7 @@ export const cases: readonly Case[] = Object.freeze([
   ...metadata,
   ...issuing,
   ...requests,
+  ...clients,
   ...targets,
   ...badEvidence,
   ...delegation,

@@ -38,6 +38,12 @@ const claims: readonly Check[] = [
   claim(token, 'iat', past),
 ];
 
+const withoutRefreshToken = {
+  'token-exchange': rfc(8693, '2.2.1'),
+  'jwt-bearer': rfc(7521, '4.1'),
+  'client-credentials': rfc(6749, '4.4.3'),
+};
+
 const ofGrant = (grant: Grant): readonly Case[] => [
   {
     id: `${grant.name}/issues`,
@@ -58,7 +64,7 @@ const ofGrant = (grant: Grant): readonly Case[] => [
   {
     id: `${grant.name}/no-refresh-token`,
     title: 'no refresh token',
-    section: grant.name === 'client-credentials' ? rfc(6749, '4.4.3') : rfc(8693, '2.2.1'),
+    section: withoutRefreshToken[grant.name],
     level: 'should',
     needs: needsOf(grant),
     steps: [{ request: tokenRequest(grant), expect: [...granted, member('refresh_token', absent)] }],

@@ -1,9 +1,7 @@
 /** The form of requests to the token endpoint, whatever the grant. */
 import { type Case, type Form, rfc, type Section } from '../case.js';
 import { absent, granted, header, matching, noStore, refused, status } from '../matchers.js';
-import { basic } from '../request.js';
 import {
-  clientCredentials,
   evidence,
   type Grant,
   jwtBearer,
@@ -12,9 +10,8 @@ import {
   resource,
   tokenExchange,
   tokenRequest,
+  unheardOf,
 } from './grants.js';
-
-const unheardOf = 'urn:ietf:params:conformance:unheard-of';
 
 interface Row {
   readonly id: string;
@@ -290,7 +287,7 @@ const wire: readonly Case[] = [
     steps: [
       {
         request: tokenRequest('any', { change: { conformance_unheard_of: 'x'.repeat(1024 * 1024) } }),
-        expect: refused([413, 400], 'invalid_request'),
+        expect: [status(413, 400)],
       },
       { request: tokenRequest('any'), expect: granted },
     ],
@@ -323,112 +320,6 @@ const wire: readonly Case[] = [
   },
 ];
 
-/** RFC 6749 §2.3 and §5.2. */
-const clients: readonly Case[] = [
-  {
-    id: 'client/bad-basic',
-    title: 'refuses a client that nobody knows with 401, and names the scheme',
-    section: rfc(6749, '5.2'),
-    level: 'must',
-    needs: ['token-exchange'],
-    steps: [
-      {
-        request: tokenRequest(
-          tokenExchange,
-          {},
-          { headers: [['Authorization', basic('conformance-unheard-of', 'wrong')]] },
-        ),
-        expect: [
-          ...refused([401], 'invalid_client'),
-          header('WWW-Authenticate', matching('a challenge with the scheme Basic', /^Basic\b/i)),
-        ],
-      },
-    ],
-  },
-  {
-    id: 'client/two-ways',
-    title: 'refuses a client that authenticates in two ways',
-    section: rfc(6749, '2.3'),
-    level: 'must',
-    needs: needsOf(clientCredentials),
-    steps: [
-      {
-        request: tokenRequest(
-          clientCredentials,
-          {},
-          { headers: [['Authorization', basic('conformance-unheard-of', 'wrong')]] },
-        ),
-        expect: refused([400, 401], 'invalid_request', 'invalid_client'),
-      },
-    ],
-  },
-  {
-    id: 'client/two-headers',
-    title: 'refuses two Authorization headers',
-    section: rfc(9110, '5.3'),
-    level: 'must',
-    needs: ['token-exchange'],
-    steps: [
-      {
-        request: tokenRequest(
-          tokenExchange,
-          {},
-          {
-            headers: [
-              ['Authorization', basic('conformance-one', '')],
-              ['Authorization', basic('conformance-two', '')],
-            ],
-          },
-        ),
-        expect: refused([400, 401], 'invalid_request', 'invalid_client'),
-      },
-    ],
-  },
-  {
-    id: 'client/no-assertion',
-    title: 'refuses client credentials of nobody',
-    section: rfc(6749, '5.2'),
-    level: 'must',
-    needs: needsOf(clientCredentials),
-    steps: [
-      {
-        request: tokenRequest(
-          clientCredentials,
-          { change: { client_assertion: undefined, client_assertion_type: undefined } },
-          { asClient: false },
-        ),
-        expect: refused([400, 401], 'invalid_client', 'invalid_request'),
-      },
-    ],
-  },
-  {
-    id: 'client/unknown-assertion-type',
-    title: 'refuses a client_assertion_type that nobody knows',
-    section: rfc(7521, '4.2'),
-    level: 'must',
-    needs: needsOf(clientCredentials),
-    steps: [
-      {
-        request: tokenRequest(clientCredentials, { change: { client_assertion_type: unheardOf } }),
-        expect: refused([400, 401], 'invalid_client', 'invalid_request'),
-      },
-    ],
-  },
-  {
-    id: 'client/other-client-id',
-    title: 'refuses a client_id that is not the subject of the assertion',
-    section: rfc(7521, '4.2'),
-    level: 'must',
-    needs: needsOf(clientCredentials),
-    steps: [
-      {
-        request: tokenRequest(clientCredentials, { change: { client_id: 'conformance-unheard-of' } }),
-        expect: refused([400, 401], 'invalid_client'),
-      },
-    ],
-  },
-];
-
 const ofGrant = (grant: Grant, rows: readonly Row[]): readonly Case[] =>
   rows.map((row) => ({
     ...refusal(row),
@@ -447,5 +338,4 @@ export const requests: readonly Case[] = [
   })),
   ...ofGrant(tokenExchange, ofTokenExchange),
   ...ofGrant(jwtBearer, ofJwtBearer),
-  ...clients,
 ];
