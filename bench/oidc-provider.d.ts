@@ -9,9 +9,10 @@ declare module 'oidc-provider' {
   interface ResourceServerInfo {
     readonly scope: string;
     readonly audience: string;
-    readonly accessTokenFormat: 'jwt';
+    readonly accessTokenFormat: 'jwt' | 'opaque';
     readonly accessTokenTTL: number;
-    readonly jwt: { readonly sign: { readonly alg: 'ES256' } };
+    /** Of the format `jwt`. */
+    readonly jwt?: { readonly sign: { readonly alg: 'ES256' } };
   }
 
   export interface ResourceServer extends ResourceServerInfo {

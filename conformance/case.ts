@@ -22,6 +22,8 @@ export type Need =
   | Capability
   | `evidence:${Variant}`
   | 'caller'
+  /** A caller that is not the client. */
+  | 'other-caller'
   | `delegator:${Variant}`
   | 'target.audience'
   | 'target.refused'

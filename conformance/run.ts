@@ -92,6 +92,11 @@ function missingOf(need: Need, profile: Profile): readonly string[] {
   switch (need) {
     case 'caller':
       return has(profile.caller, need);
+    case 'other-caller': {
+      const { caller, client } = profile;
+      const isClient = caller !== undefined && 'id' in caller && caller.id === client?.id;
+      return isClient ? ['the caller is the client'] : has(caller, 'caller');
+    }
     case 'target.audience':
       return has(target.audience, need);
     case 'target.refused':

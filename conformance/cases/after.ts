@@ -248,7 +248,7 @@ const revocation: readonly Case[] = [
     title: "a client revokes no token of another's",
     section: rfc(7009, '2.1'),
     level: 'must',
-    needs: ['revocation', 'introspection', 'caller'],
+    needs: ['revocation', 'introspection', 'other-caller'],
     steps: [
       issue,
       { request: { ...introspect(issued), to: 'revocation' }, expect: [status(200, 400, 401, 403)] },

@@ -48,4 +48,22 @@ describe('conformance: oidc-provider with a grant for token exchange', function 
       await other.close();
     }
   });
+
+  it('is reached with the secret of a client, and asked about tokens that are no JWTs', async () => {
+    const other = await startOidcProvider('opaque');
+    try {
+      const results = await runSuite(other.profile, { cases });
+      const known = new Set(deviations.map(([, id]) => id));
+      const further = results.filter(({ verdict, case: { id } }) => /fail|warning/.test(verdict) && !known.has(id));
+      assert.deepEqual(
+        further.map(({ case: { id }, reasons }) => [id, reasons]),
+        [],
+      );
+      const passed = results.filter(({ verdict }) => verdict === 'pass').map(({ case: { id } }) => id);
+      for (const id of ['introspection/active', 'revocation/inactive', 'client/bad-basic'])
+        assert.ok(passed.includes(id), id);
+    } finally {
+      await other.close();
+    }
+  });
 });

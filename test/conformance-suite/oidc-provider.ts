@@ -21,11 +21,26 @@ const workloads = 'https://workloads.conformance.example';
 const calendar = 'https://calendar.conformance.example/mcp';
 const clientId = 'conformance';
 
-const profileOf = (issuer: string) => `
-issuer: ${issuer}
+/** With characters that Basic has encoded. */
+const secret = 'of a client: 100 % + more than 32 characters';
+
+/** `jwt`: a client without a secret, and tokens that are JWTs. `opaque`: one with a secret, and tokens that have to be introspected. */
+type Mode = 'jwt' | 'opaque';
+
+const claimed: Readonly<Record<Mode, string>> = {
+  jwt: `
 supports:
   [metadata, openid-configuration, token-exchange, jwt-access-token, single-use-evidence, dpop, authorization-details]
-client: { id: ${clientId} }
+client: { id: ${clientId} }`,
+  opaque: `
+supports: [metadata, token-exchange, introspection, revocation]
+client: { id: ${clientId}, secret: { file: secret } }
+caller: { id: ${clientId}, secret: { file: secret } }`,
+};
+
+const profileOf = (issuer: string, mode: Mode) => `
+issuer: ${issuer}
+${claimed[mode]}
 evidence: { issuer: "${workloads}", key: { file: key.jwk }, claims: { sub: agent } }
 target:
   resource: ${calendar}
@@ -34,15 +49,15 @@ target:
   authorizationDetails: [{ type: calendar, actions: [read] }]
 `;
 
-export async function startOidcProvider(): Promise<Tested> {
+export async function startOidcProvider(mode: Mode = 'jwt'): Promise<Tested> {
   const folder = await createFolder();
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
   const { jwk, jwks } = makeIssuerKey();
-  await folder.write({ 'profile.yaml': profileOf(issuer), 'key.jwk': JSON.stringify(jwk) });
-  const provider = await createProvider(issuer);
+  await folder.write({ 'profile.yaml': profileOf(issuer, mode), 'key.jwk': JSON.stringify(jwk), secret });
+  const provider = await createProvider(issuer, mode);
   const { checkDpopReplay, validateDpop } = await import('oidc-provider/lib/helpers/grants.js');
-  const exchange = await createExchange(provider, issuer, jwks as JSONWebKeySet);
+  const exchange = await createExchange(provider, { issuer, jwks: jwks as JSONWebKeySet, mode });
   const handler = async (ctx: GrantContext) => {
     const proof = await validateDpop(provider, ctx);
     if (proof !== undefined) await checkDpopReplay(provider, ctx, proof, ctx.oidc.client.clientId);
@@ -65,7 +80,7 @@ export async function startOidcProvider(): Promise<Tested> {
   };
 }
 
-async function createProvider(issuer: string): Promise<ProviderType> {
+async function createProvider(issuer: string, mode: Mode): Promise<ProviderType> {
   const { Provider } = await import('oidc-provider');
   const signing = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
   const asAsked = (_ctx: unknown, { rar }: { rar?: unknown }) => rar;
@@ -74,7 +89,9 @@ async function createProvider(issuer: string): Promise<ProviderType> {
     clients: [
       {
         client_id: clientId,
-        token_endpoint_auth_method: 'none',
+        ...(mode === 'jwt'
+          ? { token_endpoint_auth_method: 'none' }
+          : { token_endpoint_auth_method: 'client_secret_basic', client_secret: secret }),
         grant_types: [grantType],
         redirect_uris: [],
         response_types: [],
@@ -85,6 +102,8 @@ async function createProvider(issuer: string): Promise<ProviderType> {
     features: {
       devInteractions: { enabled: false },
       dPoP: { enabled: true },
+      introspection: { enabled: mode === 'opaque' },
+      revocation: { enabled: mode === 'opaque' },
       richAuthorizationRequests: {
         enabled: true,
         types: { calendar: { validate: () => {} } },
@@ -96,16 +115,23 @@ async function createProvider(issuer: string): Promise<ProviderType> {
   });
 }
 
+interface ExchangeOptions {
+  readonly issuer: string;
+  /** Of the issuer of the evidence. */
+  readonly jwks: JSONWebKeySet;
+  readonly mode: Mode;
+}
+
 /** The grant itself. */
-async function createExchange(provider: ProviderType, issuer: string, jwks: JSONWebKeySet) {
+async function createExchange(provider: ProviderType, { issuer, jwks, mode }: ExchangeOptions) {
   const { errors } = await import('oidc-provider');
   const keys = createLocalJWKSet(jwks);
   const server = new provider.ResourceServer(calendar, {
     scope: 'read:calendar write:events',
     audience: calendar,
-    accessTokenFormat: 'jwt',
+    accessTokenFormat: mode,
     accessTokenTTL: 600,
-    jwt: { sign: { alg: 'ES256' } },
+    ...(mode === 'jwt' && { jwt: { sign: { alg: 'ES256' } } }),
   });
 
   const verifySubject = async (token = ''): Promise<JWTPayload> => {
