@@ -1,6 +1,6 @@
-/** The little of oidc-provider 9 that the comparison uses: the package ships no types. */
+/** The little of oidc-provider 9 that the comparison and the tests of the black-box suite use: the package ships no types. */
 declare module 'oidc-provider' {
-  import type { Server } from 'node:http';
+  import type { RequestListener, Server } from 'node:http';
 
   interface Client {
     readonly clientId: string;
@@ -9,9 +9,10 @@ declare module 'oidc-provider' {
   interface ResourceServerInfo {
     readonly scope: string;
     readonly audience: string;
-    readonly accessTokenFormat: 'jwt';
+    readonly accessTokenFormat: 'jwt' | 'opaque';
     readonly accessTokenTTL: number;
-    readonly jwt: { readonly sign: { readonly alg: 'ES256' } };
+    /** Of the format `jwt`. */
+    readonly jwt?: { readonly sign: { readonly alg: 'ES256' } };
   }
 
   export interface ResourceServer extends ResourceServerInfo {
@@ -21,6 +22,7 @@ declare module 'oidc-provider' {
   export interface GrantContext {
     readonly oidc: {
       readonly client: Client;
+      /** A list where a grant lets a parameter repeat. */
       readonly params: Readonly<Record<string, string | undefined>>;
     };
     body: unknown;
@@ -30,6 +32,7 @@ declare module 'oidc-provider' {
     resourceServer: ResourceServer;
     readonly expiration: number;
     readonly tokenType: string;
+    setThumbprint(kind: 'jkt', thumbprint: string): void;
     save(): Promise<string>;
   }
 
@@ -41,6 +44,7 @@ declare module 'oidc-provider' {
     readonly gty: string;
     readonly resourceServer: ResourceServer;
     readonly scope: string;
+    readonly rar?: readonly object[] | undefined;
   }
 
   export class Provider {
@@ -52,13 +56,32 @@ declare module 'oidc-provider' {
       identifier: string,
       info: ResourceServerInfo,
     ) => ResourceServer;
-    registerGrantType(name: string, handler: (ctx: GrantContext) => Promise<void>, parameters: readonly string[]): void;
+    registerGrantType(
+      name: string,
+      handler: (ctx: GrantContext) => Promise<void>,
+      parameters: readonly string[],
+      repeatable?: readonly string[],
+    ): void;
     listen(port: number, host: string): Server;
+    callback(): RequestListener;
+    readonly ReplayDetection: { unique(issuer: string, id: string, expiresAt: number): Promise<boolean> };
   }
 
   export namespace errors {
     class InvalidRequest extends Error {}
     class InvalidTarget extends Error {}
     class InvalidScope extends Error {}
+    class InvalidAuthorizationDetails extends Error {}
   }
+}
+
+declare module 'oidc-provider/lib/helpers/grants.js' {
+  import type { GrantContext, Provider } from 'oidc-provider';
+
+  interface Proof {
+    readonly thumbprint: string;
+  }
+
+  export function validateDpop(provider: Provider, ctx: GrantContext): Promise<Proof | undefined>;
+  export function checkDpopReplay(provider: Provider, ctx: GrantContext, proof: Proof, clientId: string): Promise<void>;
 }

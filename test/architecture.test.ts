@@ -233,6 +233,22 @@ describe('architecture', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('the black-box suite and the service share nothing', () => {
+    const suite = readdirSync(join(root, 'conformance'), { recursive: true })
+      .map((file) => join('conformance', String(file)))
+      .filter((file) => file.endsWith('.ts'));
+    assert.ok(suite.length > 20);
+    const isOurs = (to: string) => to.startsWith('..') || to.endsWith('.ts');
+    const leaving = suite
+      .flatMap((file) => importsOf(file))
+      .filter(({ to }) => isOurs(to) && !to.startsWith('conformance/'));
+    assert.deepEqual(leaving, []);
+    assert.deepEqual(
+      imports.filter(({ to }) => to.startsWith('conformance/')),
+      [],
+    );
+  });
+
   it('there is no circle, of types neither', () => {
     const graph = new Map(files.map((file) => [file, imports.filter((one) => one.from === file).map((one) => one.to)]));
     const state = new Map<string, 'open' | 'done'>();
