@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { protectedResource } from '../src/protected-resource.js';
 
 const issuer = 'https://sts.example.com';
-const configured = (uri: string) =>
-  ({ issuer, policy: { resources: new Map([[uri, { scope: ['read'] }]]) } }) as unknown as Parameters<
+const configured = (uri: string, tokenType = 'access_token') =>
+  ({ issuer, policy: { resources: new Map([[uri, { scope: ['read'], tokenType }]]) } }) as unknown as Parameters<
     typeof protectedResource
   >[0];
 
@@ -24,5 +24,10 @@ describe('metadata of a protected resource (RFC 9728)', () => {
 
   it('§1.2: a resource that is no URL of a server has none', () => {
     assert.throws(() => protectedResource(configured('urn:a:b'), 'urn:a:b'), /urn:a:b is no https URL/);
+  });
+
+  it('what takes no access tokens has none', () => {
+    const federated = configured('sts.amazonaws.com', 'jwt');
+    assert.throws(() => protectedResource(federated, 'sts.amazonaws.com'), /for sts\.amazonaws\.com jwt is issued/);
   });
 });
