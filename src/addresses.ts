@@ -77,14 +77,16 @@ const special = networks([
 ]);
 
 /** The /24 of an IPv4 address, the /64 of an IPv6 one, in one spelling; an IPv4-mapped one is the address that it maps. Null: no address. */
-export function networkAround(address: string): string | null {
+export const networkAround = (address: string): string | null => hostAt(address)?.replace(/\.[0-9]+$/, '.0/24') ?? null;
+
+/** Whose an address is: an IPv4 one by itself, an IPv6 one by its /64, since one host has all of it; mapped ones as above. Null: no address. */
+export function hostAt(address: string): string | null {
   const family = isIP(address);
-  if (family === 0) return null;
-  if (family === 4) return `${address.split('.').slice(0, 3).join('.')}.0/24`;
+  if (family !== 6) return family === 0 ? null : address;
   const groups = groupsOf(address);
   const [a = 0, b = 0] = groups.slice(6);
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return `${a >> 8}.${a & 0xff}.${b >> 8}.0/24`;
+    return `${a >> 8}.${a & 0xff}.${b >> 8}.${b & 0xff}`;
   }
   const prefix = groups.slice(0, 4).map((group) => group.toString(16));
   return `${prefix.join(':')}::/64`;

@@ -56,15 +56,17 @@ export interface Shown {
   readonly requestId: string;
   /** What the caller is told when it is nobody that we know. */
   readonly fault: Fault;
+  /** From where. */
+  readonly address: string;
 }
 
 /** Any workload that an attestor vouches for. What was revoked until now is known afterwards. @throws Refusal `fault`, Unavailable */
 export async function authenticateWorkload(
   { attest, revocation }: WorkloadRoom,
-  { token, requestId, fault }: Shown,
+  { token, requestId, fault, address }: Shown,
 ): Promise<Attestation> {
   try {
-    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId);
+    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId, { address });
     await revocation.refresh();
     revocation.refuseRevoked(attestation);
     return attestation;

@@ -38,7 +38,7 @@ export async function introspect(room: IntrospectRoom, wire: WireRequest): Promi
   const assertion = readAssertion(form, wire.authorization, fault);
   const token = form.values.get('token');
   if (token === undefined) throw new Refusal('introspection_token_missing', 'token_missing', 'token is missing.');
-  const caller = await authenticate(room, { token: assertion, requestId: randomUUID(), fault });
+  const caller = await authenticate(room, { token: assertion, requestId: randomUUID(), fault, address: wire.address });
   checkClientId(form, caller.subject, fault);
   const active = await readVisible(room, token, caller);
   const answer = active === undefined ? { active: false } : activeAnswer(active);

@@ -21,6 +21,7 @@ export interface RevocationsRequest {
   /** Whether Authorization came more than once. */
   readonly repeatedHeader: boolean;
   readonly ifNoneMatch: string | undefined;
+  readonly address: string;
 }
 
 /** Kept by the caller alone, and asked for again each time: an unchanged list costs a 304. */
@@ -31,7 +32,8 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     throw new Refusal('read_only', 'method_not_allowed', 'The method is neither GET nor HEAD.');
   }
-  const shown = { token: readBearer(request), requestId: randomUUID(), fault: 'bearer_invalid' } as const;
+  const { address } = request;
+  const shown = { token: readBearer(request), requestId: randomUUID(), fault: 'bearer_invalid', address } as const;
   const { resources } = await authenticate(room, shown);
   const { instances, subjects, tokens } = room.revocation.list(resources);
   const answer = jsonResponse({

@@ -59,7 +59,8 @@ async function revoke(room: RevokeRoom, wire: WireRequest): Promise<boolean> {
   const assertion = readAssertion(form, wire.authorization, fault);
   const text = form.values.get('token');
   if (text === undefined) throw new Refusal('revocation_token_missing', 'token_missing', 'token is missing.');
-  const { subject } = await authenticateWorkload(room, { token: assertion, requestId: randomUUID(), fault });
+  const shown = { token: assertion, requestId: randomUUID(), fault, address: wire.address } as const;
+  const { subject } = await authenticateWorkload(room, shown);
   checkClientId(form, subject, fault);
   const token = await readToken(room, text);
   // Only its own (RFC 7009 §2.1). What is another's costs what an unknown one does, and says as much.
