@@ -1,4 +1,4 @@
-/** How many refusals without verified evidence are written; the rest is counted. */
+/** How many refusals that anybody can cause are written, those without verified evidence or over a limit; the rest is counted. */
 import { hostAt } from '../addresses.js';
 import { createBuckets } from '../bucket.js';
 import { createSummary } from '../summary.js';
@@ -25,7 +25,7 @@ export function createBudget({ refusalsPerSecond, now, warn }: BudgetOptions): B
   const summary = createSummary(
     warn,
     (count, source) =>
-      `${count} refusals without verified evidence were counted and not written; the latest came from ${source}`,
+      `${count} refusals without verified evidence, or over a limit, were counted and not written; the latest came from ${source}`,
   );
   let total = 0;
   return {

@@ -21,7 +21,13 @@ describe('limits of addresses', () => {
   });
 
   it('the same IPv4 address in its spellings has one limit, and no other has it', () => {
-    const spellings = ['192.0.2.1', '::ffff:192.0.2.1', '::FFFF:192.0.2.1', '::ffff:c000:201', '0:0:0:0:0:ffff:c000:0201'];
+    const spellings = [
+      '192.0.2.1',
+      '::ffff:192.0.2.1',
+      '::FFFF:192.0.2.1',
+      '::ffff:c000:201',
+      '0:0:0:0:0:ffff:c000:0201',
+    ];
     assert.equal(passing(several((index) => spellings[index % spellings.length] ?? '')), 20);
     assert.equal(passing(several((index) => `::ffff:10.0.${index >> 8}.${index & 255}`)), 500);
   });
@@ -102,7 +108,9 @@ describe('limits turned against others', () => {
   const now = Date.now();
 
   it('a workload that asks all the time does not starve another of its attestor', async () => {
-    await startWith('{ address: { requests: 10000, per: 1m }, attestor: { requests: 20, per: 1m }, workload: { requests: 5, per: 1m } }');
+    await startWith(
+      '{ address: { requests: 10000, per: 1m }, attestor: { requests: 20, per: 1m }, workload: { requests: 5, per: 1m } }',
+    );
     const greedy = await Promise.all(Array.from({ length: 200 }, () => service.exchange()));
     assert.equal(greedy.filter(({ status }) => status === 200).length, 5);
     for (let index = 0; index < 5; index++) assert.equal((await service.exchange(await payroll())).status, 200);

@@ -89,7 +89,7 @@ describe('createBudget', () => {
     assert.deepEqual(warnings, []);
     mock.timers.tick(1);
     assert.deepEqual(warnings, [
-      '3 refusals without verified evidence were counted and not written; the latest came from 192.0.2.1',
+      '3 refusals without verified evidence, or over a limit, were counted and not written; the latest came from 192.0.2.1',
     ]);
     mock.timers.tick(60_000);
     assert.equal(warnings.length, 1);

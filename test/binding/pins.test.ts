@@ -70,9 +70,7 @@ describe('pinned evidence', () => {
     const { service } = cast;
     const counted = async (attestor: string) => {
       const { value } = await scrape(service.healthUrl);
-      return value(
-        `counterseal_evidence_alerts_total{attestor="${attestor}",alert="evidence_pinned_to_another_key"}`,
-      );
+      return value(`counterseal_evidence_alerts_total{attestor="${attestor}",alert="evidence_pinned_to_another_key"}`);
     };
     assert.deepEqual([await counted('staff'), await counted('prod-eu')], [0, undefined]);
     const form = {

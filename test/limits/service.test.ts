@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { clients, getRevocations, introspect, revoke } from '../support/introspection.js';
 import { scrape } from '../support/scrape.js';
-import { type Answer, postForm, send, type ServiceOptions, startService, type TestService } from '../support/service.js';
+import {
+  type Answer,
+  postForm,
+  type ServiceOptions,
+  send,
+  startService,
+  type TestService,
+} from '../support/service.js';
 
 const unaccepted = { audience: 'https://other.example' };
 const subject = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
@@ -114,7 +121,8 @@ describe('limits of a service', () => {
     await start('{ address: { requests: 1000, per: 1h }, attestor: { requests: 5, per: 1h } }');
     const [head = '', payload = ''] = (await service.token()).split('.');
     const forged = `${head}.${payload}.${Buffer.alloc(256).toString('base64url')}`;
-    for (let index = 0; index < 3; index++) assert.equal((await service.exchange({ subject_token: forged })).status, 400);
+    for (let index = 0; index < 3; index++)
+      assert.equal((await service.exchange({ subject_token: forged })).status, 400);
     for (let index = 0; index < 2; index++) assert.equal((await service.exchange()).status, 200);
     assertLimited(await service.exchange(), 720);
     const record = await service.lastRecord();
