@@ -77,22 +77,27 @@ const special = networks([
 ]);
 
 /** The /24 of an IPv4 address, the /64 of an IPv6 one, in one spelling; an IPv4-mapped one is the address that it maps. Null: no address. */
-export function networkAround(address: string): string | null {
+export const networkAround = (address: string): string | null => hostAt(address)?.replace(/\.[0-9]+$/, '.0/24') ?? null;
+
+/** Whose an address is: an IPv4 one by itself, an IPv6 one by its /64, since one host has all of it; mapped ones as above. Null: no address. */
+export function hostAt(address: string): string | null {
   const family = isIP(address);
-  if (family === 0) return null;
-  if (family === 4) return `${address.split('.').slice(0, 3).join('.')}.0/24`;
+  if (family !== 6) return family === 0 ? null : address;
+  // As a listener on `::` has all of IPv4.
+  if (address.startsWith('::ffff:') && address.includes('.')) return address.slice(7);
   const groups = groupsOf(address);
   const [a = 0, b = 0] = groups.slice(6);
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return `${a >> 8}.${a & 0xff}.${b >> 8}.0/24`;
+    return `${a >> 8}.${a & 0xff}.${b >> 8}.${b & 0xff}`;
   }
   const prefix = groups.slice(0, 4).map((group) => group.toString(16));
   return `${prefix.join(':')}::/64`;
 }
 
-/** The eight groups of an IPv6 address. URLs have it in lower case, with dots as groups, and without a zone, which they refuse. */
+/** The eight groups of an IPv6 address. A zone is none of it; where it has dots, URLs have them as groups. */
 function groupsOf(address: string): readonly number[] {
-  const written = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1);
+  const plain = address.replace(/%.*$/, '');
+  const written = plain.includes('.') ? new URL(`http://[${plain}]`).hostname.slice(1, -1) : plain;
   const [head = [], tail = []] = written.split('::').map((part) => part.split(':').filter((group) => group !== ''));
   const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
   return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16));

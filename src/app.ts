@@ -20,6 +20,7 @@ import { createTokenListener } from './endpoints/token.js';
 import type { Pipeline } from './exchange/pipeline.js';
 import type { Introspection } from './introspection/introspection.js';
 import type { Revoke } from './introspection/revoke.js';
+import type { Limits } from './limits/limits.js';
 import type { Signer } from './signing/signer.js';
 import { cacheable } from './signing/times.js';
 
@@ -34,6 +35,7 @@ export interface PublicRooms extends MetadataRoom {
   readonly challenge: Challenge | null;
   readonly pipeline: Pipeline;
   readonly revoke: Revoke;
+  readonly limits: Limits;
   /** Networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   /** In which they send the certificate of a client; undefined: they do not. */
@@ -60,11 +62,11 @@ export function createPublicListener(rooms: PublicRooms): RequestListener {
 
 /** What is not for Koa. */
 function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<string, RequestListener> {
-  const { challenge, introspection, pipeline, revoke } = rooms;
+  const { challenge, introspection, limits, pipeline, revoke } = rooms;
   const { trustedProxies, clientCertificateHeader } = rooms;
   const addressOf = createPeerAddress(trustedProxies);
   const certificateOf = createPeerCertificate(trustedProxies, clientCertificateHeader);
-  const edge = { readBody: createBodyReader(), addressOf, certificateOf };
+  const edge = { readBody: createBodyReader(), addressOf, certificateOf, limits };
   const listeners = new Map([
     [`${issuerPath}/token`, createTokenListener(edge, pipeline)],
     [`${issuerPath}/revoke`, createRevokeListener(edge, revoke)],
@@ -73,7 +75,7 @@ function createListeners(issuerPath: string, rooms: PublicRooms): ReadonlyMap<st
   if (introspection === null) return listeners;
   return listeners
     .set(`${issuerPath}/introspect`, createIntrospectListener(edge, introspection))
-    .set(`${issuerPath}/revocations`, createRevocationsListener(introspection));
+    .set(`${issuerPath}/revocations`, createRevocationsListener(edge, introspection));
 }
 
 /** Also of the absolute form of a request (RFC 9112 §3.2.2), which a server has to accept. */

@@ -232,6 +232,12 @@ export const faults = Object.freeze({
     'Too many requests are being received at once. Try again later.',
     'RFC 6749 §4.1.2.1',
   ),
+  rate_limited: entry(
+    'temporarily_unavailable',
+    429,
+    'Too many requests. Try again after the seconds that Retry-After says, and not before.',
+    'RFC 6585 §4',
+  ),
   audit_unavailable: entry(
     'temporarily_unavailable',
     503,
@@ -303,6 +309,19 @@ export class Unavailable extends Refusal {
     options?: ErrorOptions,
   ) {
     super('dependency_unavailable', reason, detail, options);
+  }
+}
+
+/** More was asked than a limit allows: 429. */
+export class RateLimited extends Refusal {
+  override readonly name = 'RateLimited';
+  /** @param retryAfter seconds until one more is allowed; sent as `Retry-After` */
+  constructor(
+    reason: string,
+    detail: string,
+    readonly retryAfter: number,
+  ) {
+    super('rate_limited', reason, detail);
   }
 }
 

@@ -28,6 +28,7 @@ import { readActive } from './introspection/introspect.js';
 import { createIntrospection } from './introspection/introspection.js';
 import { createReadOwnToken } from './introspection/own-token.js';
 import { createRevoke } from './introspection/revoke.js';
+import { createLimits } from './limits/limits.js';
 import { type Listener, openListener } from './listener.js';
 import { loadTested } from './policy-cases/tested.js';
 import { createPostureSources } from './posture-sources/sources.js';
@@ -106,10 +107,10 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
   });
   const ground = await openGround(configuration, { ...around, waitsFor }, rooms);
   const { issuer, listen } = configuration;
-  const { audit, challenge, host, instruments, signer, store, attestors } = ground;
+  const { audit, challenge, host, instruments, limits, signer, store, attestors } = ground;
   const { answering, policy, isRefused } = await openExchange(configuration, around, rooms, ground);
   const answer = createPublicListener({
-    ...{ issuer, signer, challenge, warn, ...answering },
+    ...{ issuer, signer, challenge, limits, warn, ...answering },
     trustedProxies: listen.trustedProxies,
     clientCertificateHeader: listen.clientCertificateHeader,
     seesCertificates: seesCertificates(listen),
@@ -155,7 +156,8 @@ type Ground = Awaited<ReturnType<typeof openGround>>;
 async function openGround(configuration: Configuration, around: Surroundings & WatchRoom, rooms: Rooms) {
   const { now, warn, info = warn, lookEvery } = around;
   const seconds = () => now() / 1000;
-  const instruments = createInstruments();
+  const pins = new Map([...configuration.attestors].map(([name, { pin }]) => [name, pin]));
+  const instruments = createInstruments([...pins].flatMap(([name, pin]) => (pin === 'none' ? [] : [name])));
   const traces = await openTracesOf(configuration, around, rooms);
   const bareStore = await rooms.open(() => openStore(configuration.store, around));
   const measure: MeasureRoundTrip = (...roundTrip) => {
@@ -176,13 +178,15 @@ async function openGround(configuration: Configuration, around: Surroundings & W
   const forms = formsOf([...configuration.attestors.values()].map(({ type }) => type));
   const { issuer, trustDomain } = configuration;
   const delegators = delegatorsOf(configuration);
-  const pins = new Map([...configuration.attestors].map(([name, { pin }]) => [name, pin]));
   const { now: clock } = host;
-  const attest = createAttest({ attestors, delegators, pins, forms, nonces, issuer, trustDomain, now: clock, store });
+  const observe = instruments.rateLimited;
+  const limits = await rooms.open(async () => createLimits(configuration.limits, { store, now, warn, observe }));
+  const attesting = { attestors, delegators, pins, forms, nonces, limits, issuer, trustDomain };
+  const attest = createAttest({ ...attesting, now: clock, store });
   const tokenTypes = challengeTypes(attestors, forms);
   const challenge = tokenTypes.size === 0 ? null : createChallenge({ nonces, tokenTypes, warn });
   const dpopAt = (url: string) => createDpop({ url, nonces, store, now: clock });
-  return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge, dpopAt };
+  return { instruments, traces, store, signer, audit, revocation, host, attestors, attest, challenge, dpopAt, limits };
 }
 
 /** Before what it follows. @returns undefined when nothing is traced */

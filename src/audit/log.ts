@@ -17,7 +17,7 @@ export interface AuditLog {
    */
   append(record: AuditRecord): Promise<void>;
   /**
-   * Whether a refusal without verified evidence may still be written for this address in this second.
+   * Whether a refusal that anybody can cause, without verified evidence or over a limit, may still be written for this address in this second.
    * False: it is counted instead, so that garbage cannot fill the disk.
    */
   admit(address: string): boolean;

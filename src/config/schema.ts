@@ -15,6 +15,7 @@ import { valueAt } from './path.js';
 import { delegation } from './sections/delegation.js';
 import { drafts } from './sections/drafts.js';
 import { drain } from './sections/drain.js';
+import { limits } from './sections/limits.js';
 import { health, listen } from './sections/listeners.js';
 import { signing } from './sections/signing.js';
 import { store } from './sections/store.js';
@@ -199,6 +200,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   attestors: attestors(modules),
   delegation,
   drafts,
+  limits,
   policy,
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),

@@ -1,6 +1,8 @@
 /** Requests with a form, from node:http to what the stages take. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { errorResponse } from '../exchange/response.js';
 import { maxBodyBytes, type WireBody, type WireRequest, type WireResponse } from '../exchange/wire.js';
+import type { Limits } from '../limits/limits.js';
 import type { PeerAddress } from './peer.js';
 import type { PeerCertificate } from './peer-certificate.js';
 
@@ -14,17 +16,29 @@ export interface Edge {
   readonly readBody: BodyReader;
   readonly addressOf: PeerAddress;
   readonly certificateOf: PeerCertificate;
+  readonly limits: Pick<Limits, 'arrival'>;
 }
 
-export function createFormListener(
-  { readBody, addressOf, certificateOf }: Edge,
-  answer: (wire: WireRequest) => Promise<WireResponse>,
-): RequestListener {
-  const respond = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+export function createFormListener(edge: Edge, answer: (wire: WireRequest) => Promise<WireResponse>): RequestListener {
+  const { readBody, certificateOf } = edge;
+  const respond = async (req: IncomingMessage, res: ServerResponse, address: string): Promise<void> => {
     const body = await readBody(req);
-    send(res, await answer({ ...wireRequest(req, body), address: addressOf(req), certificate: certificateOf(req) }));
+    send(res, await answer({ ...wireRequest(req, body), address, certificate: certificateOf(req) }));
   };
-  return (req, res) => void respond(req, res);
+  return admitted(edge, (...request) => void respond(...request));
+}
+
+/** Before anything of a request is read, its address is looked at. Endpoints that verify evidence, or make what it needs, stand behind this. */
+export function admitted(
+  { addressOf, limits }: Pick<Edge, 'addressOf' | 'limits'>,
+  respond: (req: IncomingMessage, res: ServerResponse, address: string) => void,
+): RequestListener {
+  return (req, res) => {
+    const address = addressOf(req);
+    const refusal = limits.arrival(address);
+    if (refusal === null) respond(req, res, address);
+    else send(res, errorResponse(refusal, null, false));
+  };
 }
 
 export function send(res: ServerResponse, { status, headers, body }: WireResponse): void {

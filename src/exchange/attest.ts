@@ -5,8 +5,9 @@
 import type { Attestation, Attestor, Clock, Evidence, EvidenceForm, Role } from '../../attestors/attestor.js';
 import { checkPin, type PinMode } from '../binding/pins.js';
 import type { Nonces } from '../challenge/nonces.js';
-import { Refusal, Rejected } from '../errors.js';
+import { isOfEvidence, Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
+import type { Limits } from '../limits/limits.js';
 import { claimOnce } from '../store/claim-once.js';
 import type { Store } from '../store/store.js';
 import { createAttestInTime } from './attestor-deadline.js';
@@ -22,6 +23,7 @@ export interface AttestRoom {
   /** Of their types, by token type. */
   readonly forms: ReadonlyMap<string, EvidenceForm>;
   readonly nonces: Nonces;
+  readonly limits: Pick<Limits, 'attestor' | 'rejected' | 'workload'>;
   /** Ours. */
   readonly issuer: string;
   readonly trustDomain: string;
@@ -31,6 +33,8 @@ export interface AttestRoom {
 
 /** How evidence is shown. */
 export interface Showing {
+  /** From where. */
+  readonly address: string;
   /** Is told the attestor whose route the evidence carries, before it is verified. */
   readonly routed?: (attestor: string) => void;
   /** What the grant asks of it, default `attestor`. */
@@ -47,7 +51,7 @@ export interface Showing {
  * Who asks, on every grant and endpoint: a workload.
  * @param requestId names the request, should it claim the evidence
  */
-export type Attest = (evidence: Evidence, requestId: string, showing?: Showing) => Promise<Attestation>;
+export type Attest = (evidence: Evidence, requestId: string, showing: Showing) => Promise<Attestation>;
 
 /** Token type → issuer → audience → attestor. */
 type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attestor>>>;
@@ -56,7 +60,7 @@ type Routes = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Attest
 export function createAttest(room: AttestRoom): Attest {
   const routes = buildRoutes(room.attestors);
   const attestInTime = createAttestInTime();
-  return async (received, requestId, showing = {}) => {
+  const attest: Attest = async (received, requestId, showing) => {
     const { routed, audience = 'attestor', thumbprint, verified, role = 'workload' } = showing;
     const byIssuer = routes.get(received.tokenType);
     if (byIssuer === undefined) {
@@ -77,10 +81,16 @@ export function createAttest(room: AttestRoom): Attest {
         `Attestor ${attestor.name} stands for people (role: delegator): expected the evidence of the workload that asks.`,
       );
     }
+    // Awaited only when the store was asked, here and below: what is counted in this process costs no turn.
+    const admitted = room.limits.attestor(attestor.name);
+    if (admitted !== undefined) await admitted;
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
     checkDelegation(attestation, role);
     verified?.(attestation);
+    // The one who asks: a delegator has no part in how often that is.
+    const asked = role === 'workload' ? room.limits.workload(attestation) : undefined;
+    if (asked !== undefined) await asked;
     const { evidenceId, expiresAt: end, nonce } = attestation;
     const mode = room.pins.get(attestor.name) ?? 'none';
     if (mode !== 'none') {
@@ -90,6 +100,14 @@ export function createAttest(room: AttestRoom): Attest {
     const nonceMade = nonce === undefined ? undefined : await room.nonces.redeem(evidence.tokenType, nonce, requestId);
     if (attestation.singleUse) await claimEvidence(room.store, attestation, { requestId, nonceMade });
     return attestation;
+  };
+  return async (received, requestId, showing) => {
+    try {
+      return await attest(received, requestId, showing);
+    } catch (error) {
+      if (isOfEvidence(error)) room.limits.rejected(showing.address);
+      throw error;
+    }
   };
 }
 

@@ -46,12 +46,15 @@ export type Delegate = (shown: Evidence, actor: Attestation, by: ShownBy) => Pro
 
 export interface ShownBy {
   readonly requestId: string;
+  readonly address: string;
+  /** Is told the attestor of evidence, before it is verified; of a token of ours there is none. */
+  readonly routed?: (attestor: string) => void;
   /** Of the DPoP key that the actor has proven; undefined: none was. */
   readonly thumbprint: string | undefined;
 }
 
 export function createDelegate(room: ChainRoom): Delegate {
-  return async (shown, actor, { requestId, thumbprint }) => {
+  return async (shown, actor, { requestId, ...by }) => {
     const checked = (delegation: Delegation): Delegation => {
       checkChain(actor, delegation, room.depth);
       return Object.freeze(delegation);
@@ -60,7 +63,7 @@ export function createDelegate(room: ChainRoom): Delegate {
     const verified = (known: Attestation) => checked(ofEvidence(known, actor, room));
     try {
       if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
-      return verified(await room.attest(shown, requestId, { role: 'delegator', thumbprint, verified }));
+      return verified(await room.attest(shown, requestId, { role: 'delegator', verified, ...by }));
     } catch (error) {
       if (!isOfEvidence(error) && !isOfPin(error)) throw error;
       throw new Refusal(error.fault, error.reason, `subject_token: ${error.detail}`);

@@ -101,15 +101,19 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const verified = (known: Attestation) => {
     trail.attestation = known;
   };
-  const showing = { routed, verified, audience: request.audience, thumbprint: proof?.thumbprint };
+  const by = { address: wire.address, thumbprint: proof?.thumbprint };
+  const showing = { ...by, routed, verified, audience: request.audience };
   const attestation = await rooms.attest(request.evidence, trail.decisionId, showing);
   trail.attestation = attestation;
   if (proof !== undefined) await rooms.dpop.claim(proof, trail.decisionId);
   checkClient(request.client, attestation);
   if (request.delegator !== null) {
     trail.delegation = await rooms.delegate(request.delegator, attestation, {
+      ...by,
       requestId: trail.decisionId,
-      thumbprint: proof?.thumbprint,
+      routed(attestor) {
+        trail.delegatorAttestor = attestor;
+      },
     });
   }
   const { delegation } = trail;
@@ -183,8 +187,9 @@ async function refuse(rooms: Rooms, wire: WireRequest, trail: Trail, refusal: Re
 
 async function recordRefusal(rooms: Rooms, wire: WireRequest, trail: Trail, refusal: Refusal): Promise<boolean> {
   if (refusal.fault === 'audit_unavailable') return false;
-  // Without verified evidence anybody can send as much as they like: beyond a budget it is counted, not written.
-  if (trail.attestation === undefined && !rooms.audit.admit(wire.address)) return false;
+  // Without verified evidence anybody can send as much as they like, and beyond a limit whoever is over it: beyond a budget it is counted, not written.
+  const isOfAnybody = trail.attestation === undefined || refusal.fault === 'rate_limited';
+  if (isOfAnybody && !rooms.audit.admit(wire.address)) return false;
   trail.timeline.enter('audit');
   try {
     await rooms.audit.append(recordOf(trail, rooms.deployment, rooms.now(), refusal));

@@ -1,5 +1,5 @@
 /** Stage 7: RFC 8693 §2.2 and RFC 6749 §5.2 on the wire. */
-import { faults, NonceNeeded, type Refusal, Unavailable } from '../errors.js';
+import { faults, NonceNeeded, RateLimited, type Refusal, Unavailable } from '../errors.js';
 import type { Granted } from '../policy/decision.js';
 import { identifierOf } from '../policy/token-type.js';
 import type { Issued } from './mint.js';
@@ -55,10 +55,14 @@ export function errorResponse(refusal: Refusal, decisionId: string | null, autho
   if (status === 413) headers.Connection = 'close';
   if (status === 401 && authorizationUsed) headers['WWW-Authenticate'] = 'Basic realm="counterseal"';
   if (refusal instanceof NonceNeeded) headers['DPoP-Nonce'] = refusal.nonce;
-  if (status === 503) headers['Retry-After'] = String(refusal instanceof Unavailable ? refusal.retryAfter : 1);
+  if (status === 503 || status === 429) headers['Retry-After'] = String(retryAfter(refusal));
   const body = {
     ...(error === null ? {} : { error, error_description: description }),
     ...(decisionId === null ? {} : { decision_id: decisionId }),
   };
   return { status, headers, body: JSON.stringify(body) };
 }
+
+/** Seconds. */
+const retryAfter = (refusal: Refusal): number =>
+  refusal instanceof Unavailable || refusal instanceof RateLimited ? refusal.retryAfter : 1;

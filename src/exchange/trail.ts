@@ -31,6 +31,8 @@ export interface Trail {
   /** To which the evidence was routed; it may have been refused there. */
   attestor?: string;
   attestation?: Attestation;
+  /** To which the delegator's evidence was routed, after that of who asks was accepted. */
+  delegatorAttestor?: string;
   /** Left out: the workload asks for itself, or it is not known yet for whom. */
   delegation?: Delegation;
   facts?: Facts;

@@ -74,6 +74,8 @@ export interface Shown {
   readonly dpop: string | undefined;
   /** What the proof has to be for; left out: a POST. */
   readonly proven?: ProvenRequest;
+  /** From where. */
+  readonly address: string;
 }
 
 /**
@@ -82,14 +84,14 @@ export interface Shown {
  */
 export async function authenticateWorkload(room: WorkloadRoom, shown: Shown): Promise<Attestation> {
   const { attest, dpop, revocation } = room;
-  const { token, requestId, fault } = shown;
+  const { token, requestId, fault, address } = shown;
   const proof = await verifyShown(room, shown.dpop, shown.proven);
   let known: Attestation | undefined;
   const verified = (attestation: Attestation) => {
     known = attestation;
   };
   try {
-    const showing = { audience: 'alone', thumbprint: proof?.thumbprint, verified } as const;
+    const showing = { address, audience: 'alone', thumbprint: proof?.thumbprint, verified } as const;
     const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId, showing);
     if (proof !== undefined) await dpop.claim(proof, requestId);
     await revocation.refresh();

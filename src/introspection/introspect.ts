@@ -39,7 +39,8 @@ export async function introspect(room: IntrospectRoom, wire: WireRequest): Promi
   const assertion = readAssertion(form, wire.authorization, fault);
   const token = form.values.get('token');
   if (token === undefined) throw new Refusal('introspection_token_missing', 'token_missing', 'token is missing.');
-  const shown = { token: assertion, requestId: randomUUID(), fault, dpop: wire.dpop } as const;
+  const { dpop, address } = wire;
+  const shown = { token: assertion, requestId: randomUUID(), fault, dpop, address } as const;
   const caller = await authenticate(room, shown);
   checkClientId(form, caller.subject, fault);
   const active = await readVisible(room, token, caller);

@@ -24,6 +24,7 @@ export interface RevocationsRequest {
   readonly ifNoneMatch: string | undefined;
   /** Left out: there was none. */
   readonly dpop?: string | undefined;
+  readonly address: string;
 }
 
 /** What whoever is no caller is told. */
@@ -37,10 +38,10 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     throw new Refusal('read_only', 'method_not_allowed', 'The method is neither GET nor HEAD.');
   }
-  const { method, dpop } = request;
-  const token = readToken(request);
-  const requestId = randomUUID();
-  const { resources } = await authenticate(room, { token, requestId, fault, dpop, proven: { method, token } });
+  const { method, dpop, address } = request;
+  const shown = { token: readToken(request), requestId: randomUUID(), fault, dpop, address } as const;
+  const proven = { method, token: shown.token };
+  const { resources } = await authenticate(room, { ...shown, proven });
   const { instances, subjects, tokens } = room.revocation.list(resources);
   const answer = jsonResponse({
     issuer: room.issuer,

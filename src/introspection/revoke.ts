@@ -60,7 +60,8 @@ async function revoke(room: RevokeRoom, wire: WireRequest): Promise<boolean> {
   const assertion = readAssertion(form, wire.authorization, fault);
   const text = form.values.get('token');
   if (text === undefined) throw new Refusal('revocation_token_missing', 'token_missing', 'token is missing.');
-  const shown = { token: assertion, requestId: randomUUID(), fault, dpop: wire.dpop } as const;
+  const { dpop, address } = wire;
+  const shown = { token: assertion, requestId: randomUUID(), fault, dpop, address } as const;
   const { subject } = await authenticateWorkload(room, shown);
   checkClientId(form, subject, fault);
   const token = await readToken(room, text);

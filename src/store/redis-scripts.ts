@@ -101,6 +101,18 @@ if row then redis.call('SET', KEYS[1], expires .. next, 'KEEPTTL') else keep(KEY
 return text`;
 
 /**
+ * KEYS window; ARGV by, its length in seconds, the most that it takes. By Redis' clock, since nothing else is compared with it. What would be too much,
+ * or give back more than was taken, is told and not kept.
+ * @returns the count, milliseconds to the end of the window
+ */
+export const limit = `
+local count = tonumber(redis.call('GET', KEYS[1]) or '0') + tonumber(ARGV[1])
+if count < 0 or count > tonumber(ARGV[3]) then return {count, redis.call('PTTL', KEYS[1])} end
+redis.call('SET', KEYS[1], '0', 'EX', ARGV[2], 'NX')
+redis.call('INCRBY', KEYS[1], ARGV[1])
+return {count, redis.call('PTTL', KEYS[1])}`;
+
+/**
  * KEYS log, expiries, end; ARGV now, entry, expiry, whether a replica is needed. The cursor is at least Redis' time in microseconds, so that it does not go
  * back when the end was lost. Sweeps more than it adds.
  * @returns cursor, online

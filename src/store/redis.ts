@@ -8,12 +8,13 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { encodeKey } from './key.js';
+import { createRedisLimiter } from './redis-limiter.js';
 import type { Ran } from './redis-node.js';
 import type { RedisOptions } from './redis-options.js';
 import { openPrimaries, type Primaries } from './redis-primaries.js';
 import * as scripts from './redis-scripts.js';
 import { openWatch, type WatchRoom } from './redis-watch.js';
-import { ClaimsUnknown, type Key, type Log, type PutOptions, type Store } from './store.js';
+import { ClaimsUnknown, type Key, type Log, type PutOptions, type SharedLimiter, type Store } from './store.js';
 import { storeIsClosed } from './table.js';
 
 /** Enough to spread over the primaries of a cluster, and few enough to look after each. */
@@ -78,6 +79,13 @@ export async function openRedisStore(options: RedisOptions, room: WatchRoom): Pr
       return Object.freeze<Log>({
         append: (line, expiresAt) => begun(() => log.append(line, expiresAt)),
         read: (after, limit) => begun(() => log.read(after, limit)),
+      });
+    },
+    limiter(limit) {
+      const limiter = createRedisLimiter(limit, { run, keyOf: (key) => keyOf('limit', encodeKey(key)) });
+      return Object.freeze<SharedLimiter>({
+        take: (key) => begun(() => limiter.take(key)),
+        putBack: (key) => begun(() => limiter.putBack(key)),
       });
     },
     status: () => ({ type: 'redis', ...watch.status() }),

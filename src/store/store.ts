@@ -36,8 +36,25 @@ export interface Store {
   log(name: string): Log;
   /** Left out: it answers as long as this process runs. */
   status?(): StoreStatus;
+  /** Counts over all machines; left out: the store is of this one alone. */
+  limiter?(limit: Limit): SharedLimiter;
   /** Finishes what was begun. */
   close(): Promise<void>;
+}
+
+/** So many in a time. */
+export interface Limit {
+  readonly requests: number;
+  /** Seconds. */
+  readonly per: number;
+}
+
+/** Windows that begin with their first request. Each method rejects when it is not known. */
+export interface SharedLimiter {
+  /** Atomic; what is too much does not count. @returns milliseconds until there is one more; 0: this was one */
+  take(key: Key): Promise<number>;
+  /** One that was taken in this window, and was not used. */
+  putBack(key: Key): Promise<void>;
 }
 
 export interface StoreStatus {

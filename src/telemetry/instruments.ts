@@ -5,6 +5,7 @@ import { type Fault, faults } from '../errors.js';
 import type { Observe } from '../exchange/pipeline.js';
 import type { IntrospectionOutcome } from '../introspection/introspection.js';
 import type { RevocationOutcome } from '../introspection/revoke.js';
+import { type LimitedBy, limitedBy } from '../limits/limits.js';
 import type { Decision, RuleVerdict } from '../policy/decision.js';
 import type { MeasureRoundTrip } from './measured-store.js';
 import { createCounterTally, createHistogramTally } from './tally.js';
@@ -16,6 +17,7 @@ export interface Instruments {
   readonly revocation: (outcome: RevocationOutcome, fault: Fault | null) => void;
   /** Pinned evidence that was in other hands, at another endpoint than that of tokens. */
   readonly alert: (attestor: string, alert: string) => void;
+  readonly rateLimited: (by: LimitedBy) => void;
   readonly roundTrip: MeasureRoundTrip;
   readonly metrics: readonly Metric[];
 }
@@ -23,7 +25,8 @@ export interface Instruments {
 /** Of what is not known, and of what does not apply. */
 const none = 'none';
 
-export function createInstruments(): Instruments {
+/** @param pinning names of the attestors whose evidence is pinned */
+export function createInstruments(pinning: readonly string[]): Instruments {
   const exchanges = createCounterTally('counterseal_exchanges_total', 'Requests to the token endpoint, each once.', [
     'attestor',
     'outcome',
@@ -55,6 +58,13 @@ export function createInstruments(): Instruments {
     'Refusals of pinned evidence that was in other hands, by the alert of the record.',
     ['attestor', 'alert'],
   );
+  for (const attestor of pinning) for (const alert of pinAlerts) alerts.expect(attestor, alert);
+  const limited = createCounterTally(
+    'counterseal_rate_limited_total',
+    'Requests that were over a limit, on all endpoints.',
+    ['by'],
+  );
+  for (const by of limitedBy) limited.expect(by);
   const revocations = createCounterTally(
     'counterseal_revocation_requests_total',
     'Requests to the revocation endpoint.',
@@ -70,14 +80,15 @@ export function createInstruments(): Instruments {
   ]);
   const all = [
     ...[exchanges, rules, duration, stageDuration, introspections, revocations],
-    ...[alerts, roundTrips, storeErrors],
+    ...[alerts, limited, roundTrips, storeErrors],
   ];
   return Object.freeze<Instruments>({
     metrics: all.map(({ metric }) => metric),
-    exchange({ attestor = none, refusal, decision }, times) {
+    exchange({ attestor = none, delegatorAttestor = attestor, refusal, decision }, times) {
       const outcome = refusal === undefined ? 'permitted' : 'refused';
       exchanges.count(attestor, outcome, ...faultLabels(refusal?.fault ?? null));
-      if (refusal !== undefined && pinAlerts.has(refusal.reason)) alerts.count(attestor, refusal.reason);
+      // Once a delegator's evidence is looked at, that of who asks is in the right hands.
+      if (refusal !== undefined && pinAlerts.has(refusal.reason)) alerts.count(delegatorAttestor, refusal.reason);
       for (const rule of decisiveRules(decision, refusal === undefined)) rules.count(attestor, rule, outcome);
       for (const { stage, began, ended } of times) stageDuration.observe(stage, (ended - began) / 1000);
       const [first, last] = [times[0], times.at(-1)];
@@ -86,6 +97,7 @@ export function createInstruments(): Instruments {
     introspection: (outcome, fault) => introspections.count(outcome, ...faultLabels(fault)),
     revocation: (outcome, fault) => revocations.count(outcome, ...faultLabels(fault)),
     alert: (attestor, alert) => alerts.count(attestor, alert),
+    rateLimited: (by) => limited.count(by),
     roundTrip(operation, seconds, failed) {
       roundTrips.observe(operation, seconds);
       if (failed) storeErrors.count(operation);

@@ -172,7 +172,7 @@ const gauges: readonly Scraped[] = [
 const counters: readonly Omit<Scraped, 'aggregator'>[] = [
   {
     name: 'counterseal_refusals_not_written_total',
-    help: 'Refusals without verified evidence that went over the budget of their address: counted, not recorded.',
+    help: 'Refusals without verified evidence, or over a limit, that went over the budget of their address: counted, not recorded.',
     samples: ({ suppressed }) => [[{}, suppressed()]],
   },
   {

@@ -19,7 +19,7 @@ export interface SamplingOptions {
 export type Sample = (isSampled: boolean | undefined) => boolean;
 
 export function createSampling({ ratio, now = () => performance.now() }: SamplingOptions): Sample {
-  const byCallers = createBucket(mostByCallers, now);
+  const byCallers = createBucket({ size: mostByCallers, fillsIn: 1_000 }, now);
   return (isSampled) => {
     if (isSampled === false) return false;
     return (isSampled === true && byCallers.take()) || Math.random() < ratio;

@@ -11,6 +11,8 @@ export interface CounterTally {
   readonly metric: Metric;
   /** @param values of the labels, in their order */
   count(...values: readonly string[]): void;
+  /** There is a sample of 0, so that the first that is counted is seen as an increase. @param values as above */
+  expect(...values: readonly string[]): void;
 }
 
 export function createCounterTally(name: string, help: string, labelNames: readonly string[]): CounterTally {
@@ -25,19 +27,21 @@ export function createCounterTally(name: string, help: string, labelNames: reado
       for (const { labels, count } of counts.values()) this.inc(labels, count);
     },
   });
+  const add = (by: 0 | 1, values: readonly string[]): void => {
+    // No value has a line end in it: names of the configuration, and codes.
+    const key = values.join('\n');
+    const known = counts.get(key);
+    if (known !== undefined) known.count += by;
+    else
+      counts.set(key, {
+        labels: Object.fromEntries(labelNames.map((label, at) => [label, values[at] ?? ''])),
+        count: by,
+      });
+  };
   return Object.freeze<CounterTally>({
     metric,
-    count(...values) {
-      // No value has a line end in it: names of the configuration, and codes.
-      const key = values.join('\n');
-      const known = counts.get(key);
-      if (known !== undefined) known.count += 1;
-      else
-        counts.set(key, {
-          labels: Object.fromEntries(labelNames.map((label, at) => [label, values[at] ?? ''])),
-          count: 1,
-        });
-    },
+    count: (...values) => add(1, values),
+    expect: (...values) => add(0, values),
   });
 }
 

@@ -64,7 +64,11 @@ describe('attacks on delegation', () => {
         },
         readActive: () => assert.fail(),
         ...{ issuer: ourIssuer, authoritative: new Set(), people: new Set(['staff']), depth: 4 },
-      })({ tokenType: idToken, token: 'shown' }, actor, { requestId: 'one', thumbprint: undefined });
+      })({ tokenType: idToken, token: 'shown' }, actor, {
+        requestId: 'one',
+        address: '192.0.2.1',
+        thumbprint: undefined,
+      });
     const refusedFor = (shown: Attestation, reason: string) =>
       assert.rejects(delegate(shown), (error) => error instanceof Refusal && error.reason === reason);
     await refusedFor({ ...delegator, claims: { may_act: { sub: 'spiffe://acme.example/other' } } }, 'may_act');

@@ -35,7 +35,13 @@ describe('createBudget', () => {
     countAdmitted(800, () => budget.admit('192.0.2.1'));
     assert.ok(budget.admit('192.0.2.2'));
     assert.ok(budget.admit('2001:db8::1'));
-    assert.ok(budget.admit('::ffff:192.0.2.1'));
+  });
+
+  it('counts an IPv4-mapped address as the one that it maps', () => {
+    const budget = open();
+    countAdmitted(500, () => budget.admit('192.0.2.1'));
+    for (const mapped of ['::ffff:192.0.2.1', '::FFFF:c000:201']) assert.ok(!budget.admit(mapped), mapped);
+    assert.ok(budget.admit('::ffff:192.0.2.2'));
   });
 
   it('refills with time, up to one second of it', () => {
@@ -83,7 +89,7 @@ describe('createBudget', () => {
     assert.deepEqual(warnings, []);
     mock.timers.tick(1);
     assert.deepEqual(warnings, [
-      '3 refusals without verified evidence were counted and not written; the latest came from 192.0.2.1',
+      '3 refusals without verified evidence, or over a limit, were counted and not written; the latest came from 192.0.2.1',
     ]);
     mock.timers.tick(60_000);
     assert.equal(warnings.length, 1);

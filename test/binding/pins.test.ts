@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { checkPin, type PinnedUse } from '../../src/binding/pins.js';
 import { Unavailable } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { idToken, mcp, ourIssuer, startCast } from '../support/delegation.js';
 import { clientKey, makeProof } from '../support/proof.js';
-import { clusterUrl, issuer, startService, type TestService } from '../support/service.js';
+import { scrape } from '../support/scrape.js';
+import { clusterUrl, grantType, issuer, jwtType, startService, type TestService } from '../support/service.js';
 
 const url = `${issuer}/token`;
 const [owner, thief] = [clientKey(), clientKey()];
@@ -62,6 +64,26 @@ describe('pinned evidence', () => {
       });
     });
   }
+
+  it('of a delegator: the alert counts for the attestor of the delegator, which nobody was refused by before', async () => {
+    const cast = await startCast({ staff: { pin: 'first-use' }, earlierStore: true });
+    const { service } = cast;
+    const counted = async (attestor: string) => {
+      const { value } = await scrape(service.healthUrl);
+      return value(`counterseal_evidence_alerts_total{attestor="${attestor}",alert="evidence_pinned_to_another_key"}`);
+    };
+    assert.deepEqual([await counted('staff'), await counted('prod-eu')], [0, undefined]);
+    const form = {
+      ...{ grant_type: grantType, resource: mcp, subject_token_type: idToken, subject_token: cast.anna() },
+      ...{ actor_token_type: jwtType, actor_token: await cast.agent() },
+    };
+    const proof = (key: typeof owner) => ({ DPoP: makeProof(key, `${ourIssuer}/token`) });
+    assert.equal((await service.post(form, proof(owner))).status, 200);
+    assert.equal((await service.post(form, proof(thief))).status, 400);
+    assert.equal((await service.lastRecord()).alert, 'evidence_pinned_to_another_key');
+    assert.deepEqual([await counted('staff'), await counted('prod-eu')], [1, undefined]);
+    await cast.close();
+  });
 
   it('is 503 where it is not known whether it is pinned', async () => {
     const store = createMemoryStore({ now: () => 100_000 });

@@ -51,6 +51,41 @@ const wrongTelemetry: readonly Row[] = [
   ],
 ];
 
+const fromTo = (least: number) =>
+  `a whole number from ${least}, so that clients may try again by themselves, to 1000000`;
+const wrongLimits: readonly Row[] = [
+  [
+    'a limit without a time',
+    { more: 'limits: { address: { requests: 20 } }' },
+    '1:20: limits.address.per: missing key (expected a duration such as 90s, 10m, 25h or 30d)',
+  ],
+  [
+    'limits that do not let two tries through whose evidence is not accepted, and five',
+    {
+      more: 'limits:\n  address: { requests: 19, per: 1m }\n  attestor: { requests: 4, per: 1m }\n  workload: { requests: 4, per: 1m }',
+    },
+    `2:24: limits.address.requests: wrong value (expected ${fromTo(20)}, found 19)`,
+    `3:25: limits.attestor.requests: wrong value (expected ${fromTo(5)}, found 4)`,
+    `4:25: limits.workload.requests: wrong value (expected ${fromTo(5)}, found 4)`,
+  ],
+  [
+    'limits.workload of more and for longer than is kept',
+    { more: 'limits: { workload: { requests: 1000001, per: 2h } }' },
+    `1:33: limits.workload.requests: wrong value (expected ${fromTo(5)}, found 1000001)`,
+    '1:47: limits.workload.per: wrong value (expected a duration of at most 1h, such as 1m, found "2h")',
+  ],
+  [
+    'limits.attestor that one address can use up',
+    { more: 'limits: { attestor: { requests: 100, per: 1m } }' },
+    '1:21: limits.attestor: only beside limits.address: else one stranger can use it up for all workloads',
+  ],
+  [
+    'a limit of something else',
+    { more: 'limits: { addresses: { requests: 100, per: 1m } }' },
+    '1:11: limits.addresses: unknown key (did you mean address?)',
+  ],
+];
+
 const wrongDrains: readonly Row[] = [
   [
     'drain.deadline within the usual announcement',
@@ -72,6 +107,7 @@ const wrongDrains: readonly Row[] = [
 const wrongValues: readonly Row[] = [
   ...wrongTelemetry,
   ...wrongDrains,
+  ...wrongLimits,
   ...wrongTls,
   ...wrongIssuers.map(
     (issuer): Row => [

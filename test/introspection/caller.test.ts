@@ -34,11 +34,12 @@ function clients(...workloads: readonly Record<string, unknown>[]) {
 
 const revocation = { refresh: async () => {}, refuseRevoked: () => {} };
 const fault = 'caller_invalid';
+const address = '192.0.2.1';
 
 const ask = (compiled: ReturnType<typeof clients>, attest: Attest = async () => attestation) =>
   authenticate(
     { ...noProofs, attest, revocation, clients: () => compiled, now: () => now },
-    { token: 'a.b.c\n', requestId: 'request-1', fault, dpop: undefined },
+    { token: 'a.b.c\n', requestId: 'request-1', fault, dpop: undefined, address },
   );
 
 async function refusalOf(asking: Promise<unknown>) {
@@ -115,7 +116,7 @@ describe('the caller of introspection', () => {
     const attest = await createTestAttest([attestor], { now: () => now });
     await attest({ tokenType: jwtType, token }, 'exchange-1');
     const room = { ...noProofs, attest, revocation, clients: () => clients({}), now: () => now };
-    const asking = authenticate(room, { token, requestId: 'introspection-1', fault, dpop: undefined });
+    const asking = authenticate(room, { token, requestId: 'introspection-1', fault, dpop: undefined, address });
     assert.deepEqual(await refusalOf(asking), ['caller_invalid', 'evidence_replayed']);
   });
 });

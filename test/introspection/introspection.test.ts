@@ -53,7 +53,8 @@ describe('introspection while the log of revocations fails', () => {
     const form = { token, client_assertion_type: assertionType, client_assertion: 'a.b.c' };
     const asked = await introspect(posted(form));
     const authorization = 'Bearer a.b.c';
-    const listed = await revocations({ method: 'GET', authorization, repeatedHeader: false, ifNoneMatch: '*' });
+    const get = { method: 'GET', authorization, repeatedHeader: false, ifNoneMatch: '*', address: '192.0.2.1' };
+    const listed = await revocations(get);
     return { asked, listed, warnings, token };
   }
 

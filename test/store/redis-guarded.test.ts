@@ -53,6 +53,9 @@ user looker on >${sentinelPassword} resetchannels -@all ${rights}
     await until(() => store.put(['pin', 'a'], 'value').catch(() => false));
     assert.equal(await store.claim(['jti', 'a'], 'first', Date.now() + 60_000, Date.now() + 10_000), 'first');
     assert.equal((await store.get(['pin', 'a']))?.value, 'value');
+    const limiter = store.limiter?.({ requests: 5, per: 60 });
+    assert.equal(await limiter?.take(['workload', 'a']), 0);
+    await limiter?.putBack(['workload', 'a']);
     await store.close();
   });
 

@@ -32,6 +32,17 @@ describe('the measured store', () => {
     ]);
   });
 
+  it('tells what a limiter over all machines does, and has none where the store has none', async () => {
+    const told: string[] = [];
+    const limiter = () => ({ take: async () => 0, putBack: async () => {} });
+    const store = createMeasuredStore({ ...createMemoryStore(), limiter }, (operation) => told.push(operation));
+    const limited = store.limiter?.({ requests: 5, per: 1 });
+    assert.equal(await limited?.take(['a']), 0);
+    await limited?.putBack(['a']);
+    assert.deepEqual(told, ['limit', 'limit']);
+    assert.equal(createMeasuredStore(createMemoryStore(), () => {}).limiter, undefined);
+  });
+
   it('tells a failure as one, and hands it on', async () => {
     const told: boolean[] = [];
     const broken = { ...createMemoryStore(), get: () => Promise.reject(new Error('no answer')) };

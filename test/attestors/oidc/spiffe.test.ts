@@ -7,8 +7,7 @@ import type { AttestorType } from '../../../attestors/attestor.js';
 import { oidc } from '../../../attestors/oidc/index.js';
 import type { Claims } from '../../../examples/quickstart/cluster-issuer.js';
 import { createAttestor } from '../../../src/attestor-host.js';
-import type { Attest } from '../../../src/exchange/attest.js';
-import { createTestAttest } from '../../support/attest.js';
+import { createTestAttest, type TestAttest } from '../../support/attest.js';
 import { createTestHost, ourIssuer, type TestHost } from '../../support/attestor-host.js';
 import { jwtType } from '../../support/service.js';
 import { makeKey, signParts, type TestKey } from '../../support/tokens.js';
@@ -59,7 +58,7 @@ function svid(changes: Claims = {}, key: TestKey = prod, header: Claims = {}): s
 describe('oidc: SPIFFE JWT-SVIDs', () => {
   let folder = '';
   let host: TestHost;
-  let attestIt: Attest;
+  let attestIt: TestAttest;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'counterseal-spiffe-'));
