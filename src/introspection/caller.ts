@@ -66,7 +66,8 @@ export async function authenticateWorkload(
   { token, requestId, fault, address }: Shown,
 ): Promise<Attestation> {
   try {
-    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId, { address });
+    const evidence = Object.freeze({ tokenType: jwtType, token: token.trimEnd() });
+    const attestation = await attest(evidence, requestId, { address });
     await revocation.refresh();
     revocation.refuseRevoked(attestation);
     return attestation;
