@@ -91,8 +91,9 @@ export async function authenticateWorkload(room: WorkloadRoom, shown: Shown): Pr
     known = attestation;
   };
   try {
+    const evidence = Object.freeze({ tokenType: jwtType, token: token.trimEnd() });
     const showing = { address, audience: 'alone', thumbprint: proof?.thumbprint, verified } as const;
-    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId, showing);
+    const attestation = await attest(evidence, requestId, showing);
     if (proof !== undefined) await dpop.claim(proof, requestId);
     await revocation.refresh();
     revocation.refuseRevoked(attestation);
