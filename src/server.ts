@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attestor } from '../attestors/attestor.js';
+import { clientSecretType } from '../attestors/token-types.js';
 import { createHealthListener, createPublicListener } from './app.js';
 import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
@@ -111,6 +112,8 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     trustedProxies: listen.trustedProxies,
     clientCertificateHeader: listen.clientCertificateHeader,
     seesCertificates: seesCertificates(listen),
+    takesSecrets: attestors.some(({ accepts }) => accepts.some(({ tokenType }) => tokenType === clientSecretType)),
+    drafts: configuration.drafts,
   });
   const { drain } = configuration;
   const listener = await rooms.open(async () => {
@@ -197,7 +200,7 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   const { policy, clients, isRefused } = await rooms.open(async () =>
     watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
-  const { environment, geo, issuer, region = null } = configuration;
+  const { drafts, environment, geo, issuer, region = null } = configuration;
   const { send } = host.outbound;
   const path = (relative: string) => resolve(configuration.directory, relative);
   const external = createExternal({ send, path, now: host.now, warn });
@@ -221,11 +224,11 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   });
   const judging = { attest, delegate, dpop, behaviour, lookUp, locate, policy };
   const telling = { observe, beginTrace: traces?.begin, audit, deployment: { environment, region } };
-  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, now, warn });
-  const introspecting = { issuer, signer, attest, clients, revocation, now: host.now, warn, attestors };
+  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, drafts, revocation, now, warn });
+  const introspecting = { issuer, signer, attest, drafts, clients, revocation, now: host.now, warn, attestors };
   const introspection =
     clients().length === 0 ? null : createIntrospection({ ...introspecting, observe: instruments.introspection });
-  const revoking = { issuer, signer, attest, revocation, now: host.now, warn, info };
+  const revoking = { issuer, signer, attest, drafts, revocation, now: host.now, warn, info };
   const revoke = createRevoke({ ...revoking, observe: instruments.revocation });
   return { answering: { pipeline, introspection, revoke }, policy, isRefused };
 }

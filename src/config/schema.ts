@@ -13,6 +13,7 @@ import { list, object } from '../policy/strict.js';
 import { postureSourcesSchema } from '../posture-sources/schema.js';
 import { valueAt } from './path.js';
 import { delegation } from './sections/delegation.js';
+import { drafts } from './sections/drafts.js';
 import { drain } from './sections/drain.js';
 import { health, listen } from './sections/listeners.js';
 import { signing } from './sections/signing.js';
@@ -197,6 +198,7 @@ export const sectionsWith = (modules: ModuleTypes) => ({
   outbound,
   attestors: attestors(modules),
   delegation,
+  drafts,
   policy,
   resources: resourcesSchema.describe('What tokens are for, by resource URI.'),
   conditions: conditionsSchema.default({}).describe('What else rules may ask for, by the name that they use.'),

@@ -3,6 +3,7 @@
  * who acted before; either way the whole chain is known then, and nothing of it is dropped.
  */
 import type { Assurance, Attestation, Evidence } from '../../attestors/attestor.js';
+import { idJagType } from '../../attestors/token-types.js';
 import { isOfEvidence, Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
 import type { Attest } from './attest.js';
@@ -57,12 +58,16 @@ export function createDelegate(room: ChainRoom): Delegate {
       return Object.freeze(delegation);
     };
     // Before it is claimed or pinned, too: who may not act with it does not use it up either.
-    const verified = (known: Attestation) => checked(ofEvidence(known, actor, room));
+    const isIdJag = shown.tokenType === idJagType;
+    const verified = (known: Attestation) =>
+      checked(isIdJag ? ofIdJag(known, actor, thumbprint) : ofEvidence(known, actor, room));
     try {
       if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
       return verified(await room.attest(shown, requestId, { role: 'delegator', thumbprint, verified }));
     } catch (error) {
       if (!isOfEvidence(error) && !isOfPin(error)) throw error;
+      // RFC 7523 §3.1: an assertion is a grant.
+      if (isIdJag) throw new Refusal('assertion_rejected', error.reason, `assertion: ${error.detail}`);
       throw new Refusal(error.fault, error.reason, `subject_token: ${error.detail}`);
     }
   };
@@ -79,10 +84,53 @@ function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, iss
     actors: [],
     claims,
     resource: null,
+    targets: null,
     scope: authoritative.has(attestor) ? scopeOf(claims) : null,
     mayAct: mayAct(claims.may_act, actor, issuer),
     ...{ assurance, attestedAt, vouchesUntil, evidenceId },
   };
+}
+
+/**
+ * draft-ietf-oauth-identity-assertion-authz-grant-04 §4.4.1: its issuer made it for this client, so it says itself who may act. What it has of
+ * scope and resource, the person's issuer has decided.
+ * @throws Rejected `id_jag_client`, `id_jag_bound`, `id_jag_resource`
+ */
+function ofIdJag(shown: Attestation, actor: Attestation, thumbprint: string | undefined): Delegation {
+  const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;
+  const { client_id: client, cnf, resource, scope } = claims;
+  if (client !== actor.subject && (client === undefined || client !== actor.clientId)) {
+    const detail = `client_id: expected ${actor.clientId ?? actor.subject}, which has authenticated; found ${quoteClaim(client)}.`;
+    throw new Rejected('id_jag_client', detail);
+  }
+  if (
+    cnf !== undefined &&
+    (thumbprint === undefined || (cnf as { readonly jkt?: unknown } | null)?.jkt !== thumbprint)
+  ) {
+    throw new Rejected('id_jag_bound', 'cnf: it is bound to a key, which this request does not prove.');
+  }
+  return {
+    tokens: [],
+    delegator: { subject, attestor, instance },
+    actors: [],
+    claims,
+    resource: null,
+    targets: targetsOf(resource),
+    scope: scope === undefined ? null : scopeOf(claims),
+    mayAct: true,
+    ...{ assurance, attestedAt, vouchesUntil, evidenceId },
+  };
+}
+
+/** RFC 8707 §2, as a claim: one or several. Null: it does not say. */
+function targetsOf(resource: unknown): readonly string[] | null {
+  if (resource === undefined) return null;
+  const targets: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
+  if (targets.every((target) => typeof target === 'string')) return targets as readonly string[];
+  throw new Rejected(
+    'id_jag_resource',
+    `resource: expected a text, or a list of texts; found ${quoteClaim(resource)}.`,
+  );
 }
 
 /** Of RFC 8693 §4.2 and, as some issuers have it, `scp`. Without one nothing is delegated. */
@@ -128,6 +176,7 @@ function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken, actor: Att
     actors: links.slice(0, -1),
     claims: null,
     resource: String(claims.aud),
+    targets: null,
     scope: String(claims.scope).split(' '),
     mayAct: false,
     assurance,

@@ -1,10 +1,9 @@
 /** Stage 1: the wire request is parsed once, here; from here on every grant type is the same value. */
 import type { Evidence } from '../../attestors/attestor.js';
-import { type Fault, Refusal } from '../errors.js';
+import { Refusal } from '../errors.js';
 import type { Asked } from '../policy/facts.js';
 import { scrub } from '../text.js';
-import type { AudienceRule } from './audience.js';
-import { type ClaimedClient, readClient } from './client.js';
+import { type ClaimedClient, type Drafts, readClient, type Shown } from './client.js';
 import { type Form, readForm } from './form.js';
 import type { GrantType } from './grants/grant-type.js';
 import { grantTypes } from './grants/index.js';
@@ -13,13 +12,9 @@ import type { WireBody, WireRequest } from './wire.js';
 export interface TokenRequest {
   readonly grantType: string;
   /** Of who asks. */
-  readonly evidence: Evidence;
+  readonly asker: Shown;
   /** For whom; null: for itself. */
   readonly delegator: Evidence | null;
-  /** What the client is told when the evidence is at fault: RFC 8693 and RFC 7523 differ. */
-  readonly evidenceFault: Fault;
-  /** What the grant asks of the audience of the evidence. */
-  readonly audience: AudienceRule;
   /** Null: an answer of the grant has none. */
   readonly issuedTokenType: string | null;
   readonly asked: Asked;
@@ -53,7 +48,7 @@ const bodyFaults: Readonly<Record<Exclude<WireBody, Buffer>, () => Refusal>> = {
   too_many: () => new Refusal('overloaded', 'overloaded', 'Too many unfinished bodies are held at once.'),
 };
 
-export function readRequest(form: Form, authorization: string | undefined): TokenRequest {
+export function readRequest(form: Form, authorization: string | undefined, drafts: Drafts): TokenRequest {
   const name = form.values.get('grant_type');
   if (name === undefined) throw new Refusal('parameter_missing', 'grant_type_missing', 'grant_type is missing.');
   const grantType = grantTypes.get(name);
@@ -63,20 +58,19 @@ export function readRequest(form: Form, authorization: string | undefined): Toke
   if (form.values.has('authorization_details')) {
     throw new Refusal('authorization_details_unsupported', 'authorization_details', 'authorization_details was sent.');
   }
+  checkOthers(grantType, form);
+  const { claimed, authentication } = readClient(form, authorization, drafts);
   return Object.freeze({
     grantType: name,
-    evidence: readEvidence(grantType, form),
-    delegator: grantType.readDelegator?.(form) ?? null,
-    evidenceFault: grantType.evidenceFault,
-    audience: grantType.audience,
+    ...grantType.read(form, authentication, drafts),
     issuedTokenType: grantType.issuedTokenType,
-    client: readClient(form, authorization, grantType.evidenceIn),
+    client: claimed,
     asked: Object.freeze({ resource: readTarget(form), scope: readScope(form) }),
   });
 }
 
 /** What is evidence for another grant is not ignored: whoever sent both meant something else by it than we would. */
-function readEvidence(grantType: GrantType, form: Form): Evidence {
+function checkOthers(grantType: GrantType, form: Form): void {
   for (const { evidenceIn, name } of grantTypes.values()) {
     if (name === grantType.name || evidenceIn.includes('client_assertion')) continue;
     const found = evidenceIn.find((parameter) => form.values.has(parameter));
@@ -88,7 +82,6 @@ function readEvidence(grantType: GrantType, form: Form): Evidence {
       );
     }
   }
-  return grantType.readEvidence(form);
 }
 
 /** RFC 8707 §2 and RFC 8693 §2.1; one target, so that a token has one audience (RFC 9700 §2.3). */

@@ -1,10 +1,9 @@
-/** Who asks: an attested workload, and which configured clients it is. Its platform's token is its authentication. */
-
-import type { Attestation, Clock } from '../../attestors/attestor.js';
-import { jwtType } from '../../attestors/token-types.js';
+/** Who asks: an attested workload or registered client, and which clients of the configuration it is. */
+import { randomUUID } from 'node:crypto';
+import type { Attestation, Clock, Evidence } from '../../attestors/attestor.js';
 import { type Fault, isOfEvidence, Refusal, Unavailable } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
-import { assertionType } from '../exchange/client.js';
+import { type ClaimedClient, checkClient, type Drafts, readClient } from '../exchange/client.js';
 import { gatherFacts } from '../exchange/facts.js';
 import type { Form } from '../exchange/form.js';
 import { type CompiledClient, visibleTo } from '../policy/clients.js';
@@ -12,6 +11,7 @@ import type { Revocation } from '../revocation/revocation.js';
 
 export interface WorkloadRoom {
   readonly attest: Attest;
+  readonly drafts: Drafts;
   readonly revocation: Pick<Revocation, 'refresh' | 'refuseRevoked'>;
 }
 
@@ -28,43 +28,39 @@ export interface Caller {
   readonly resources: ReadonlySet<string>;
 }
 
-/** @throws Refusal `client_authentication_ambiguous`, `fault` */
-export function readAssertion({ values }: Form, authorization: string | undefined, fault: Fault): string {
-  const assertion = values.get('client_assertion');
-  const ways = [assertion, authorization, values.get('client_secret')].filter((way) => way !== undefined);
-  if (ways.length > 1) {
-    throw new Refusal('client_authentication_ambiguous', 'client_twice', `${ways.length} ways of authentication.`);
-  }
-  if (assertion === undefined || values.get('client_assertion_type') !== assertionType) {
-    throw new Refusal(fault, 'client_assertion', 'client_assertion or its type is missing or another.');
-  }
-  return assertion;
+/** @throws Refusal as `readClient`, and `fault` where there is no authentication */
+export function readCaller({ drafts }: Pick<WorkloadRoom, 'drafts'>, form: Form, asked: AskedBy): Shown {
+  const { authorization, fault } = asked;
+  const { claimed, authentication } = readClient(form, authorization, drafts);
+  if (authentication === null) throw new Refusal(fault, 'client_assertion', 'The client did not authenticate.');
+  return Object.freeze({ evidence: authentication.evidence, claimed, requestId: randomUUID(), fault });
 }
 
-/** @throws Refusal `fault` for a `client_id` that is another's */
-export function checkClientId({ values }: Form, subject: string, fault: Fault): void {
-  const id = values.get('client_id');
-  if (id === undefined || id === subject) return;
-  throw new Refusal(fault, 'client_is_not_subject', `client_id is not ${subject}.`);
+interface AskedBy {
+  readonly authorization: string | undefined;
+  /** What whoever is nobody that we know is told. */
+  readonly fault: Fault;
 }
 
-/** What a workload's token is shown for. */
+/** What evidence is shown for. */
 export interface Shown {
-  /** Of the platform; white space at its end is ignored, because clients send files as they are. */
-  readonly token: string;
+  readonly evidence: Evidence;
+  /** Null: the caller did not say who it is. */
+  readonly claimed: ClaimedClient | null;
   /** Names the request, should the evidence be of a kind that is used once. */
   readonly requestId: string;
   /** What the caller is told when it is nobody that we know. */
   readonly fault: Fault;
 }
 
-/** Any workload that an attestor vouches for. What was revoked until now is known afterwards. @throws Refusal `fault`, Unavailable */
+/** Any workload or client that an attestor vouches for. What was revoked until now is known afterwards. @throws Refusal `fault`, Unavailable */
 export async function authenticateWorkload(
   { attest, revocation }: WorkloadRoom,
-  { token, requestId, fault }: Shown,
+  { evidence, claimed, requestId, fault }: Shown,
 ): Promise<Attestation> {
   try {
-    const attestation = await attest(Object.freeze({ tokenType: jwtType, token: token.trimEnd() }), requestId);
+    const attestation = await attest(evidence, requestId);
+    checkClient(claimed, attestation, null);
     await revocation.refresh();
     revocation.refuseRevoked(attestation);
     return attestation;

@@ -2,6 +2,7 @@
 import type { Attestor, Clock } from '../../attestors/attestor.js';
 import type { Fault, Refusal } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
+import type { Drafts } from '../exchange/client.js';
 import { errorResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import type { CompiledClient } from '../policy/clients.js';
@@ -17,6 +18,7 @@ export interface IntrospectionRooms {
   readonly signer: Pick<Signer, 'publicKeys' | 'sign'>;
   readonly attest: Attest;
   readonly attestors: readonly Attestor[];
+  readonly drafts: Drafts;
   /** Those in force. */
   readonly clients: () => readonly CompiledClient[];
   readonly revocation: Revocation;

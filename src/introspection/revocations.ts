@@ -3,7 +3,10 @@
  * short: what was revoked and has not expired, for the caller's resources only, as hashes.
  */
 import { hash, randomUUID } from 'node:crypto';
+import type { Evidence } from '../../attestors/attestor.js';
+import { jwtType } from '../../attestors/token-types.js';
 import { Refusal } from '../errors.js';
+import { basicCredentials, secretOf } from '../exchange/client.js';
 import { jsonResponse } from '../exchange/response.js';
 import type { WireResponse } from '../exchange/wire.js';
 import type { ListedEnding } from '../revocation/endings.js';
@@ -31,7 +34,7 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     throw new Refusal('read_only', 'method_not_allowed', 'The method is neither GET nor HEAD.');
   }
-  const shown = { token: readBearer(request), requestId: randomUUID(), fault: 'bearer_invalid' } as const;
+  const shown = { evidence: readEvidence(request), claimed: null, requestId: randomUUID(), fault } as const;
   const { resources } = await authenticate(room, shown);
   const { instances, subjects, tokens } = room.revocation.list(resources);
   const answer = jsonResponse({
@@ -45,13 +48,17 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   return matches(request.ifNoneMatch, etag) ? { status: 304, headers, body: '' } : { ...answer, headers };
 }
 
-/** RFC 6750 §2.1, not a form: a GET has no body. */
-function readBearer({ authorization, repeatedHeader }: RevocationsRequest): string {
+/** What whoever is no caller is told. */
+const fault = 'bearer_invalid';
+
+/** RFC 6750 §2.1, or a client's secret; not a form: a GET has no body. */
+function readEvidence({ authorization = '', repeatedHeader }: RevocationsRequest): Evidence {
   if (repeatedHeader) throw new Refusal('header_repeated', 'header_repeated', 'Authorization came more than once.');
-  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization ?? '')?.[1];
-  if (token === undefined)
-    throw new Refusal('bearer_invalid', 'bearer_missing', 'Authorization is missing or another.');
-  return token;
+  const credentials = basicCredentials(authorization);
+  if (credentials !== undefined) return secretOf(credentials).evidence;
+  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization)?.[1];
+  if (token === undefined) throw new Refusal(fault, 'bearer_missing', 'Authorization is missing or another.');
+  return Object.freeze({ tokenType: jwtType, token });
 }
 
 /** @param key `ATTESTOR/INSTANCE`, as the token's `attestation` claim has them, or a `sub`. @returns whole seconds */

@@ -55,6 +55,7 @@ function rooms(changes: Partial<Rooms> = {}) {
       close: async () => {},
     },
     deployment: { environment: 'production', region: null },
+    drafts: {},
     now: () => now * 1000,
     warn: (message) => void warnings.push(message),
     observe: () => {},

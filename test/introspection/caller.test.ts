@@ -36,8 +36,8 @@ const fault = 'caller_invalid';
 
 const ask = (compiled: ReturnType<typeof clients>, attest: Attest = async () => attestation) =>
   authenticate(
-    { attest, revocation, clients: () => compiled, now: () => now },
-    { token: 'a.b.c\n', requestId: 'request-1', fault },
+    { attest, drafts: {}, revocation, clients: () => compiled, now: () => now },
+    { evidence: { tokenType: jwtType, token: 'a.b.c' }, claimed: null, requestId: 'request-1', fault },
   );
 
 async function refusalOf(asking: Promise<unknown>) {
@@ -113,8 +113,13 @@ describe('the caller of introspection', () => {
     };
     const attest = await createTestAttest([attestor], { now: () => now });
     await attest({ tokenType: jwtType, token }, 'exchange-1');
-    const room = { attest, revocation, clients: () => clients({}), now: () => now };
-    const asking = authenticate(room, { token, requestId: 'introspection-1', fault });
+    const room = { attest, drafts: {}, revocation, clients: () => clients({}), now: () => now };
+    const asking = authenticate(room, {
+      evidence: { tokenType: jwtType, token },
+      claimed: null,
+      requestId: 'introspection-1',
+      fault,
+    });
     assert.deepEqual(await refusalOf(asking), ['caller_invalid', 'evidence_replayed']);
   });
 });
