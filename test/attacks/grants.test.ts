@@ -26,7 +26,7 @@ const staging = 'https://staging.example';
 const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` });
 
 const configuration = {
-  earlierStore: true,
+  earlierStore: true as const,
   prepare: writeClientFiles,
   attestors: `
   prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }${clientsBlock}`,

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClusterIssuer } from '../../examples/quickstart/cluster-issuer.js';
-import { calendar, claimsOf, clusterUrl, issuer, postForm, startService, type TestService } from '../support/service.js';
+import {
+  calendar,
+  claimsOf,
+  clusterUrl,
+  issuer,
+  postForm,
+  startService,
+  type TestService,
+} from '../support/service.js';
 
 const jwtSpiffe = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
 const spiffeId = 'spiffe://acme.example/ns/agents';
