@@ -60,7 +60,7 @@ export function createDelegate(room: ChainRoom): Delegate {
     // Before it is claimed or pinned, too: who may not act with it does not use it up either.
     const isIdJag = shown.tokenType === idJagType;
     const verified = (known: Attestation) =>
-      checked(isIdJag ? ofIdJag(known, actor, thumbprint) : ofEvidence(known, actor, room));
+      checked(isIdJag ? ofIdJag(known, actor, room, thumbprint) : ofEvidence(known, actor, room));
     try {
       if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
       return verified(await room.attest(shown, requestId, { role: 'delegator', thumbprint, verified }));
@@ -96,30 +96,19 @@ function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, iss
  * scope and resource, the person's issuer has decided.
  * @throws Rejected `id_jag_client`, `id_jag_bound`, `id_jag_resource`
  */
-function ofIdJag(shown: Attestation, actor: Attestation, thumbprint: string | undefined): Delegation {
-  const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;
-  const { client_id: client, cnf, resource, scope } = claims;
+function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom, thumbprint: string | undefined): Delegation {
+  const own = ofEvidence(shown, actor, room);
+  const { client_id: client, cnf, resource, scope } = shown.claims;
   if (client !== actor.subject && (client === undefined || client !== actor.clientId)) {
     const detail = `client_id: expected ${actor.clientId ?? actor.subject}, which has authenticated; found ${quoteClaim(client)}.`;
     throw new Rejected('id_jag_client', detail);
   }
-  if (
-    cnf !== undefined &&
-    (thumbprint === undefined || (cnf as { readonly jkt?: unknown } | null)?.jkt !== thumbprint)
-  ) {
+  const { jkt } = (typeof cnf === 'object' && cnf !== null ? cnf : {}) as { readonly jkt?: unknown };
+  if (cnf !== undefined && (thumbprint === undefined || jkt !== thumbprint)) {
     throw new Rejected('id_jag_bound', 'cnf: it is bound to a key, which this request does not prove.');
   }
-  return {
-    tokens: [],
-    delegator: { subject, attestor, instance },
-    actors: [],
-    claims,
-    resource: null,
-    targets: targetsOf(resource),
-    scope: scope === undefined ? null : scopeOf(claims),
-    mayAct: true,
-    ...{ assurance, attestedAt, vouchesUntil, evidenceId },
-  };
+  const ofScope = scope === undefined ? own.scope : scopeOf(shown.claims);
+  return { ...own, targets: targetsOf(resource), scope: ofScope, mayAct: true };
 }
 
 /** RFC 8707 §2, as a claim: one or several. Null: it does not say. */

@@ -119,6 +119,7 @@ describe('identity assertions of people (ID-JAG)', () => {
     'for several': [{ aud: [issuer, 'https://other.example'] }, {}, 'jwt_audience'],
     'an issuer that is not trusted': [{ iss: 'https://evil.example' }, {}, 'issuer_untrusted'],
     'of the cluster, whose tokens are of workloads': [{ iss: clusterUrl }, {}, 'issuer_untrusted'],
+    'a may_act of somebody else': [{ may_act: { sub: 'x' } }, {}, 'may_act'],
     'a chain of actors': [{ act: { sub: 'x' } }, {}, 'jwt_delegated'],
     'bound to a key that is not proven': [{ cnf: { jkt: 'x' } }, {}, 'id_jag_bound'],
     'a resource that is no text': [{ resource: [1] }, {}, 'id_jag_resource'],
