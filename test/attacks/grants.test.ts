@@ -203,12 +203,6 @@ const restrictions: readonly Restriction[] = [
     reason: 'client_subject',
   },
   {
-    title: 'an assertion of a registered client for an hour',
-    token: () => assertion({ exp: Math.floor(Date.now() / 1000) + 3600 }),
-    told: 'rejected',
-    reason: 'jwt_lifetime',
-  },
-  {
     title: 'our own access token',
     token: async (s) => String((await s.exchange()).body.access_token),
     told: 'rejected',
