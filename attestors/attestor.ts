@@ -88,6 +88,10 @@ export interface Attestation {
   readonly attestor: string;
   /** A SPIFFE ID made by `host.spiffeId`. */
   readonly subject: string;
+  /** What it may call itself as `client_id`, beside its subject. Left out: nothing else. */
+  readonly clientId?: string;
+  /** Values of `grant_type` that it may ask with. Left out: all. */
+  readonly grantTypes?: readonly string[];
   /** What is revoked when it dies, such as `pod:UID`. */
   readonly instance: string;
   /** Null while unknown. */
@@ -148,6 +152,9 @@ export interface KeySetStatus {
   readonly lastError: string | null;
 }
 
+/** What a JWT may say to be: see `JwtExpectations`. */
+export type JwtKind = 'evidence' | 'SVID' | 'client assertion' | 'ID-JAG';
+
 export interface JwtExpectations {
   /** Undefined: no token that has an `iss` is accepted. Without `trustDomain`, every token needs one. */
   readonly issuer: string | undefined;
@@ -163,6 +170,11 @@ export interface JwtExpectations {
    * the claims, and the host holds the actor to it; `act`, of our own tokens only.
    */
   readonly delegation?: 'refuse' | 'may_act' | 'act';
+  /**
+   * What its `typ` may say to be (RFC 8725 §3.11). Default: `SVID` with a `trustDomain`, else `evidence`. A `client assertion` of one client need not name its
+   * key where the client has one key of the algorithm.
+   */
+  readonly kind?: JwtKind;
   /** RFC 8725 §3.1, beside what the keys themselves allow. Default: every one of `verificationAlgorithms`. */
   readonly algorithms?: readonly VerificationAlgorithm[];
 }
@@ -281,7 +293,14 @@ export interface AttestorPlan {
   /** What is wrong with the options only because of our defaults. */
   readonly faults: readonly { readonly path: readonly string[]; readonly message: string }[];
   /** Files without which `create` fails. */
-  readonly files: readonly { readonly path: readonly string[]; readonly file: string }[];
+  readonly files: readonly PlannedFile[];
+}
+
+export interface PlannedFile {
+  readonly path: readonly string[];
+  readonly file: string;
+  /** What is wrong with what it holds, in words without any of it; null: nothing. Left out: it has to be there, and no more. */
+  readonly fault?: (text: string) => string | null;
 }
 
 /** One entry of `attestors/index.ts`. */

@@ -2,6 +2,7 @@
 import type { AttestorType } from './attestor.js';
 import { aws } from './aws/index.js';
 import { azure } from './azure/index.js';
+import { client } from './client/index.js';
 import { kubernetes } from './kubernetes/index.js';
 import { oidc } from './oidc/index.js';
 
@@ -9,6 +10,7 @@ import { oidc } from './oidc/index.js';
 export const attestorTypes: ReadonlyMap<string, AttestorType> = mapByType([
   aws as AttestorType,
   azure as AttestorType,
+  client as AttestorType,
   kubernetes as AttestorType,
   oidc as AttestorType,
 ]);

@@ -1,5 +1,6 @@
 /** Kinds of values that the configuration and the attestors' options share. */
 import { z } from 'zod';
+import { verificationAlgorithms } from './attestor.js';
 
 const unit: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400 };
 
@@ -60,16 +61,25 @@ const jwksUri = z
     error: 'the URL of a JWK Set with https (http only on loopback)',
   });
 
+/** What tokens may be signed with. */
+export const listOfAlgorithms = z
+  .array(z.enum(verificationAlgorithms), { error: 'a list of signature algorithms' })
+  .min(1, { error: 'a list of at least one signature algorithm' })
+  .refine((list) => new Set(list).size === list.length, { error: 'a list of signature algorithms, each once' });
+
+const atUri = z.strictObject({ jwksUri, maxStale });
+const inFile = z.strictObject({ jwksFile: text('the path of a JWK Set'), maxStale });
+
+/** Keys that are where the block says. */
+export const namedKeys = z.union([atUri, inFile], {
+  error: 'one of { jwksUri: URL } and { jwksFile: FILE }, with maxStale if wanted',
+});
+
 /** @param origin what `from` says where the keys are neither at a URL nor in a file that the block names */
 export const keysOptions = <Origin extends string>(origin: Origin) =>
-  z.union(
-    [
-      z.strictObject({ from: z.literal(origin), maxStale }),
-      z.strictObject({ jwksUri, maxStale }),
-      z.strictObject({ jwksFile: text('the path of a JWK Set'), maxStale }),
-    ],
-    { error: `one of { from: ${origin} }, { jwksUri: URL } and { jwksFile: FILE }, with maxStale if wanted` },
-  );
+  z.union([z.strictObject({ from: z.literal(origin), maxStale }), atUri, inFile], {
+    error: `one of { from: ${origin} }, { jwksUri: URL } and { jwksFile: FILE }, with maxStale if wanted`,
+  });
 
 /** Whether a token may have audiences beside ours. */
 export const otherAudiences = z

@@ -121,6 +121,18 @@ export const faults = Object.freeze({
     'The client_assertion was not accepted. An operator finds the reason in the audit log under the decision_id.',
     'RFC 7523 §3.2',
   ),
+  client_secret_rejected: entry(
+    'invalid_client',
+    401,
+    'No client is registered with this client_id and secret. An operator finds the reason in the audit log under the decision_id.',
+    'RFC 6749 §5.2',
+  ),
+  grant_type_not_allowed: entry(
+    'unauthorized_client',
+    400,
+    'This client may not use this grant. Whoever runs this service can allow it.',
+    'RFC 6749 §5.2',
+  ),
   target_malformed: entry(
     'invalid_target',
     400,
@@ -160,7 +172,7 @@ export const faults = Object.freeze({
   client_invalid: entry(
     'invalid_client',
     401,
-    'Send no client secret, and no client assertion beside other evidence: the evidence is the authentication. A client_id, if sent, must be the subject.',
+    'Authenticate with a client_assertion, or in the Authorization header, and with neither beside other evidence, which is the authentication. A client_id, if sent, must be your own.',
     'RFC 6749 §5.2',
   ),
   dpop_proof_invalid: entry(
@@ -216,7 +228,7 @@ export const faults = Object.freeze({
   bearer_invalid: entry(
     'invalid_token',
     401,
-    'Send the token that the platform gave to this workload as Authorization: Bearer, or DPoP where a proof is sent; the workload has to be one of the configured clients.',
+    'Send the token that the platform gave to this workload as Authorization: Bearer, or DPoP where a proof is sent, or a client secret as Basic; the workload has to be one of the configured clients.',
     'RFC 6750 §3.1',
   ),
   read_only: entry(null, 405, 'Send the request with GET.', 'RFC 9110 §15.5.6'),

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attestor } from '../attestors/attestor.js';
+import { clientSecretType } from '../attestors/token-types.js';
 import { createHealthListener, createPublicListener } from './app.js';
 import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
@@ -115,6 +116,8 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
     clientCertificateHeader: listen.clientCertificateHeader,
     seesCertificates: seesCertificates(listen),
     tokenTypes: () => policy().tokenTypes,
+    takesSecrets: attestors.some(({ accepts }) => accepts.some(({ tokenType }) => tokenType === clientSecretType)),
+    drafts: configuration.drafts,
   });
   const { drain } = configuration;
   const listener = await rooms.open(async () => {
@@ -204,7 +207,7 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   const { policy, clients, isRefused } = await rooms.open(async () =>
     watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
-  const { environment, geo, issuer, region = null } = configuration;
+  const { drafts, environment, geo, issuer, region = null } = configuration;
   const { send } = host.outbound;
   const path = (relative: string) => resolve(configuration.directory, relative);
   const external = createExternal({ send, path, now: host.now, warn });
@@ -228,9 +231,9 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   });
   const judging = { attest, delegate, dpop: dpopAt(tokenEndpoint(issuer)), behaviour, lookUp, locate, policy };
   const telling = { observe, beginTrace: traces?.begin, audit, deployment: { environment, region } };
-  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, revocation, now, warn });
+  const pipeline = createPipeline({ issuer, signer, ...judging, ...telling, drafts, revocation, now, warn });
   const authenticating = {
-    ...{ attest, revocation, warn },
+    ...{ attest, drafts, revocation, warn },
     needsNonce: () => needsNonce(policy(), null),
     alarm({ attestor, subject, reason, detail }: EvidenceAlert) {
       instruments.alert(attestor, reason);

@@ -1,19 +1,20 @@
 /** The block of `type: oidc`. */
 
 import { z } from 'zod';
-import { type AttestorPlan, verificationAlgorithms } from '../attestor.js';
+import { type AttestorPlan, type Route, verificationAlgorithms } from '../attestor.js';
 import {
   aTrustDomain,
   duration,
   isLoopback,
   keysOptions,
+  listOfAlgorithms,
   name,
   otherAudiences,
   printable,
   text,
   trustDomainForm,
 } from '../options.js';
-import { jwtType } from '../token-types.js';
+import { idJagType, jwtSpiffeType, jwtType } from '../token-types.js';
 import { hasForm, isPinned, pinsOf, presetNames, presetOf, sharedIssuer, svidAlgorithms } from './presets.js';
 
 /** RFC 8693 §3: an ID token is a JWT, and clients may call it either. */
@@ -76,10 +77,7 @@ const block = z.strictObject({
   keys: keysOptions('discovery')
     .prefault({ from: 'discovery' })
     .describe("Where the keys come from that verify the tokens. discovery: the issuer's own document names them."),
-  algorithms: z
-    .array(z.enum(verificationAlgorithms), { error: 'a list of signature algorithms' })
-    .min(1, { error: 'a list of at least one signature algorithm' })
-    .refine((list) => new Set(list).size === list.length, { error: 'a list of signature algorithms, each once' })
+  algorithms: listOfAlgorithms
     .optional()
     .describe("What the tokens may be signed with. Default: the preset's, else all."),
   maxLifetime: duration()
@@ -209,7 +207,8 @@ function audienceFaults(audience: string, senders: readonly string[]): readonly 
   ];
 }
 
-export const audienceOf = (values: OidcOptions, ourIssuer: string): string => values.audience ?? ourIssuer;
+export const audienceOf = (values: Pick<OidcOptions, 'audience'>, ourIssuer: string): string =>
+  values.audience ?? ourIssuer;
 
 /** The issuers under whose names tokens are routed; an SVID without `iss` under its trust domain. */
 const sendersOf = ({ trustDomain, issuer: of }: OidcOptions): readonly string[] => [
@@ -223,6 +222,16 @@ export const mappingOf = (values: OidcOptions): Readonly<Record<string, string>>
   [subjectKind]: 'sub',
 });
 
+/** What is made for us alone: SVIDs that clients authenticate with, by their trust domain, and identity assertions of people. */
+function draftRoutes({ issuer: of, role, trustDomain, ...values }: OidcOptions, ourIssuer: string): readonly Route[] {
+  const audience = audienceOf(values, ourIssuer);
+  if (trustDomain !== undefined) {
+    return [Object.freeze({ tokenType: jwtSpiffeType, issuer: `spiffe://${trustDomain}`, audience })];
+  }
+  if (role !== 'delegator' || of === undefined || audience !== ourIssuer) return [];
+  return [Object.freeze({ tokenType: idJagType, issuer: of, audience })];
+}
+
 export function plan(values: OidcOptions, ourIssuer: string): AttestorPlan {
   const audience = audienceOf(values, ourIssuer);
   const senders = sendersOf(values);
@@ -230,7 +239,7 @@ export function plan(values: OidcOptions, ourIssuer: string): AttestorPlan {
     tokenTypes.map((tokenType) => Object.freeze({ tokenType, issuer: of, audience })),
   );
   return {
-    accepts: Object.freeze(routes),
+    accepts: Object.freeze([...routes, ...draftRoutes(values, ourIssuer)]),
     faults: senders.includes(ourIssuer)
       ? [fault('issuer', 'this is our own issuer: the tokens that we issue are no evidence')]
       : audienceFaults(audience, senders),

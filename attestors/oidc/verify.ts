@@ -11,6 +11,7 @@ import type {
   VerifiedJwt,
 } from '../attestor.js';
 import { evidenceIdOf, readJti } from '../evidence-id.js';
+import { idJagType } from '../token-types.js';
 import { checkRequirements, type Requirement, readSubject, selectorsOf } from './claims.js';
 
 export interface OidcParts {
@@ -32,12 +33,16 @@ export function createOidcAttestor(parts: OidcParts): Attestor {
   return Object.freeze<Attestor>({
     name,
     accepts,
-    async attest({ jwt }) {
+    async attest({ jwt, tokenType }) {
       if (jwt === undefined)
         throw new Rejected('not_a_jwt', 'A token of an OpenID Connect issuer is a JWT; this is none.');
-      const verified = await host.verifyJwt(jwt, keys, expect);
+      const isIdJag = tokenType === idJagType;
+      const verified = await host.verifyJwt(jwt, keys, isIdJag ? { ...expect, kind: 'ID-JAG' } : expect);
       checkRequirements(verified.claims, parts.requirements);
-      return attestation(parts, verified, jwt);
+      if (isIdJag && readJti(verified.claims.jti) === undefined) {
+        throw new Rejected('jwt_jti', 'jti: expected a text of 1 to 256 characters.');
+      }
+      return attestation(parts, verified, jwt, isIdJag);
     },
     async close() {
       keys.close();
@@ -47,7 +52,13 @@ export function createOidcAttestor(parts: OidcParts): Attestor {
 
 const nothing = Object.freeze({});
 
-function attestation(parts: OidcParts, { claims, exp }: VerifiedJwt, jwt: UnverifiedJwt): Attestation {
+/** @param singleUse of what was made for this one request */
+function attestation(
+  parts: OidcParts,
+  { claims, exp }: VerifiedJwt,
+  jwt: UnverifiedJwt,
+  singleUse: boolean,
+): Attestation {
   const { name, host } = parts;
   const attestedAt = host.now();
   if (attestedAt >= exp) throw new Rejected('jwt_expired', 'The token expired while the keys were loaded.');
@@ -55,6 +66,8 @@ function attestation(parts: OidcParts, { claims, exp }: VerifiedJwt, jwt: Unveri
   return Object.freeze<Attestation>({
     attestor: name,
     subject: host.spiffeId(name, 'subject', subject),
+    // A SPIFFE ID, by which such clients are registered elsewhere.
+    ...(parts.expect.trustDomain !== undefined && { clientId: String(claims.sub) }),
     // Claims that would name a run differ from issuer to issuer, and nobody tells us when one is over.
     instance: `subject:${subject}`,
     environment: parts.environment,
@@ -63,7 +76,7 @@ function attestation(parts: OidcParts, { claims, exp }: VerifiedJwt, jwt: Unveri
     claims,
     facts: nothing,
     evidenceId: evidenceIdOf(readJti(claims.jti), jwt),
-    singleUse: false,
+    singleUse,
     assurance: 'low',
     attestedAt,
     expiresAt: exp,

@@ -14,6 +14,8 @@ import { vaultTokenFile } from './sections/signing-remote.js';
 interface NamedFile {
   readonly path: Path;
   readonly file: string;
+  /** What is wrong with what it holds; null: nothing. Left out: that is not looked at. */
+  readonly fault?: ((text: string) => string | null) | undefined;
 }
 
 /**
@@ -31,8 +33,8 @@ export async function checkFiles(configuration: Configuration, ofConditions: rea
   }
   if (signing.type === 'vault') named.push(vaultTokenFile(signing));
   for (const [name, { type, options }] of attestors) {
-    for (const { path, file } of type.plan(options, issuer).files) {
-      named.push({ path: ['attestors', name, ...path], file: resolve(directory, file) });
+    for (const { path, file, fault } of type.plan(options, issuer).files) {
+      named.push({ path: ['attestors', name, ...path], file: resolve(directory, file), fault });
     }
   }
   for (const [name, { headers }] of Object.entries(postureSources)) {
@@ -40,7 +42,7 @@ export async function checkFiles(configuration: Configuration, ofConditions: rea
       named.push({ path: ['postureSources', name, 'headers', header, 'file'], file });
     }
   }
-  const findings = await Promise.all(named.map(({ path, file }) => checkFile(path, file)));
+  const findings = await Promise.all(named.map(checkNamed));
   return [
     ...findings.flat(),
     ...(await checkGeo(configuration)),
@@ -86,6 +88,14 @@ async function checkTraceHeaders({ directory, telemetry }: Configuration): Promi
   if (headers === undefined) return [];
   const file = resolve(directory, headers.file);
   return checkContent({ path: ['telemetry', 'traces', 'headers', 'file'], file }, readHeaders);
+}
+
+async function checkNamed({ path, file, fault }: NamedFile): Promise<Finding[]> {
+  if (fault === undefined) return checkFile(path, file);
+  return checkContent({ path, file }, async (readable) => {
+    const wrong = fault(await readFile(readable, 'utf8'));
+    if (wrong !== null) throw new Error(wrong);
+  });
 }
 
 /** @param read throws when the file does not hold what it has to */

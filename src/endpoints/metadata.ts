@@ -2,6 +2,7 @@
 
 import { verificationAlgorithms } from '../../attestors/attestor.js';
 import { proofAlgorithms } from '../binding/proof-key.js';
+import type { Drafts } from '../exchange/client.js';
 import { grantTypes } from '../exchange/grants/index.js';
 import { identifierOf, type TokenType } from '../policy/token-type.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
@@ -15,6 +16,9 @@ export interface MetadataRoom {
   readonly seesCertificates: boolean;
   /** That are issued by the policy in force. */
   readonly tokenTypes: () => ReadonlySet<TokenType>;
+  /** Whether a client is registered with a secret. */
+  readonly takesSecrets: boolean;
+  readonly drafts: Drafts;
 }
 
 /** Also what DPoP proofs are for. */
@@ -32,13 +36,17 @@ export function authorizationServerMetadata({
   signer,
   seesCertificates,
   tokenTypes,
+  takesSecrets,
+  drafts,
 }: MetadataRoom): Record<string, unknown> {
   return {
     issuer,
     token_endpoint: tokenEndpoint(issuer),
     jwks_uri: `${issuer}/jwks`,
     grant_types_supported: [...grantTypes.keys()],
-    ...tokenEndpointMetadata,
+    token_endpoint_auth_methods_supported: ['none', ...authenticationMethods(takesSecrets)],
+    token_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
+    ...(drafts['id-jag'] !== undefined && { authorization_grant_profiles_supported: [idJagProfile] }),
     // Both have to be there for clients of the Model Context Protocol; nobody signs in, so no response type is there.
     authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: [],
@@ -46,16 +54,13 @@ export function authorizationServerMetadata({
     // RFC 8705 §3.3.
     ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
     ...chainingMetadata(tokenTypes()),
-    ...revocationMetadata(issuer),
-    ...(introspection === null ? {} : introspectionMetadata(issuer, signer)),
+    ...revocationMetadata(issuer, takesSecrets),
+    ...(introspection === null ? {} : introspectionMetadata(issuer, signer, takesSecrets)),
   };
 }
 
-/** A workload's evidence is its authentication: with `client_credentials` as a client's JWT, with the other grants beside none. */
-const tokenEndpointMetadata = Object.freeze({
-  token_endpoint_auth_methods_supported: Object.freeze(['none', 'private_key_jwt']),
-  token_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
-});
+/** draft-ietf-oauth-identity-assertion-authz-grant-04 §7.2. */
+const idJagProfile = 'urn:ietf:params:oauth:grant-profile:id-jag';
 
 /** Draft of identity chaining §3: what buys an access token in another trust domain. */
 function chainingMetadata(issued: ReadonlySet<TokenType>): Record<string, unknown> {
@@ -63,20 +68,33 @@ function chainingMetadata(issued: ReadonlySet<TokenType>): Record<string, unknow
   return types.length === 0 ? {} : { identity_chaining_requested_token_types_supported: types };
 }
 
-/** RFC 8414 §2. The client's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. */
-function revocationMetadata(issuer: string): Record<string, unknown> {
+/**
+ * A workload's JWT is one that its platform signed: of the registered methods, `private_key_jwt` says that. With the grants whose evidence is the
+ * authentication, there is none beside it.
+ */
+const authenticationMethods = (takesSecrets: boolean): readonly string[] => [
+  'private_key_jwt',
+  ...(takesSecrets ? ['client_secret_basic'] : []),
+];
+
+/** RFC 8414 §2. */
+function revocationMetadata(issuer: string, takesSecrets: boolean): Record<string, unknown> {
   return {
     revocation_endpoint: revocationEndpoint(issuer),
-    revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
+    revocation_endpoint_auth_methods_supported: authenticationMethods(takesSecrets),
     revocation_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
   };
 }
 
 /** With the same authentication. */
-function introspectionMetadata(issuer: string, { algorithms }: MetadataRoom['signer']): Record<string, unknown> {
+function introspectionMetadata(
+  issuer: string,
+  { algorithms }: MetadataRoom['signer'],
+  takesSecrets: boolean,
+): Record<string, unknown> {
   return {
     introspection_endpoint: introspectionEndpoint(issuer),
-    introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
+    introspection_endpoint_auth_methods_supported: authenticationMethods(takesSecrets),
     introspection_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
     // RFC 9701 §7: whoever asks, its answers are signed with the default.
     introspection_signing_alg_values_supported: algorithms.slice(0, 1),

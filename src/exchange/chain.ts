@@ -3,6 +3,7 @@
  * who acted before; either way the whole chain is known then, and nothing of it is dropped.
  */
 import type { Assurance, Attestation, Evidence } from '../../attestors/attestor.js';
+import { idJagType } from '../../attestors/token-types.js';
 import { isOfEvidence, Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
 import type { Attest } from './attest.js';
@@ -60,12 +61,16 @@ export function createDelegate(room: ChainRoom): Delegate {
       return Object.freeze(delegation);
     };
     // Before it is claimed or pinned, too: who may not act with it does not use it up either.
-    const verified = (known: Attestation) => checked(ofEvidence(known, actor, room));
+    const isIdJag = shown.tokenType === idJagType;
+    const verified = (known: Attestation) =>
+      checked(isIdJag ? ofIdJag(known, actor, room, by.thumbprint) : ofEvidence(known, actor, room));
     try {
       if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
       return verified(await room.attest(shown, requestId, { role: 'delegator', verified, ...by }));
     } catch (error) {
       if (!isOfEvidence(error) && !isOfPin(error)) throw error;
+      // RFC 7523 §3.1: an assertion is a grant.
+      if (isIdJag) throw new Refusal('assertion_rejected', error.reason, `assertion: ${error.detail}`);
       throw new Refusal(error.fault, error.reason, `subject_token: ${error.detail}`);
     }
   };
@@ -82,10 +87,42 @@ function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, iss
     actors: [],
     claims,
     resource: null,
+    targets: null,
     scope: authoritative.has(attestor) ? scopeOf(claims) : null,
     mayAct: mayAct(claims.may_act, actor, issuer),
     ...{ assurance, attestedAt, vouchesUntil, evidenceId },
   };
+}
+
+/**
+ * draft-ietf-oauth-identity-assertion-authz-grant-04 §4.4.1: its issuer made it for this client, so it says itself who may act. What it has of
+ * scope and resource, the person's issuer has decided.
+ * @throws Rejected `id_jag_client`, `id_jag_bound`, `id_jag_resource`
+ */
+function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom, thumbprint: string | undefined): Delegation {
+  const own = ofEvidence(shown, actor, room);
+  const { client_id: client, cnf, resource, scope } = shown.claims;
+  if (client !== actor.subject && (client === undefined || client !== actor.clientId)) {
+    const detail = `client_id: expected ${actor.clientId ?? actor.subject}, which has authenticated; found ${quoteClaim(client)}.`;
+    throw new Rejected('id_jag_client', detail);
+  }
+  const { jkt } = (typeof cnf === 'object' && cnf !== null ? cnf : {}) as { readonly jkt?: unknown };
+  if (cnf !== undefined && (thumbprint === undefined || jkt !== thumbprint)) {
+    throw new Rejected('id_jag_bound', 'cnf: it is bound to a key, which this request does not prove.');
+  }
+  const ofScope = scope === undefined ? own.scope : scopeOf(shown.claims);
+  return { ...own, targets: targetsOf(resource), scope: ofScope, mayAct: true };
+}
+
+/** RFC 8707 §2, as a claim: one or several. Null: it does not say. */
+function targetsOf(resource: unknown): readonly string[] | null {
+  if (resource === undefined) return null;
+  const targets: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
+  if (targets.every((target) => typeof target === 'string')) return targets as readonly string[];
+  throw new Rejected(
+    'id_jag_resource',
+    `resource: expected a text, or a list of texts; found ${quoteClaim(resource)}.`,
+  );
 }
 
 /** Of RFC 8693 §4.2 and, as some issuers have it, `scp`. Without one nothing is delegated. */
@@ -131,6 +168,7 @@ function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken, actor: Att
     actors: links.slice(0, -1),
     claims: null,
     resource: String(claims.aud),
+    targets: null,
     scope: String(claims.scope).split(' '),
     mayAct: false,
     assurance,

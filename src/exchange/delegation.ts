@@ -1,6 +1,9 @@
 /** For whom a workload asks, and through whom: what is known of the chain, and what the token says of it. */
 import type { Assurance, Attestation } from '../../attestors/attestor.js';
+import { Refusal } from '../errors.js';
 import { leastAssurance } from '../policy/assurance.js';
+import type { Asked } from '../policy/facts.js';
+import { scrub } from '../text.js';
 
 /** One of the chain: when it ends, so do the tokens that came of it. */
 export interface Link {
@@ -20,6 +23,8 @@ export interface Delegation {
   readonly claims: Attestation['claims'] | null;
   /** What the token of ours is for. Null: evidence was shown. */
   readonly resource: string | null;
+  /** Resources that it was made for. Null: it does not say. */
+  readonly targets: readonly string[] | null;
   /** Null: it does not limit the scope. */
   readonly scope: readonly string[] | null;
   readonly mayAct: boolean;
@@ -30,6 +35,20 @@ export interface Delegation {
   readonly vouchesUntil: number;
   /** Of the evidence, or the `jti` of the token of ours. */
   readonly evidenceId: string;
+}
+
+/**
+ * What is asked for, which has to be something that the delegator's evidence was made for.
+ * @throws Refusal `target_refused`
+ */
+export function askedOf(asked: Asked, { targets }: Delegation): Asked {
+  if (targets === null) return asked;
+  const [only, ...others] = targets;
+  const resource = asked.resource ?? (others.length === 0 ? only : undefined);
+  if (resource !== undefined && targets.includes(resource)) return Object.freeze({ ...asked, resource });
+  const expected = targets.map((target) => JSON.stringify(scrub(target))).join(' or ');
+  const detail = `The assertion is for ${expected}; ${asked.resource ?? 'none'} was asked for.`;
+  throw new Refusal('target_refused', 'resource_not_in_assertion', detail);
 }
 
 /** The claim `act` (RFC 8693 §4.1): who asks, and nested in it who acted before. */

@@ -7,6 +7,7 @@ import type {
   EvidenceReaders,
   UnverifiedJwt,
 } from '../../attestors/attestor.js';
+import { jwtSpiffeType } from '../../attestors/token-types.js';
 import { Rejected } from '../errors.js';
 import { decodeBase64url } from '../jwt/base64url.js';
 import { decodeJwt, looksLikeJwt } from '../jwt/decode.js';
@@ -43,7 +44,8 @@ export function readEvidence(
   }
   const jwt = decodeJwt(received.token);
   const named = audienceAlias === undefined ? jwt : Object.freeze({ ...jwt, audienceAlias });
-  return { evidence: Object.freeze({ ...received, jwt: named }), sender: senderOf(jwt.claims) };
+  const sender = received.tokenType === jwtSpiffeType ? senderOfSvid(jwt.claims) : senderOf(jwt.claims);
+  return { evidence: Object.freeze({ ...received, jwt: named }), sender };
 }
 
 /** A JWT-SVID need not have `iss`: the bundle that verifies it is its trust domain's (SPIFFE Trust Domain and Bundle §3). */
@@ -51,6 +53,9 @@ function senderOf({ iss, sub, aud }: UnverifiedJwt['claims']): Sender {
   const trustDomain = iss === undefined ? trustDomainOf(sub) : undefined;
   return { iss: trustDomain === undefined ? iss : `spiffe://${trustDomain}`, aud };
 }
+
+/** Shown as such, by its trust domain and nothing else: whom `iss` names may be another (draft-ietf-oauth-spiffe-client-auth-02 §4). */
+const senderOfSvid = ({ sub, aud }: UnverifiedJwt['claims']): Sender => senderOf({ sub, aud });
 
 export const readers = Object.freeze<EvidenceReaders>({
   object(bytes) {

@@ -13,8 +13,8 @@ import type { Attest } from './attest.js';
 import type { Behaviour } from './behaviour.js';
 import { bindingOf, verifyProof } from './binding.js';
 import type { Delegate } from './chain.js';
-import { checkClient } from './client.js';
-import { type Delegation, type Link, linksOf } from './delegation.js';
+import { checkClient, type Drafts } from './client.js';
+import { askedOf, type Delegation, type Link, linksOf } from './delegation.js';
 import { type FactsRoom, gatherFacts } from './facts.js';
 import type { LookUp } from './look-up.js';
 import { type Issued, type MintRoom, mint } from './mint.js';
@@ -37,6 +37,7 @@ export interface Rooms extends MintRoom {
   readonly policy: () => Policy;
   readonly audit: AuditLog;
   readonly deployment: Deployment;
+  readonly drafts: Drafts;
   /** Milliseconds since the epoch, with a fraction. */
   readonly now: () => number;
   /** For faults of our own. */
@@ -88,7 +89,8 @@ async function answer(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<Wi
 /** request → attest → facts (with behaviour, and what others are asked) → decide → count → mint → note. Each stage leaves what it made on the trail, for the record. */
 async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<void> {
   trail.form = readBody(wire);
-  const request = readRequest(trail.form, wire.authorization, trail.policy.tokenTypes);
+  const spoken = { drafts: rooms.drafts, issued: trail.policy.tokenTypes };
+  const request = readRequest(trail.form, wire.authorization, spoken);
   trail.request = request;
   trail.timeline.enter('attest');
   const verifying = verifyProof(rooms.dpop, wire, trail.policy, request.asked);
@@ -102,11 +104,11 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
     trail.attestation = known;
   };
   const by = { address: wire.address, thumbprint: proof?.thumbprint };
-  const showing = { ...by, routed, verified, audience: request.audience };
-  const attestation = await rooms.attest(request.evidence, trail.decisionId, showing);
+  const { evidence, audience } = request.asker;
+  const attestation = await rooms.attest(evidence, trail.decisionId, { ...by, routed, verified, audience });
   trail.attestation = attestation;
   if (proof !== undefined) await rooms.dpop.claim(proof, trail.decisionId);
-  checkClient(request.client, attestation);
+  checkClient(request.client, attestation, request.grantType);
   if (request.delegator !== null) {
     trail.delegation = await rooms.delegate(request.delegator, attestation, {
       ...by,
@@ -115,8 +117,10 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
         trail.delegatorAttestor = attestor;
       },
     });
+    trail.request = { ...request, asked: askedOf(request.asked, trail.delegation) };
   }
   const { delegation } = trail;
+  const { asked } = trail.request;
   trail.timeline.enter('facts');
   const { policy, decisionId } = trail;
   const reads = policy.attestors.get(attestation.attestor)?.reads ?? [];
@@ -128,7 +132,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
     locate: rooms.locate,
     delegation,
   });
-  const inquiry = { attestation, facts: gathered, asked: request.asked, decisionId };
+  const inquiry = { attestation, facts: gathered, asked, decisionId };
   // Awaited only when the store, or somebody else, was asked.
   const read = rooms.behaviour.read(policy, inquiry);
   const known = read instanceof Promise ? await read : read;
@@ -136,7 +140,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
   const facts = found instanceof Promise ? await found : found;
   trail.facts = facts;
   trail.timeline.enter('decide');
-  trail.decision = decide(policy, facts, request.asked);
+  trail.decision = decide(policy, facts, asked);
   const counted = rooms.behaviour.count(policy, { ...inquiry, facts }, trail.decision);
   if (counted !== undefined) ({ facts: trail.facts, decision: trail.decision } = await counted);
   trail.timeline.enter('mint');
@@ -214,8 +218,8 @@ function asRefusal(error: unknown, trail: Trail, rooms: Rooms): Refusal {
 }
 
 /** Only token exchange lets the client name the type of its evidence. */
-const asGrantSays = (fault: Fault, { evidenceFault }: TokenRequest): Fault =>
-  evidenceFault === 'evidence_rejected' ? fault : evidenceFault;
+const asGrantSays = (fault: Fault, { asker }: TokenRequest): Fault =>
+  asker.fault === 'evidence_rejected' ? fault : asker.fault;
 
 const nameOf = ({ decisionId, trace }: Trail) =>
   trace === undefined ? `decision ${decisionId}` : `decision ${decisionId}, trace ${trace.traceId}`;

@@ -1,11 +1,10 @@
 /** Stage 1: the wire request is parsed once, here; from here on every grant type is the same value. */
 import type { Evidence } from '../../attestors/attestor.js';
-import { type Fault, Refusal } from '../errors.js';
+import { Refusal } from '../errors.js';
 import type { Asked } from '../policy/facts.js';
 import type { TokenType } from '../policy/token-type.js';
 import { scrub } from '../text.js';
-import type { AudienceRule } from './audience.js';
-import { type ClaimedClient, readClient } from './client.js';
+import { type ClaimedClient, type Drafts, readClient, type Shown } from './client.js';
 import { type Form, readForm } from './form.js';
 import type { GrantType } from './grants/grant-type.js';
 import { grantTypes } from './grants/index.js';
@@ -14,13 +13,9 @@ import type { WireBody, WireRequest } from './wire.js';
 export interface TokenRequest {
   readonly grantType: string;
   /** Of who asks. */
-  readonly evidence: Evidence;
+  readonly asker: Shown;
   /** For whom; null: for itself. */
   readonly delegator: Evidence | null;
-  /** What the client is told when the evidence is at fault: RFC 8693 and RFC 7523 differ. */
-  readonly evidenceFault: Fault;
-  /** What the grant asks of the audience of the evidence. */
-  readonly audience: AudienceRule;
   /** Whether an answer of the grant has `issued_token_type`. */
   readonly namesTokenType: boolean;
   readonly asked: Asked;
@@ -54,12 +49,14 @@ const bodyFaults: Readonly<Record<Exclude<WireBody, Buffer>, () => Refusal>> = {
   too_many: () => new Refusal('overloaded', 'overloaded', 'Too many unfinished bodies are held at once.'),
 };
 
-/** @param issued the types of token that there are to be had */
-export function readRequest(
-  form: Form,
-  authorization: string | undefined,
-  issued: ReadonlySet<TokenType>,
-): TokenRequest {
+/** What there is to be had of what a request may name. */
+export interface Spoken {
+  readonly drafts: Drafts;
+  /** The types of token that are issued. */
+  readonly issued: ReadonlySet<TokenType>;
+}
+
+export function readRequest(form: Form, authorization: string | undefined, { drafts, issued }: Spoken): TokenRequest {
   const name = form.values.get('grant_type');
   if (name === undefined) throw new Refusal('parameter_missing', 'grant_type_missing', 'grant_type is missing.');
   const grantType = grantTypes.get(name);
@@ -69,20 +66,19 @@ export function readRequest(
   if (form.values.has('authorization_details')) {
     throw new Refusal('authorization_details_unsupported', 'authorization_details', 'authorization_details was sent.');
   }
+  checkOthers(grantType, form);
+  const { claimed, authentication } = readClient(form, authorization, drafts);
   return Object.freeze({
     grantType: name,
-    evidence: readEvidence(grantType, form),
-    delegator: grantType.readDelegator?.(form) ?? null,
-    evidenceFault: grantType.evidenceFault,
-    audience: grantType.audience,
+    ...grantType.read(form, authentication, drafts),
     namesTokenType: grantType.namesTokenType,
-    client: readClient(form, authorization, grantType.evidenceIn),
+    client: claimed,
     asked: readAsked(form, grantType.readTokenType?.(form, issued) ?? 'access_token'),
   });
 }
 
 /** What is evidence for another grant is not ignored: whoever sent both meant something else by it than we would. */
-function readEvidence(grantType: GrantType, form: Form): Evidence {
+function checkOthers(grantType: GrantType, form: Form): void {
   for (const { evidenceIn, name } of grantTypes.values()) {
     if (name === grantType.name || evidenceIn.includes('client_assertion')) continue;
     const found = evidenceIn.find((parameter) => form.values.has(parameter));
@@ -94,7 +90,6 @@ function readEvidence(grantType: GrantType, form: Form): Evidence {
       );
     }
   }
-  return grantType.readEvidence(form);
 }
 
 function readAsked(form: Form, tokenType: TokenType): Asked {

@@ -1,6 +1,7 @@
 /** What a request has shown of itself so far; whatever ends it, the record is made from this. */
 import { hash } from 'node:crypto';
 import type { Attestation } from '../../attestors/attestor.js';
+import { clientSecretType } from '../../attestors/token-types.js';
 import type { AuditRecord, RecordedDelegator, RecordedFacts, RecordedGrant, RecordedRequest } from '../audit/record.js';
 import { pinAlerts } from '../binding/pins.js';
 import { faults, type Refusal } from '../errors.js';
@@ -64,7 +65,7 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     subject: attestation?.subject ?? null,
     instance: attestation?.instance ?? null,
     assurance: attestation?.assurance ?? null,
-    evidence_sha256: request === undefined ? null : hash('sha256', request.evidence.token),
+    evidence_sha256: request === undefined ? null : recordedEvidence(request),
     evidence_id: attestation?.evidenceId ?? null,
     selectors: attestation?.selectors ?? null,
     facts: recordedFacts(trail.facts),
@@ -80,6 +81,10 @@ export function recordOf(trail: Trail, deployment: Deployment, endedAt: number, 
     skew_s: skew(attestation),
   };
 }
+
+/** A hash of a secret that somebody sent, the client's or another, could be looked for among those that people choose. */
+const recordedEvidence = ({ asker: { evidence } }: TokenRequest): string | null =>
+  evidence.tokenType === clientSecretType ? null : hash('sha256', evidence.token);
 
 function recordedFacts(facts: Facts | undefined): RecordedFacts | null {
   if (facts === undefined) return null;

@@ -1,14 +1,14 @@
-/** Who asks: an attested workload, and which configured clients it is. Its platform's token is its authentication. */
-
-import type { Attestation, Clock } from '../../attestors/attestor.js';
-import { jwtType } from '../../attestors/token-types.js';
+/** Who asks: an attested workload or registered client, and which clients of the configuration it is. */
+import { randomUUID } from 'node:crypto';
+import type { Attestation, Clock, Evidence } from '../../attestors/attestor.js';
 import type { ProvenRequest } from '../binding/dpop.js';
 import { pinAlerts } from '../binding/pins.js';
 import { type Fault, isOfEvidence, Refusal, Unavailable } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
-import { assertionType } from '../exchange/client.js';
+import { type ClaimedClient, checkClient, type Drafts, readClient } from '../exchange/client.js';
 import { gatherFacts } from '../exchange/facts.js';
 import type { Form } from '../exchange/form.js';
+import type { WireRequest } from '../exchange/wire.js';
 import { type CompiledClient, visibleTo } from '../policy/clients.js';
 import type { Revocation } from '../revocation/revocation.js';
 import { type ProofRoom, verifyShown } from './proof.js';
@@ -24,6 +24,7 @@ export interface EvidenceAlert {
 
 export interface WorkloadRoom extends ProofRoom {
   readonly attest: Attest;
+  readonly drafts: Drafts;
   readonly revocation: Pick<Revocation, 'refresh' | 'refuseRevoked'>;
   /** Must not throw. */
   readonly alarm: (alert: EvidenceAlert) => void;
@@ -42,30 +43,26 @@ export interface Caller {
   readonly resources: ReadonlySet<string>;
 }
 
-/** @throws Refusal `client_authentication_ambiguous`, `fault` */
-export function readAssertion({ values }: Form, authorization: string | undefined, fault: Fault): string {
-  const assertion = values.get('client_assertion');
-  const ways = [assertion, authorization, values.get('client_secret')].filter((way) => way !== undefined);
-  if (ways.length > 1) {
-    throw new Refusal('client_authentication_ambiguous', 'client_twice', `${ways.length} ways of authentication.`);
-  }
-  if (assertion === undefined || values.get('client_assertion_type') !== assertionType) {
-    throw new Refusal(fault, 'client_assertion', 'client_assertion or its type is missing or another.');
-  }
-  return assertion;
+/** @throws Refusal as `readClient`, and `fault` where there is no authentication */
+export function readCaller({ drafts }: Pick<WorkloadRoom, 'drafts'>, form: Form, asked: AskedBy): Shown {
+  const { wire, fault } = asked;
+  const { authorization, dpop, address } = wire;
+  const { claimed, authentication } = readClient(form, authorization, drafts);
+  if (authentication === null) throw new Refusal(fault, 'client_assertion', 'The client did not authenticate.');
+  return Object.freeze({ evidence: authentication.evidence, claimed, requestId: randomUUID(), fault, dpop, address });
 }
 
-/** @throws Refusal `fault` for a `client_id` that is another's */
-export function checkClientId({ values }: Form, subject: string, fault: Fault): void {
-  const id = values.get('client_id');
-  if (id === undefined || id === subject) return;
-  throw new Refusal(fault, 'client_is_not_subject', `client_id is not ${subject}.`);
+interface AskedBy {
+  readonly wire: WireRequest;
+  /** What whoever is nobody that we know is told. */
+  readonly fault: Fault;
 }
 
-/** What a workload's token is shown for. */
+/** What evidence is shown for. */
 export interface Shown {
-  /** Of the platform; white space at its end is ignored, because clients send files as they are. */
-  readonly token: string;
+  readonly evidence: Evidence;
+  /** Null: the caller did not say who it is. */
+  readonly claimed: ClaimedClient | null;
   /** Names the request, should the evidence be of a kind that is used once. */
   readonly requestId: string;
   /** What the caller is told when it is nobody that we know. */
@@ -79,22 +76,22 @@ export interface Shown {
 }
 
 /**
- * Any workload that an attestor vouches for. What was revoked until now is known afterwards.
+ * Any workload or client that an attestor vouches for. What was revoked until now is known afterwards.
  * @throws Refusal `fault`, `dpop_proof_invalid`, `dpop_proof_missing`, NonceNeeded, Unavailable
  */
 export async function authenticateWorkload(room: WorkloadRoom, shown: Shown): Promise<Attestation> {
   const { attest, dpop, revocation } = room;
-  const { token, requestId, fault, address } = shown;
+  const { evidence, claimed, requestId, fault, address } = shown;
   const proof = await verifyShown(room, shown.dpop, shown.proven);
   let known: Attestation | undefined;
   const verified = (attestation: Attestation) => {
     known = attestation;
   };
   try {
-    const evidence = Object.freeze({ tokenType: jwtType, token: token.trimEnd() });
     const showing = { address, audience: 'alone', thumbprint: proof?.thumbprint, verified } as const;
     const attestation = await attest(evidence, requestId, showing);
     if (proof !== undefined) await dpop.claim(proof, requestId);
+    checkClient(claimed, attestation, null);
     await revocation.refresh();
     revocation.refuseRevoked(attestation);
     return attestation;

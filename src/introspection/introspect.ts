@@ -1,11 +1,10 @@
 /** `POST /introspect` (RFC 7662, RFC 9701): whether a token is active, for those whom it is meant for. */
-import { randomUUID } from 'node:crypto';
 import { Refusal, Rejected } from '../errors.js';
 import { readBody } from '../exchange/request.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import { type Revocation, refuseRevokedToken } from '../revocation/revocation.js';
 import { type AnswerRoom, answerAs } from './answer.js';
-import { authenticate, type Caller, type CallerRoom, checkClientId, readAssertion } from './caller.js';
+import { authenticate, type Caller, type CallerRoom, readCaller } from './caller.js';
 import type { Audiences, OwnToken, ReadOwnToken } from './own-token.js';
 import { withNonce } from './proof.js';
 
@@ -36,13 +35,10 @@ export interface Introspected {
 /** @throws Refusal */
 export async function introspect(room: IntrospectRoom, wire: WireRequest): Promise<Introspected> {
   const form = readBody(wire);
-  const assertion = readAssertion(form, wire.authorization, fault);
+  const shown = readCaller(room, form, { wire, fault });
   const token = form.values.get('token');
   if (token === undefined) throw new Refusal('introspection_token_missing', 'token_missing', 'token is missing.');
-  const { dpop, address } = wire;
-  const shown = { token: assertion, requestId: randomUUID(), fault, dpop, address } as const;
   const caller = await authenticate(room, shown);
-  checkClientId(form, caller.subject, fault);
   const active = await readVisible(room, token, caller);
   const answer = active === undefined ? { active: false } : activeAnswer(active);
   const response = await answerAs(room, { clientId: caller.subject, accept: wire.accept }, answer);

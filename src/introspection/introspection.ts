@@ -4,6 +4,7 @@ import type { Dpop } from '../binding/dpop.js';
 import { proofAlgorithms } from '../binding/proof-key.js';
 import { type Fault, faults, type Refusal } from '../errors.js';
 import type { Attest } from '../exchange/attest.js';
+import type { Drafts } from '../exchange/client.js';
 import { errorResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import type { CompiledClient } from '../policy/clients.js';
@@ -24,6 +25,7 @@ export interface IntrospectionRooms {
   readonly alarm: WorkloadRoom['alarm'];
   readonly attest: Attest;
   readonly attestors: readonly Attestor[];
+  readonly drafts: Drafts;
   /** Those in force. */
   readonly clients: () => readonly CompiledClient[];
   readonly revocation: Revocation;

@@ -3,7 +3,10 @@
  * short: what was revoked and has not expired, for the caller's resources only, as hashes.
  */
 import { hash, randomUUID } from 'node:crypto';
+import type { Evidence } from '../../attestors/attestor.js';
+import { jwtType } from '../../attestors/token-types.js';
 import { Refusal } from '../errors.js';
+import { basicCredentials, secretOf } from '../exchange/client.js';
 import { jsonResponse } from '../exchange/response.js';
 import type { WireResponse } from '../exchange/wire.js';
 import type { ListedEnding } from '../revocation/endings.js';
@@ -39,9 +42,9 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
     throw new Refusal('read_only', 'method_not_allowed', 'The method is neither GET nor HEAD.');
   }
   const { method, dpop, address } = request;
-  const shown = { token: readToken(request), requestId: randomUUID(), fault, dpop, address } as const;
-  const proven = { method, token: shown.token };
-  const { resources } = await authenticate(room, { ...shown, proven });
+  const { evidence, token } = readEvidence(request);
+  const shown = { evidence, claimed: null, requestId: randomUUID(), fault, dpop, address } as const;
+  const { resources } = await authenticate(room, { ...shown, proven: { method, token } });
   const { instances, subjects, tokens } = room.revocation.list(resources);
   const answer = jsonResponse({
     issuer: room.issuer,
@@ -55,11 +58,17 @@ export async function revocations(room: RevocationsRoom, request: RevocationsReq
   return withNonce(room, dpop, isKnown ? { status: 304, headers, body: '' } : { ...answer, headers });
 }
 
-/** RFC 6750 §2.1, or with a proof RFC 9449 §7.1; not a form: a GET has no body. */
-function readToken({ authorization, repeatedHeader, dpop }: RevocationsRequest): string {
+interface ShownAlone {
+  readonly evidence: Evidence;
+  /** What a proof is beside (RFC 9449 §7.1). */
+  readonly token: string;
+}
+
+/** RFC 6750 §2.1, or with a proof RFC 9449 §7.1, or a client's secret; not a form: a GET has no body. */
+function readEvidence({ authorization = '', repeatedHeader, dpop }: RevocationsRequest): ShownAlone {
   if (repeatedHeader) throw new Refusal('header_repeated', 'header_repeated', 'Authorization came more than once.');
-  const [, scheme, token] = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization ?? '') ?? [];
-  if (token === undefined) throw new Refusal(fault, 'bearer_missing', 'Authorization is missing or another.');
+  const credentials = basicCredentials(authorization);
+  const [, scheme, token] = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization) ?? [];
   const isProven = scheme?.toLowerCase() === 'dpop';
   if (isProven && dpop === undefined) {
     throw new Refusal(
@@ -69,9 +78,11 @@ function readToken({ authorization, repeatedHeader, dpop }: RevocationsRequest):
     );
   }
   if (!isProven && dpop !== undefined) {
-    throw new Refusal(fault, 'scheme_not_dpop', 'There is a proof, and Authorization has the scheme Bearer.');
+    throw new Refusal(fault, 'scheme_not_dpop', 'There is a proof, and Authorization has another scheme than DPoP.');
   }
-  return token;
+  if (credentials !== undefined) return { evidence: secretOf(credentials).evidence, token: credentials };
+  if (token === undefined) throw new Refusal(fault, 'bearer_missing', 'Authorization is missing or another.');
+  return { evidence: Object.freeze({ tokenType: jwtType, token }), token };
 }
 
 /** @param key `ATTESTOR/INSTANCE`, as the token's `attestation` claim has them, or a `sub`. @returns whole seconds */

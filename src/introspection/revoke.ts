@@ -1,12 +1,11 @@
 /** `POST /revoke` (RFC 7009): a workload has done with a token that was issued to it. */
-import { randomUUID } from 'node:crypto';
 import { type Fault, Refusal, Rejected } from '../errors.js';
 import { readBody } from '../exchange/request.js';
 import { errorResponse } from '../exchange/response.js';
 import type { WireRequest, WireResponse } from '../exchange/wire.js';
 import { decodeJwt } from '../jwt/decode.js';
 import type { Revocation } from '../revocation/revocation.js';
-import { authenticateWorkload, checkClientId, readAssertion, type WorkloadRoom } from './caller.js';
+import { authenticateWorkload, readCaller, type WorkloadRoom } from './caller.js';
 import { guarded } from './guarded.js';
 import { createReadOwnToken, type OwnToken, type OwnTokenRoom, type ReadOwnToken } from './own-token.js';
 import { withNonce } from './proof.js';
@@ -57,13 +56,10 @@ interface RevokeRoom extends RevokeRooms {
 /** @returns whether something was revoked. @throws Refusal */
 async function revoke(room: RevokeRoom, wire: WireRequest): Promise<boolean> {
   const form = readBody(wire);
-  const assertion = readAssertion(form, wire.authorization, fault);
+  const shown = readCaller(room, form, { wire, fault });
   const text = form.values.get('token');
   if (text === undefined) throw new Refusal('revocation_token_missing', 'token_missing', 'token is missing.');
-  const { dpop, address } = wire;
-  const shown = { token: assertion, requestId: randomUUID(), fault, dpop, address } as const;
   const { subject } = await authenticateWorkload(room, shown);
-  checkClientId(form, subject, fault);
   const token = await readToken(room, text);
   // Only its own (RFC 7009 §2.1). What is another's costs what an unknown one does, and says as much.
   if (token?.clientId !== subject || room.revocation.isRevoked(token)) return false;

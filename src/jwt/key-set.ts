@@ -4,7 +4,7 @@
  * unknown ones cause keep a distance.
  */
 import { LRUCache } from 'lru-cache';
-import type { Clock, KeySet, KeySetStatus, KeyUse } from '../../attestors/attestor.js';
+import type { Clock, KeySet, KeySetStatus, KeyUse, VerificationAlgorithm } from '../../attestors/attestor.js';
 import { withDeadline } from '../deadline.js';
 import { Refusal, Rejected, Unavailable } from '../errors.js';
 import { importKeys, isKid, type VerificationKey } from './key.js';
@@ -44,6 +44,11 @@ export interface HostKeySet extends KeySet {
    * with *Unavailable* `keys_unavailable` when that cannot be told. A `kid` of another form than `isKid` never causes a load.
    */
   find(kid: string): VerificationKey | Promise<VerificationKey>;
+  /**
+   * Of a token that names no key: the only key of this algorithm. Rejects with *Rejected* `jwt_key_id` when there are several or none, and with *Unavailable*
+   * as `find` does.
+   */
+  only(algorithm: VerificationAlgorithm): Promise<VerificationKey>;
 }
 
 export function createKeySet(options: KeySetOptions): HostKeySet {
@@ -91,7 +96,7 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
     if (!isKid(kid)) throw unknownKey(kid);
     if (mustLoad()) await load();
     else if (!keys.has(kid)) await loadForUnknown(kid);
-    if (isStale()) throw unavailable(loadedAt === Number.NEGATIVE_INFINITY ? 'have not been loaded' : 'are too old');
+    if (isStale()) throw unavailable(staleness());
     const key = keys.get(kid);
     if (key !== undefined) return key;
     if (failure !== null) throw unavailable(`have no kid ${quoteClaim(kid)}, and could not be loaded again`);
@@ -111,6 +116,18 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
 
   const unknownKey = (kid: string) => new Rejected('jwt_unknown_key', `kid: ${quoteClaim(kid)} is no key of ${name}.`);
 
+  async function findOnly(algorithm: VerificationAlgorithm): Promise<VerificationKey> {
+    if (mustLoad()) await load();
+    else if (since(loadedAt) > refreshAfter) void load();
+    if (isStale()) throw unavailable(staleness());
+    const [key, ...others] = [...keys.values()].filter((each) => each.algorithm === algorithm);
+    if (key !== undefined && others.length === 0) return key;
+    const found = key === undefined ? 'none' : `${others.length + 1}`;
+    throw new Rejected('jwt_key_id', `kid: it is missing, and of keys for ${algorithm} ${name} has ${found}.`);
+  }
+
+  const staleness = () => (loadedAt === Number.NEGATIVE_INFINITY ? 'have not been loaded' : 'are too old');
+
   const unavailable = (what: string) =>
     new Unavailable('keys_unavailable', `The keys from ${name} ${what}: ${failure?.message ?? 'no reason is known'}.`);
 
@@ -127,6 +144,7 @@ export function createKeySet(options: KeySetOptions): HostKeySet {
       if (age > refreshAfter) void load();
       return key;
     },
+    only: findOnly,
     status: (): KeySetStatus => ({
       name,
       keys: keys.size,

@@ -1,7 +1,9 @@
 /** Verifies a JWT (RFC 7519 §7.2, RFC 8725): header, then key, then signature, then claims. The hot path. */
 import {
   type JwtExpectations,
+  type JwtKind,
   type UnverifiedJwt,
+  type VerificationAlgorithm,
   type VerifiedJwt,
   verificationAlgorithms,
 } from '../../attestors/attestor.js';
@@ -14,11 +16,11 @@ import { signatureHolds } from './signature.js';
 /** Each would tell us where to find a key, or to read the signature in another way. Known to us or not: refused. */
 const refusedParameters = ['crit', 'b64', 'jku', 'x5u', 'jwk', 'x5c'] as const;
 
-/** Where `verifyJwt` finds the key of a `kid`. */
-export type KeyFinder = Pick<HostKeySet, 'name' | 'find'>;
+/** What a token may say to be in its `typ`; no plug-in takes our own access tokens. */
+export type TokenKind = JwtKind | 'access token' | 'token of ours';
 
-/** What a token may say to be in its `typ`: evidence `JWT` or nothing, SVIDs `JOSE` too, our own access tokens `at+jwt` (RFC 9068 §2.1). */
-export type TokenKind = 'evidence' | 'SVID' | 'access token' | 'token of ours';
+/** Where `verifyJwt` finds the key of a `kid`, and of a client's assertion without one. */
+export type KeyFinder = Pick<HostKeySet, 'name' | 'find'> & Partial<Pick<HostKeySet, 'only'>>;
 
 /**
  * @param jwt made by `decodeJwt`
@@ -32,13 +34,12 @@ export async function verifyJwt(
   keys: KeyFinder,
   expect: JwtExpectations,
   now: number,
-  kind: TokenKind = expect.trustDomain === undefined ? 'evidence' : 'SVID',
+  kind: TokenKind = expect.kind ?? (expect.trustDomain === undefined ? 'evidence' : 'SVID'),
 ): Promise<VerifiedJwt> {
-  const kid = checkHeader(jwt.header, kind, expect.algorithms);
-  const found = keys.find(kid);
+  const { alg, kid } = checkHeader(jwt.header, kind, expect.algorithms);
+  const found = findKey(keys, kind, alg, kid);
   // Awaited only when it has to be: a known key costs no turn.
   const key = found instanceof Promise ? await found : found;
-  const { alg } = jwt.header;
   if (alg !== key.algorithm) {
     throw new Rejected(
       'jwt_algorithm',
@@ -46,7 +47,10 @@ export async function verifyJwt(
     );
   }
   if (!signatureHolds(key, jwt.signingInput, jwt.signature)) {
-    throw new Rejected('jwt_signature', `The signature does not hold with the key ${quoteClaim(kid)} of ${keys.name}.`);
+    throw new Rejected(
+      'jwt_signature',
+      `The signature does not hold with the key ${quoteClaim(key.kid)} of ${keys.name}.`,
+    );
   }
   return checkClaims(jwt.claims, expect, now, jwt.audienceAlias);
 }
@@ -55,10 +59,10 @@ export async function verifyJwt(
 function checkHeader(
   header: UnverifiedJwt['header'],
   kind: TokenKind,
-  allowed: readonly string[] = verificationAlgorithms,
-): string {
+  allowed: readonly VerificationAlgorithm[] = verificationAlgorithms,
+): { readonly alg: VerificationAlgorithm; readonly kid: unknown } {
   const { alg, kid } = header;
-  if (typeof alg !== 'string' || !allowed.includes(alg)) {
+  if (!isOneOf(allowed, alg)) {
     throw new Rejected('jwt_algorithm', `alg: expected one of ${allowed.join(', ')}; found ${quoteClaim(alg)}.`);
   }
   for (const parameter of refusedParameters) {
@@ -67,14 +71,27 @@ function checkHeader(
     }
   }
   checkType(header.typ, kind);
-  if (typeof kid !== 'string') throw new Rejected('jwt_key_id', `kid: expected a string; found ${quoteClaim(kid)}.`);
-  return kid;
+  return { alg, kid };
 }
 
-/** By RFC 8725 §3.11 what says to be of another kind is not accepted, so our own access tokens are no evidence; JWT-SVID §2.3. */
+const isOneOf = (allowed: readonly VerificationAlgorithm[], alg: unknown): alg is VerificationAlgorithm =>
+  allowed.some((each) => each === alg);
+
+function findKey(keys: KeyFinder, kind: TokenKind, alg: VerificationAlgorithm, kid: unknown) {
+  if (kid === undefined && kind === 'client assertion' && keys.only !== undefined) return keys.only(alg);
+  if (typeof kid !== 'string') throw new Rejected('jwt_key_id', `kid: expected a string; found ${quoteClaim(kid)}.`);
+  return keys.find(kid);
+}
+
+/** By RFC 8725 §3.11 what says to be of another kind is not accepted, so our own access tokens (RFC 9068 §2.1) are no evidence; JWT-SVID §2.3; rfc7523bis. */
 const types: Readonly<Record<TokenKind, { readonly expected: string; readonly holds: (typ: unknown) => boolean }>> = {
   evidence: { expected: '"JWT" or none', holds: (typ) => typ === undefined || isJwt(typ) },
   SVID: { expected: '"JWT", "JOSE" or none', holds: (typ) => typ === undefined || typ === 'JOSE' || isJwt(typ) },
+  'client assertion': {
+    expected: '"client-authentication+jwt", "JWT" or none',
+    holds: (typ) => typ === undefined || typ === 'client-authentication+jwt' || isJwt(typ),
+  },
+  'ID-JAG': { expected: '"oauth-id-jag+jwt"', holds: (typ) => typ === 'oauth-id-jag+jwt' },
   'access token': { expected: '"at+jwt"', holds: (typ) => typ === 'at+jwt' },
   'token of ours': {
     expected: '"at+jwt", "JWT", "txntoken+jwt" or "oauth-id-jag+jwt"',

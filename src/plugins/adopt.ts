@@ -11,6 +11,7 @@ import type {
   AttestorPlan,
   AttestorType,
   EvidenceForm,
+  PlannedFile,
   Route,
 } from '../../attestors/attestor.js';
 import { Refusal, recognise } from '../errors.js';
@@ -131,8 +132,8 @@ function planOf(theirs: AttestorType, options: unknown, issuer: string): Attesto
     if (!faults.every(({ path, message }) => isPath(path) && typeof message === 'string')) {
       throw new Error('a fault of its plan has no path or message');
     }
-    if (!files.every(({ path, file }) => isPath(path) && typeof file === 'string')) {
-      throw new Error('a file of its plan has no path or name');
+    if (!files.every(isPlannedFile)) {
+      throw new Error('a file of its plan has no path or name, or a fault that is no function');
     }
     return Object.freeze({ accepts: accepts.map(copyRoute), faults: [...faults], files: [...files] });
   } catch (cause) {
@@ -142,6 +143,9 @@ function planOf(theirs: AttestorType, options: unknown, issuer: string): Attesto
 }
 
 const isPath = (path: unknown): boolean => Array.isArray(path) && path.every((segment) => typeof segment === 'string');
+
+const isPlannedFile = ({ path, file, fault }: PlannedFile): boolean =>
+  isPath(path) && typeof file === 'string' && (fault === undefined || typeof fault === 'function');
 
 const isRoute = (route: unknown): route is Route =>
   isRecord(route) &&

@@ -35,9 +35,23 @@ export function adoptAttestation(theirs: Attestation, declared: Declared, root: 
 type Expect = (holds: boolean, broken: string) => void;
 
 function copy(theirs: Attestation, declared: Declared, root: string, expect: Expect): Attestation {
-  const { attestor, subject, instance, environment, evidenceId, singleUse, nonce, assurance, issuedAt } = theirs;
+  const {
+    attestor,
+    subject,
+    clientId,
+    grantTypes,
+    instance,
+    environment,
+    evidenceId,
+    singleUse,
+    nonce,
+    assurance,
+    issuedAt,
+  } = theirs;
   const { attestedAt, expiresAt, vouchesUntil } = theirs;
   expect(isText(subject) && subject.startsWith(`${root}/`) && spiffePath.test(subject.slice(root.length)), badSubject);
+  expect(clientId === undefined || isText(clientId), 'clientId is no text of 1 to 2048 characters');
+  expect(grantTypes === undefined || isListOfTexts(grantTypes), 'grantTypes is no list of texts');
   expect(isText(instance), 'instance is no text of 1 to 2048 characters');
   expect(environment === null || isText(environment), 'environment is neither null nor a text');
   expect(isText(evidenceId) && evidenceId.length <= 256, 'evidenceId is no text of 1 to 256 characters');
@@ -51,6 +65,8 @@ function copy(theirs: Attestation, declared: Declared, root: string, expect: Exp
   expect(isRecord(claims) && !Array.isArray(claims), 'claims are no map');
   return {
     ...{ attestor, subject, instance, environment },
+    ...(clientId !== undefined && { clientId }),
+    ...(grantTypes !== undefined && { grantTypes: Object.freeze([...grantTypes]) }),
     ...copySelectors(theirs, declared.selectorKinds, expect),
     ...{ claims, facts, evidenceId, singleUse },
     ...(nonce !== undefined && { nonce }),
@@ -63,6 +79,8 @@ const badSubject = 'subject is not made by host.spiffeId, with the attestor’s 
 const spiffePath = /^(\/[A-Za-z0-9._-]+)+$/;
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && value.length <= 2048 && !/[\u0000-\u001f\u007f]/.test(value);
+
+const isListOfTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
 
 function copySelectors(theirs: Attestation, kinds: readonly string[], expect: Expect) {
   const selectors = Object.freeze([...theirs.selectors]);

@@ -1,10 +1,10 @@
 /** Whether what a package exports is an attestor type: looked at without zod, because the package may bring its own. */
 
 import { attestorTypes } from '../../attestors/index.js';
-import { jwtType } from '../../attestors/token-types.js';
+import { idJagType, jwtSpiffeType, jwtType } from '../../attestors/token-types.js';
 
 /** Name spaces of selectors that are ours: of the types that there are, and of those that are to come. */
-const ourSelectors = new Set(['k8s', 'aws', 'azure', 'oidc']);
+const ourSelectors = new Set(['k8s', 'aws', 'azure', 'client', 'oidc']);
 /** The same for facts. `decide` reads posture, and what a token without a pod may get. */
 const ourFacts = new Set([
   'posture',
@@ -20,6 +20,8 @@ const ourFacts = new Set([
 /** Token types of JWTs: the host takes these apart itself. */
 export const jwtTokenTypes: ReadonlySet<string> = new Set([
   jwtType,
+  jwtSpiffeType,
+  idJagType,
   'urn:ietf:params:oauth:token-type:id_token',
   'urn:ietf:params:oauth:token-type:access_token',
 ]);

@@ -5,12 +5,14 @@
 import assert from 'node:assert/strict';
 import type { AuditRecord } from '../../src/audit/record.js';
 import { accessTokenType } from '../../src/exchange/response.js';
+import { assertion, clientsBlock, writeClientFiles } from '../support/clients.js';
 import { ask, type Way, ways } from '../support/grants.js';
 import { assertionType, introspect } from '../support/introspection.js';
 import {
   type Answer,
   calendar,
   claimsOf,
+  clusterUrl,
   issuer,
   jwtType,
   payroll,
@@ -24,6 +26,10 @@ const staging = 'https://staging.example';
 const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` });
 
 const configuration = {
+  earlierStore: true as const,
+  prepare: writeClientFiles,
+  attestors: `
+  prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }${clientsBlock}`,
   resources: `
   ${calendar}: { scope: [read:calendar, write:events], lifetime: 10m }
   ${payroll}: { scope: [read:salaries] }
@@ -179,6 +185,23 @@ const restrictions: readonly Restriction[] = [
     reason: 'jwt_header_parameter',
   },
   { title: 'a chain of actors', token: signed({ act: { sub: 'x' } }), told: 'rejected', reason: 'jwt_delegated' },
+  {
+    title: 'an assertion of a registered client that was used',
+    token: async (s) => {
+      const used = assertion();
+      const form = { grant_type: 'client_credentials', client_assertion_type: assertionType, client_assertion: used };
+      await s.post({ ...form, resource: calendar });
+      return used;
+    },
+    told: 'rejected',
+    reason: 'evidence_replayed',
+  },
+  {
+    title: 'an assertion of a registered client for another',
+    token: () => assertion({ sub: 'legacy' }),
+    told: 'rejected',
+    reason: 'client_subject',
+  },
   {
     title: 'our own access token',
     token: async (s) => String((await s.exchange()).body.access_token),

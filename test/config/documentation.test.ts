@@ -50,6 +50,7 @@ describe('config: the JSON Schema', () => {
       [
         [{ const: 'aws' }, false],
         [{ const: 'azure' }, false],
+        [{ const: 'client' }, false],
         [{ const: 'kubernetes' }, false],
         [{ const: 'oidc' }, false],
         [undefined, undefined],

@@ -218,12 +218,12 @@ const wrongValues: readonly Row[] = [
   [
     'type of an attestor',
     { attestors: 'attestors: { prod-eu: { type: kubernets } }' },
-    '4:31: attestors.prod-eu.type: wrong value (expected one of aws, azure, kubernetes, oidc, found "kubernets"; did you mean kubernetes?)',
+    '4:31: attestors.prod-eu.type: wrong value (expected one of aws, azure, client, kubernetes, oidc, found "kubernets"; did you mean kubernetes?)',
   ],
   [
     'type of an attestor that every object has',
     { attestors: 'attestors: { prod-eu: { type: constructor } }' },
-    '4:31: attestors.prod-eu.type: wrong value (expected one of aws, azure, kubernetes, oidc, found "constructor")',
+    '4:31: attestors.prod-eu.type: wrong value (expected one of aws, azure, client, kubernetes, oidc, found "constructor")',
   ],
   [
     'what the options of an attestor say together',

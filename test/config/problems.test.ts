@@ -65,7 +65,7 @@ const missingKeys: readonly Row[] = [
   [
     'type of an attestor',
     { attestors: 'attestors: { prod-eu: { issuer: "https://k8s.example" } }' },
-    '4:23: attestors.prod-eu.type: missing key (expected one of aws, azure, kubernetes, oidc)',
+    '4:23: attestors.prod-eu.type: missing key (expected one of aws, azure, client, kubernetes, oidc)',
   ],
   [
     'trustDomain off loopback',
@@ -115,6 +115,21 @@ const wrongClients: readonly Row[] = [
   ],
 ];
 
+const wrongDrafts: readonly Row[] = [
+  [
+    'another version',
+    { more: 'drafts: { id-jag: "05" }' },
+    '1:19: drafts.id-jag: wrong value (expected "04", in quotes: the version that is spoken, found "05"; did you mean 04?)',
+  ],
+  [
+    'a version without quotes',
+    { more: 'drafts: { spiffe-client-authentication: 2 }' },
+    '1:41: drafts.spiffe-client-authentication: wrong value (expected "02", in quotes: the version that is spoken, found 2)',
+  ],
+  ['true', { more: 'drafts: true' }, '1:9: drafts: wrong value (expected a map from draft to version, found true)'],
+  ['an unknown draft', { more: 'drafts: { id-jg: "04" }' }, '1:11: drafts.id-jg: unknown key (did you mean id-jag?)'],
+];
+
 describe('config: what is wrong, and where', () => {
   describe('an unknown key', () => {
     for (const [what, changes, ...problems] of unknownKeys) it(what, () => check(changes, problems));
@@ -122,6 +137,10 @@ describe('config: what is wrong, and where', () => {
 
   describe('a missing key', () => {
     for (const [what, changes, ...problems] of missingKeys) it(what, () => check(changes, problems));
+  });
+
+  describe('a wrong draft', () => {
+    for (const [what, changes, ...problems] of wrongDrafts) it(what, () => check(changes, problems));
   });
 
   describe('a wrong client', () => {

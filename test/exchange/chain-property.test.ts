@@ -141,6 +141,7 @@ async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped
     revocation: { note: () => undefined, refresh: async () => {}, isRevoked: () => false },
     audit: { append: async () => {}, admit: () => true, close: async () => {} },
     deployment: { environment: 'production', region: null },
+    drafts: {},
     now: () => now * 1000,
     warn: (message) => assert.fail(message),
     observe: () => {},

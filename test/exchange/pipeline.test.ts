@@ -61,6 +61,7 @@ function rooms(changes: Partial<Rooms> = {}) {
       close: async () => {},
     },
     deployment: { environment: 'production', region: null },
+    drafts: {},
     now: () => now * 1000,
     warn: (message) => void warnings.push(message),
     observe: () => {},
@@ -392,7 +393,7 @@ describe('pipeline', () => {
     const link = (name: string) => ({ subject: `spiffe://example.com/one/${name}`, attestor: 'one', instance: name });
     const delegate: Rooms['delegate'] = async () => ({
       ...{ delegator: link('anna'), actors: [link('agent')], tokens: ['second', 'first'], claims: null },
-      ...{ resource: calendar, scope: ['read'], mayAct: false, assurance: 'low', evidenceId: 'second' },
+      ...{ resource: calendar, scope: ['read'], targets: null, mayAct: false, assurance: 'low', evidenceId: 'second' },
       ...{ attestedAt: now - 5, vouchesUntil: now + 60 },
     });
     const events: unknown[] = [];

@@ -1,20 +1,29 @@
 /** Clients of the Model Context Protocol, unmodified: 401, metadata of the resource, ours, a token, a tool. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import {
   Client as Client2,
   CrossAppAccessProvider,
   DpopSession,
   StreamableHTTPClientTransport as HttpTransport2,
+  ClientCredentialsProvider as SecretProvider2,
+  PrivateKeyJwtProvider as SigningProvider2,
   StaticPrivateKeyJwtProvider as StaticProvider2,
 } from '@modelcontextprotocol/client';
-import { StaticPrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
+import {
+  ClientCredentialsProvider,
+  PrivateKeyJwtProvider,
+  StaticPrivateKeyJwtProvider,
+} from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { loadConfiguration } from '../../src/config/load.js';
 import { protectedResource } from '../../src/protected-resource.js';
+import { clientsBlock, secret, writeClientFiles } from '../support/clients.js';
 import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
-import { startService, type TestService } from '../support/service.js';
+import { clusterUrl, startService, type TestService } from '../support/service.js';
+import { keys } from '../support/tokens.js';
 import { freePort } from '../support/upstream.js';
 
 const subject = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
@@ -22,6 +31,8 @@ const info = { name: 'agent', version: '1.0.0' };
 
 type Transport = Parameters<Client['connect']>[0];
 type Transport2 = Parameters<Client2['connect']>[0];
+type Provider1 = StaticPrivateKeyJwtProvider | PrivateKeyJwtProvider | ClientCredentialsProvider;
+type Provider2 = StaticProvider2 | SigningProvider2 | SecretProvider2 | CrossAppAccessProvider;
 
 /** Who the tool says that called it. */
 async function whoami(client: Client | Client2, connect: () => Promise<void>): Promise<unknown> {
@@ -31,9 +42,15 @@ async function whoami(client: Client | Client2, connect: () => Promise<void>): P
   return content[0]?.text;
 }
 
-async function callWith(resource: URL, authProvider: StaticProvider2 | CrossAppAccessProvider): Promise<unknown> {
+async function callWithSdk1(url: URL, authProvider: Provider1): Promise<unknown> {
+  const client = new Client(info);
+  const transport = new StreamableHTTPClientTransport(url, { authProvider });
+  return whoami(client, () => client.connect(transport as Transport));
+}
+
+async function callWithSdk2(url: URL, authProvider: Provider2): Promise<unknown> {
   const client = new Client2(info);
-  const transport = new HttpTransport2(resource, { authProvider });
+  const transport = new HttpTransport2(url, { authProvider });
   return whoami(client, () => client.connect(transport as Transport2));
 }
 
@@ -66,21 +83,20 @@ describe('clients of the Model Context Protocol', () => {
   const url = () => new URL(server.resource);
   const expectedIssuer = () => issuer;
 
-  async function sdk1(token: string): Promise<unknown> {
-    const options = { clientId: subject, jwtBearerAssertion: token, expectedIssuer: expectedIssuer() };
-    const authProvider = new StaticPrivateKeyJwtProvider(options);
-    const client = new Client(info);
-    const transport = new StreamableHTTPClientTransport(url(), { authProvider });
-    return whoami(client, () => client.connect(transport as Transport));
-  }
-
-  const sdk2 = (authProvider: StaticProvider2 | CrossAppAccessProvider) => callWith(url(), authProvider);
+  const sdk1 = (authProvider: Provider1) => callWithSdk1(url(), authProvider);
+  const sdk2 = (authProvider: Provider2) => callWithSdk2(url(), authProvider);
 
   const crossApp = (assertion: () => Promise<string>) =>
     new CrossAppAccessProvider({ assertion, clientId: subject, clientSecret: '', expectedIssuer: expectedIssuer() });
 
   const clients: Readonly<Record<string, readonly [grant: string, (token: string) => Promise<unknown>]>> = {
-    'StaticPrivateKeyJwtProvider of @modelcontextprotocol/sdk': ['client_credentials', sdk1],
+    'StaticPrivateKeyJwtProvider of @modelcontextprotocol/sdk': [
+      'client_credentials',
+      (jwtBearerAssertion) =>
+        sdk1(
+          new StaticPrivateKeyJwtProvider({ clientId: subject, jwtBearerAssertion, expectedIssuer: expectedIssuer() }),
+        ),
+    ],
     'StaticPrivateKeyJwtProvider of @modelcontextprotocol/client': [
       'client_credentials',
       (jwtBearerAssertion) =>
@@ -169,7 +185,7 @@ describe('clients of the Model Context Protocol with DPoP', () => {
       const before = { records: (await service.records()).length, schemes: server.schemes().length };
       const session = await DpopSession.create();
       const provider = proving(make(await service.token()), session);
-      assert.equal(await callWith(new URL(server.resource), provider), `${subject} read:calendar`);
+      assert.equal(await callWithSdk2(new URL(server.resource), provider), `${subject} read:calendar`);
       const records = (await service.records()).slice(before.records);
       assert.deepEqual(
         records.map(({ reason }) => reason),
@@ -191,7 +207,102 @@ describe('clients of the Model Context Protocol with DPoP', () => {
 
   it('without it gets nothing for this resource', async () => {
     const provider = providers.StaticPrivateKeyJwtProvider(await service.token());
-    await assert.rejects(callWith(new URL(server.resource), provider));
+    await assert.rejects(callWithSdk2(new URL(server.resource), provider));
     assert.equal((await service.lastRecord()).reason, 'binding_missing');
+  });
+});
+
+describe('registered clients of the Model Context Protocol', () => {
+  const idp = 'https://idp.example';
+  const grant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+  const client = 'spiffe://example.com/partners/client';
+  let server: TestMcpServer;
+  let service: TestService;
+  let issuer: string;
+  before(async () => {
+    server = await startMcpServer();
+    const port = await freePort();
+    issuer = `http://127.0.0.1:${port}`;
+    const scopes = '[read:calendar, write:events]';
+    service = await startService({
+      issuer,
+      port: String(port),
+      earlierStore: true,
+      prepare: writeClientFiles,
+      attestors: `
+  prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }
+  staff: { type: oidc, issuer: "${idp}", role: delegator, keys: { jwksFile: jwks.json } }${clientsBlock.replace(
+    'file: legacy.secret }',
+    `file: legacy.secret }, grantTypes: [client_credentials, "${grant}"]`,
+  )}`,
+      resources: `
+  ${server.resource}: { scope: ${scopes} }`,
+      rules: `
+  partners:
+    workload: { attestor: partners }
+    grant: { resource: "${server.resource}", scope: [read:calendar] }
+  staff:
+    workload: { attestor: partners, selectors: ["client:id:legacy"] }
+    delegator: { attestor: staff }
+    grant: { resource: "${server.resource}", scope: ${scopes} }`,
+      more: 'drafts: { id-jag: "04" }',
+    });
+    const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
+    server.protect(protectedResource(configuration, server.resource), issuer);
+  });
+  after(async () => {
+    await service.close();
+    await server.close();
+  });
+
+  const privateKey = () => String(keys.ES256.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const signing = () => ({ clientId: 'batch', privateKey: privateKey(), algorithm: 'ES256', expectedIssuer: issuer });
+  const sharing = (clientSecret = secret) => ({ clientId: 'legacy', clientSecret, expectedIssuer: issuer });
+
+  const url = () => new URL(server.resource);
+  const clients: Readonly<Record<string, readonly [id: string, call: () => Promise<unknown>]>> = {
+    'PrivateKeyJwtProvider of @modelcontextprotocol/sdk': [
+      'batch',
+      () => callWithSdk1(url(), new PrivateKeyJwtProvider(signing())),
+    ],
+    'PrivateKeyJwtProvider of @modelcontextprotocol/client': [
+      'batch',
+      () => callWithSdk2(url(), new SigningProvider2(signing())),
+    ],
+    'ClientCredentialsProvider of @modelcontextprotocol/sdk': [
+      'legacy',
+      () => callWithSdk1(url(), new ClientCredentialsProvider(sharing())),
+    ],
+    'ClientCredentialsProvider of @modelcontextprotocol/client': [
+      'legacy',
+      () => callWithSdk2(url(), new SecretProvider2(sharing())),
+    ],
+  };
+  for (const [name, [id, call]] of Object.entries(clients)) {
+    it(`${name}: from 401 to a tool call`, async () => {
+      assert.equal(await call(), `${client}/${id} read:calendar`);
+      assert.equal((await service.lastRecord()).grant_type, 'client_credentials');
+    });
+  }
+
+  it('ClientCredentialsProvider with a wrong secret gets nowhere', async () => {
+    const wrong = new ClientCredentialsProvider(sharing('x'.repeat(40)));
+    await assert.rejects(callWithSdk1(url(), wrong));
+    assert.equal((await service.lastRecord()).reason, 'client_secret');
+  });
+
+  it('CrossAppAccessProvider with an identity assertion (ID-JAG): the person’s token, with the client as actor', async () => {
+    const assertion = async () => {
+      const iat = Math.floor(Date.now() / 1000);
+      const of = { iss: idp, sub: 'anna', aud: issuer, client_id: 'legacy', jti: randomUUID() };
+      const granted = { resource: server.resource, scope: 'read:calendar' };
+      return service.cluster.sign({ ...of, ...granted, iat, exp: iat + 300 }, { typ: 'oauth-id-jag+jwt' });
+    };
+    const provider = new CrossAppAccessProvider({ ...sharing(), assertion });
+    const anna = 'spiffe://example.com/staff/subject/anna';
+    assert.equal(await callWithSdk2(url(), provider), `${anna} read:calendar`);
+    const record = await service.lastRecord();
+    assert.deepEqual([record.grant_type, record.outcome], [grant, 'permitted']);
+    assert.deepEqual([record.subject, record.request.delegator?.subject], [`${client}/legacy`, anna]);
   });
 });

@@ -38,8 +38,15 @@ const address = '192.0.2.1';
 
 const ask = (compiled: ReturnType<typeof clients>, attest: Attest = async () => attestation) =>
   authenticate(
-    { ...noProofs, attest, revocation, clients: () => compiled, now: () => now },
-    { token: 'a.b.c\n', requestId: 'request-1', fault, dpop: undefined, address },
+    { ...noProofs, attest, drafts: {}, revocation, clients: () => compiled, now: () => now },
+    {
+      evidence: { tokenType: jwtType, token: 'a.b.c' },
+      claimed: null,
+      requestId: 'request-1',
+      fault,
+      dpop: undefined,
+      address,
+    },
   );
 
 async function refusalOf(asking: Promise<unknown>) {
@@ -115,8 +122,15 @@ describe('the caller of introspection', () => {
     };
     const attest = await createTestAttest([attestor], { now: () => now });
     await attest({ tokenType: jwtType, token }, 'exchange-1');
-    const room = { ...noProofs, attest, revocation, clients: () => clients({}), now: () => now };
-    const asking = authenticate(room, { token, requestId: 'introspection-1', fault, dpop: undefined, address });
+    const room = { ...noProofs, attest, drafts: {}, revocation, clients: () => clients({}), now: () => now };
+    const asking = authenticate(room, {
+      evidence: { tokenType: jwtType, token },
+      claimed: null,
+      requestId: 'introspection-1',
+      fault,
+      dpop: undefined,
+      address,
+    });
     assert.deepEqual(await refusalOf(asking), ['caller_invalid', 'evidence_replayed']);
   });
 });

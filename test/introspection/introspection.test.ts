@@ -42,6 +42,7 @@ describe('introspection while the log of revocations fails', () => {
       signer,
       attest: async () => attestationAt(now, { subject: 'spiffe://example.com/one/x', selectors: [] }),
       attestors: [attestor],
+      drafts: {},
       clients: () => clients,
       revocation,
       now: () => now,

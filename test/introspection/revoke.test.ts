@@ -42,7 +42,7 @@ describe('revocation by the client: the store', () => {
 
   async function revoke(token: string) {
     const form = { token, client_assertion_type: assertionType, client_assertion: 'a.b.c' };
-    const rooms = { ...noProofs, issuer, signer, revocation, now: () => now, warn: assert.fail, info() {} };
+    const rooms = { ...noProofs, issuer, signer, drafts: {}, revocation, now: () => now, warn: assert.fail, info() {} };
     const attest = async () => attestationAt(now);
     reads = 0;
     const asked = createRevoke({ ...rooms, attest, observe: (...each) => seen.push(each) });

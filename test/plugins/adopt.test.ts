@@ -134,6 +134,8 @@ describe('an attestor of another package', () => {
     ['an environment that is no text', { environment: {} }, /environment is neither/],
     ['singleUse that is a text', { singleUse: 'false' }, /singleUse/],
     ['a nonce that is no text', { nonce: {} }, /nonce is no text/],
+    ['a clientId that is no text', { clientId: 1 }, /clientId is no text/],
+    ['grantTypes that are no list', { grantTypes: 'client_credentials' }, /grantTypes is no list/],
     ['an assurance of its own', { assurance: 'absolute' }, /assurance/],
     ['times that are texts', { expiresAt: '9' }, /a time is no number/],
     ['a time of issue that is a text', { issuedAt: '9' }, /a time is no number/],

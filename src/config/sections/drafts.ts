@@ -10,7 +10,10 @@ export const drafts = object('a map from draft to version', {
     'draft-ietf-oauth-transaction-tokens: resources with tokenType: txn_token.',
   ),
   'id-jag': version('04').describe(
-    'draft-ietf-oauth-identity-assertion-authz-grant: resources with tokenType: id-jag.',
+    'draft-ietf-oauth-identity-assertion-authz-grant: resources with tokenType: id-jag, and clients that ask with assertions that an issuer of people made for us.',
+  ),
+  'spiffe-client-authentication': version('02').describe(
+    'draft-ietf-oauth-spiffe-client-auth: clients authenticate with a JWT-SVID as such.',
   ),
 })
   .prefault({})

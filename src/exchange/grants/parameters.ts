@@ -1,11 +1,11 @@
 /** Parameters that hold evidence. */
-import { type Fault, Refusal } from '../../errors.js';
+import { Refusal } from '../../errors.js';
 import type { Form } from '../form.js';
 
 /** @throws Refusal `NAME_missing` */
-export function required(form: Form, name: string, fault: Fault = 'parameter_missing'): string {
+export function required(form: Form, name: string): string {
   const value = form.values.get(name);
-  if (value === undefined) throw missing(name, fault);
+  if (value === undefined) throw missing(name);
   return value;
 }
 
@@ -13,10 +13,10 @@ export function required(form: Form, name: string, fault: Fault = 'parameter_mis
  * A token that many clients send as they read it from its file, with the newline at its end.
  * @throws Refusal `NAME_missing`, also for one that is blank
  */
-export function requiredToken(form: Form, name: string, fault: Fault = 'parameter_missing'): string {
-  const token = required(form, name, fault).trimEnd();
-  if (token === '') throw missing(name, fault);
+export function requiredToken(form: Form, name: string): string {
+  const token = required(form, name).trimEnd();
+  if (token === '') throw missing(name);
   return token;
 }
 
-const missing = (name: string, fault: Fault) => new Refusal(fault, `${name}_missing`, `${name} is missing.`);
+const missing = (name: string) => new Refusal('parameter_missing', `${name}_missing`, `${name} is missing.`);

@@ -1,8 +1,10 @@
 /** RFC 8693: `urn:ietf:params:oauth:grant-type:token-exchange`. */
 import type { Evidence } from '../../../attestors/attestor.js';
+import { clientSecretType, idJagType, jwtSpiffeType } from '../../../attestors/token-types.js';
 import { Refusal } from '../../errors.js';
 import { type TokenType, tokenTypeOf } from '../../policy/token-type.js';
 import { scrub } from '../../text.js';
+import { refuseAuthentication } from '../client.js';
 import type { Form } from '../form.js';
 import type { GrantType } from './grant-type.js';
 import { required, requiredToken } from './parameters.js';
@@ -16,13 +18,17 @@ export const tokenExchange = Object.freeze<GrantType>({
     'actor_token_type',
     'requested_token_type',
   ]),
-  audience: 'attestor',
   namesTokenType: true,
-  // RFC 8693 §2.2.2: not invalid_grant.
-  evidenceFault: 'evidence_rejected',
-  readEvidence: (form: Form): Evidence => readToken(form, hasActor(form) ? 'actor_token' : 'subject_token'),
-  // RFC 8693 §2.1: the actor is who asks, the subject is for whom.
-  readDelegator: (form: Form): Evidence | null => (hasActor(form) ? readToken(form, 'subject_token') : null),
+  read(form, authentication) {
+    // RFC 8693 §2.1: the actor is who asks, the subject is for whom.
+    const isDelegated = hasActor(form);
+    const evidence = readToken(form, isDelegated ? 'actor_token' : 'subject_token');
+    const delegator = isDelegated ? readToken(form, 'subject_token') : null;
+    refuseAuthentication(authentication);
+    // RFC 8693 §2.2.2: not invalid_grant.
+    const asker = Object.freeze({ evidence, fault: 'evidence_rejected', audience: 'attestor' } as const);
+    return Object.freeze({ asker, delegator });
+  },
   readTokenType(form: Form, issued: ReadonlySet<TokenType>): TokenType {
     const requested = form.values.get('requested_token_type');
     const type = requested === undefined ? 'access_token' : tokenTypeOf(requested);
@@ -51,5 +57,14 @@ function hasActor(form: Form): boolean {
   );
 }
 
-const readToken = (form: Form, name: 'subject_token' | 'actor_token'): Evidence =>
-  Object.freeze({ tokenType: required(form, `${name}_type`), token: requiredToken(form, name) });
+/** What is shown in a way of its own, with rules of its own, is not shown in this one. */
+const shownElsewhere: ReadonlySet<string> = new Set([clientSecretType, idJagType, jwtSpiffeType]);
+
+function readToken(form: Form, name: 'subject_token' | 'actor_token'): Evidence {
+  const tokenType = required(form, `${name}_type`);
+  if (shownElsewhere.has(tokenType)) {
+    const detail = `${name}_type is ${JSON.stringify(tokenType)}, which is not exchanged.`;
+    throw new Refusal('token_type_unsupported', 'token_type_unsupported', detail);
+  }
+  return Object.freeze({ tokenType, token: requiredToken(form, name) });
+}
