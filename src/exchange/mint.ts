@@ -50,6 +50,7 @@ export async function mint(
     exp,
     jti,
     scope: granted.scope.join(' '),
+    ...(granted.authorizationDetails && { authorization_details: granted.authorizationDetails }),
     ...(granted.binding && { cnf: confirmationOf(granted.binding) }),
     attestation: {
       attestor: attestation.attestor,

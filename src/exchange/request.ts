@@ -4,6 +4,7 @@ import { type Fault, Refusal } from '../errors.js';
 import type { Asked } from '../policy/facts.js';
 import { scrub } from '../text.js';
 import type { AudienceRule } from './audience.js';
+import { readAuthorizationDetails } from './authorization-details.js';
 import { type ClaimedClient, readClient } from './client.js';
 import { type Form, readForm } from './form.js';
 import type { GrantType } from './grants/grant-type.js';
@@ -60,9 +61,6 @@ export function readRequest(form: Form, authorization: string | undefined): Toke
   if (grantType === undefined) {
     throw new Refusal('grant_type_unsupported', 'grant_type_unsupported', `grant_type is ${quote(name)}.`);
   }
-  if (form.values.has('authorization_details')) {
-    throw new Refusal('authorization_details_unsupported', 'authorization_details', 'authorization_details was sent.');
-  }
   return Object.freeze({
     grantType: name,
     evidence: readEvidence(grantType, form),
@@ -71,7 +69,7 @@ export function readRequest(form: Form, authorization: string | undefined): Toke
     audience: grantType.audience,
     issuedTokenType: grantType.issuedTokenType,
     client: readClient(form, authorization, grantType.evidenceIn),
-    asked: Object.freeze({ resource: readTarget(form), scope: readScope(form) }),
+    asked: readAsked(form),
   });
 }
 
@@ -89,6 +87,16 @@ function readEvidence(grantType: GrantType, form: Form): Evidence {
     }
   }
   return grantType.readEvidence(form);
+}
+
+function readAsked(form: Form): Asked {
+  const resource = readTarget(form);
+  const authorizationDetails = readAuthorizationDetails(form, resource);
+  return Object.freeze({
+    resource,
+    scope: readScope(form),
+    ...(authorizationDetails && { authorizationDetails }),
+  });
 }
 
 /** RFC 8707 §2 and RFC 8693 §2.1; one target, so that a token has one audience (RFC 9700 §2.3). */

@@ -95,7 +95,7 @@ function recordedRequest(
   return {
     resource: request === undefined ? targets.slice(0, 8).map(scrub) : asList(request.asked.resource),
     scope: request === undefined ? asList(scrubbed(scope)) : request.asked.scope,
-    authorization_details: null,
+    authorization_details: request?.asked.authorizationDetails ?? null,
   };
 }
 
@@ -126,8 +126,14 @@ function recordedShadow(shadow: Decision['shadow']): AuditRecord['shadow'] {
   return { reason: shadow.reason, granted: outcomeOf(shadow.granted) };
 }
 
-function outcomeOf({ resource, scope, lifetime, binding }: Granted): Omit<RecordedGrant, 'jti'> {
-  return { resource, scope, lifetime, ...(binding && { binding }) };
+function outcomeOf({ resource, scope, lifetime, binding, authorizationDetails }: Granted): Omit<RecordedGrant, 'jti'> {
+  return {
+    resource,
+    scope,
+    ...(authorizationDetails && { authorization_details: authorizationDetails }),
+    lifetime,
+    ...(binding && { binding }),
+  };
 }
 
 function skew(attestation: Attestation | undefined): number | null {

@@ -1,12 +1,25 @@
 /** A recorded decision, made again: what the policy read is all in the record. */
 import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
+import { issued, readDetails } from '../authorization-details/details.js';
+import { DetailsError } from '../authorization-details/fault.js';
 import { assuranceLevels } from '../policy/assurance.js';
-import { refusalReasons } from '../policy/decision.js';
-import type { Binding, Inputs } from '../policy/facts.js';
+import { type Granted, refusalReasons } from '../policy/decision.js';
+import type { Inputs } from '../policy/facts.js';
 
 const cause = z.enum(['missing', 'unavailable']);
 const observed = z.object({ value: z.any(), observedAt: z.number() });
+
+const details = z.unknown().refine(isDetails);
+
+function isDetails(value: unknown): boolean {
+  try {
+    return readDetails(value, issued).length > 0;
+  } catch (error) {
+    if (error instanceof DetailsError) return false;
+    throw error;
+  }
+}
 
 /** As far as a decision would stumble: others may have written into the file. */
 const replayable = z.object({
@@ -26,6 +39,7 @@ const replayable = z.object({
         resource: z.string().nullable(),
         actors: z.array(z.string()),
         scope: z.array(z.string()).nullable(),
+        authorizationDetails: details.optional(),
         mayAct: z.boolean(),
         assurance: z.enum(assuranceLevels),
         vouchesUntil: z.number(),
@@ -40,7 +54,11 @@ const replayable = z.object({
     behaviour: z.record(z.string(), z.union([z.number(), z.boolean()])).optional(),
     external: z.record(z.string(), z.object({ decision: z.boolean(), context: z.json() })).optional(),
   }),
-  request: z.object({ resource: z.array(z.string()), scope: z.array(z.string()).nullable() }),
+  request: z.object({
+    resource: z.array(z.string()),
+    scope: z.array(z.string()).nullable(),
+    authorization_details: details.nullable(),
+  }),
   rules: z.array(z.looseObject({ rule: z.string() })),
 });
 
@@ -58,24 +76,18 @@ export function inputsOf(record: AuditRecord): Inputs | null {
   };
   const facts = { now, network, ...known, workload };
   const [resource = null] = request.resource;
-  return { facts, asked: { resource, scope: request.scope } };
+  const { scope, authorization_details: asked } = request;
+  return { facts, asked: { resource, scope, ...(asked && { authorizationDetails: asked }) } };
 }
 
 /** What a decision comes to for the client. */
-export interface Outcome {
-  readonly resource: string;
-  readonly scope: readonly string[];
-  /** Seconds. */
-  readonly lifetime: number;
-  /** Left out: to nothing. */
-  readonly binding?: Binding;
-}
+export type Outcome = Omit<Granted, 'algorithm'>;
 
 /** What was decided; null when nothing was granted; undefined when it was not the policy that ended the request. */
 export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Outcome | null | undefined {
   if (rules === null) return undefined;
   if (outcome === 'refused') return (refusalReasons as readonly string[]).includes(reason) ? null : undefined;
   if (granted === null) return undefined;
-  const { jti: _, ...rest } = granted;
-  return rest;
+  const { jti: _, authorization_details: details, ...rest } = granted;
+  return { ...rest, ...(details && { authorizationDetails: details }) };
 }

@@ -4,8 +4,10 @@
  */
 import { z } from 'zod';
 import { duration, name, text } from '../../attestors/options.js';
+import { toolName } from '../authorization-details/details.js';
 import { signingAlgorithms } from '../signing/signer.js';
 import { longestLifetime } from '../signing/times.js';
+import { grantedDetails } from './authorization-details.js';
 import { bindingSchema } from './binding.js';
 import { ruleConditionsSchema } from './conditions/schema.js';
 import { list, object } from './strict.js';
@@ -40,18 +42,27 @@ const resourceUri = z
     error: 'an absolute URI without a fragment, such as https://calendar.example/mcp',
   });
 
+const aToolName = 'the name of a tool, of at most 128 letters, digits, "_", "-", "." and "/"';
+
+/** Of an MCP server: rules name no others then. */
+const tools = list('a list of at least one tool', z.string({ error: aToolName }).regex(toolName, { error: aToolName }));
+
 /**
  * `lifetime` is 10m by default, at most 24h, in seconds; `environment` is the deployment's by default. `binding` is asked for by every grant of it. With
  * `dpopNonce: required` every DPoP proof that comes for it has to carry a nonce of ours (RFC 9449 §8).
  */
-export const resourceSchema = object('a resource: its scope, lifetime, environment, algorithm, binding and dpopNonce', {
-  scope,
-  lifetime: lifetime.prefault('10m'),
-  environment: environmentName.optional(),
-  algorithm: z.enum(signingAlgorithms, { error: `one of ${signingAlgorithms.join(', ')}` }).optional(),
-  binding: bindingSchema.optional(),
-  dpopNonce: z.literal('required', { error: 'required, or left out' }).optional(),
-});
+export const resourceSchema = object(
+  'a resource: its scope, tools, lifetime, environment, algorithm, binding and dpopNonce',
+  {
+    scope,
+    tools: tools.optional(),
+    lifetime: lifetime.prefault('10m'),
+    environment: environmentName.optional(),
+    algorithm: z.enum(signingAlgorithms, { error: `one of ${signingAlgorithms.join(', ')}` }).optional(),
+    binding: bindingSchema.optional(),
+    dpopNonce: z.literal('required', { error: 'required, or left out' }).optional(),
+  },
+);
 
 /** All that is written must hold for the match to hold. */
 const matchSchema = object('a match: selectors, environment or both', {
@@ -116,9 +127,10 @@ const delegatorSchema = object('a delegator: its attestor, and what else is aske
   issues.push({ code: 'custom', input: value, path: ['claims'], message, continue: true });
 });
 
-const grantSchema = object('a grant: its resource, scope, lifetime and binding', {
+const grantSchema = object('a grant: its resource, scope, authorizationDetails, lifetime and binding', {
   resource: resourceUri,
   scope,
+  authorizationDetails: grantedDetails.optional(),
   lifetime: lifetime.optional(),
   binding: bindingSchema.optional(),
 });
