@@ -95,15 +95,21 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
         vouchesUntil: now + vouchesFor,
       },
     },
-    asked: { resource: asked?.resource ?? null, scope: asked?.scope ?? null },
+    asked: {
+      resource: asked?.resource ?? null,
+      scope: asked?.scope ?? null,
+      ...(asked?.authorizationDetails && { authorizationDetails: asked.authorizationDetails }),
+    },
   };
 }
 
 /** Of a token of ours, no claims are known, whatever is stated. */
 function delegatorOf(stated: NonNullable<Situation['delegator']>, now: number): DelegatorFacts {
   const { attestor = '', subject = '', claims, resource = null, actors = [], scope = null, mayAct = false } = stated;
-  const { assurance = 'low', vouchesFor = 3600 } = stated;
+  const { assurance = 'low', vouchesFor = 3600, authorizationDetails: details } = stated;
+  const limited = details && { authorizationDetails: details };
   const known =
     claims === undefined || resource !== null ? {} : { claims: claims as NonNullable<DelegatorFacts['claims']> };
-  return { attestor, subject, ...known, resource, actors, scope, mayAct, assurance, vouchesUntil: now + vouchesFor };
+  const vouchesUntil = now + vouchesFor;
+  return { attestor, subject, ...known, resource, actors, scope, ...limited, mayAct, assurance, vouchesUntil };
 }

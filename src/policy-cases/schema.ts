@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { assuranceLevels } from '../policy/assurance.js';
+import { issuedDetails } from '../policy/authorization-details.js';
 import { network } from '../policy/conditions/network.js';
 import { decisionFaults, refusalReasons } from '../policy/decision.js';
 
@@ -40,6 +41,8 @@ const delegatorSchema = z.strictObject({
   actors: z.array(z.string()).optional(),
   /** Left out: what is shown does not limit it. */
   scope: z.array(z.string()).optional(),
+  /** Of a token of ours. Left out: as scope. */
+  authorizationDetails: issuedDetails.optional(),
   mayAct: z.boolean().optional(),
   assurance: z.enum(assuranceLevels).optional(),
   /** Seconds from the decision. */
@@ -78,7 +81,13 @@ const situation = {
   behaviour: z.record(z.string(), z.union([z.boolean(), z.number()], { error: 'true, false or a number' })).optional(),
   /** By the key of the lookup: what a policy decision point says. */
   external: z.record(z.string(), z.strictObject({ decision: z.boolean(), context: z.json().default(null) })).optional(),
-  asked: z.strictObject({ resource: z.string().optional(), scope: z.array(z.string()).optional() }).optional(),
+  asked: z
+    .strictObject({
+      resource: z.string().optional(),
+      scope: z.array(z.string()).optional(),
+      authorizationDetails: issuedDetails.optional(),
+    })
+    .optional(),
 };
 
 export const situationSchema = z.strictObject(situation);
@@ -99,6 +108,7 @@ const outcomeSchema = z.strictObject({
   resource: z.string(),
   scope: z.array(z.string()).transform((scope) => [...scope].sort()),
   lifetime: z.number(),
+  authorizationDetails: issuedDetails.optional(),
 });
 
 const reason = z.enum(['granted', ...refusalReasons]);

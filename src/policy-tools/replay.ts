@@ -1,25 +1,13 @@
 /** A recorded decision, made again: what the policy read is all in the record. */
 import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
-import { issued, readDetails } from '../authorization-details/details.js';
-import { DetailsError } from '../authorization-details/fault.js';
 import { assuranceLevels } from '../policy/assurance.js';
+import { issuedDetails } from '../policy/authorization-details.js';
 import { type Granted, refusalReasons } from '../policy/decision.js';
 import type { Inputs } from '../policy/facts.js';
 
 const cause = z.enum(['missing', 'unavailable']);
 const observed = z.object({ value: z.any(), observedAt: z.number() });
-
-const details = z.unknown().refine(isDetails);
-
-function isDetails(value: unknown): boolean {
-  try {
-    return readDetails(value, issued).length > 0;
-  } catch (error) {
-    if (error instanceof DetailsError) return false;
-    throw error;
-  }
-}
 
 /** As far as a decision would stumble: others may have written into the file. */
 const replayable = z.object({
@@ -39,7 +27,7 @@ const replayable = z.object({
         resource: z.string().nullable(),
         actors: z.array(z.string()),
         scope: z.array(z.string()).nullable(),
-        authorizationDetails: details.optional(),
+        authorizationDetails: issuedDetails.optional(),
         mayAct: z.boolean(),
         assurance: z.enum(assuranceLevels),
         vouchesUntil: z.number(),
@@ -57,7 +45,7 @@ const replayable = z.object({
   request: z.object({
     resource: z.array(z.string()),
     scope: z.array(z.string()).nullable(),
-    authorization_details: details.nullable(),
+    authorization_details: issuedDetails.nullable(),
   }),
   rules: z.array(z.looseObject({ rule: z.string() })),
 });
