@@ -4,34 +4,39 @@ import type { Schema } from './schema.js';
 
 const toolsIn = (details: AuthorizationDetails): readonly Tool[] => details.flatMap(({ tools }) => tools);
 
-/** What all of them permit. Empty: nothing. @param limits at least one */
-export function withinAll(limits: readonly AuthorizationDetails[]): readonly Tool[] {
-  const [first = [], ...others] = limits.map(toolsIn);
-  return others.reduce<readonly Tool[]>(narrowed, first);
+/** The tools that every limit has too, by their names. Empty: none. */
+export function namedByAll(details: AuthorizationDetails, limits: readonly AuthorizationDetails[]): readonly Tool[] {
+  return toolsIn(details).filter(({ name }) => limits.every((limit) => find(limit, name) !== undefined));
 }
 
-function narrowed(tools: readonly Tool[], limit: readonly Tool[]): readonly Tool[] {
-  return tools.flatMap((tool) => {
-    const same = limit.find(({ name }) => name === tool.name);
-    return same === undefined ? [] : [toolOf(tool.name, allOf([tool, same]))];
-  });
-}
-
-/** What any of them permits, for a target; null: nothing. */
-export function anyOfThem(all: readonly (readonly Tool[])[], target: string): AuthorizationDetails | null {
-  const tools = all.flat();
+/**
+ * What any of those who give permits, and every limit too, for a target. What was written stays together, so that it is
+ * known again at the next hop, and a chain does not grow. Null: nothing.
+ * @param given `namedByAll` with these limits
+ */
+export function narrowed(
+  given: readonly (readonly Tool[])[],
+  limits: readonly AuthorizationDetails[],
+  target: string,
+): AuthorizationDetails | null {
+  const tools = given.flat();
   if (tools.length === 0) return null;
   const names = [...new Set(tools.map(({ name }) => name))].sort();
-  const together = (name: string) => toolOf(name, anyOf(tools.filter((tool) => tool.name === name)));
-  return detailsOf(names.map(together), [target]);
+  const granted = names.map((name) => {
+    const own = anyOf(tools.filter((tool) => tool.name === name));
+    return toolOf(name, allOf([own, ...limits.map((limit) => find(limit, name)?.arguments)]));
+  });
+  return detailsOf(granted, [target]);
 }
+
+const find = (details: AuthorizationDetails, name: string) => toolsIn(details).find((tool) => tool.name === name);
 
 const toolOf = (name: string, schema: Schema | undefined): Tool =>
   Object.freeze({ name, ...(schema && { arguments: schema }) });
 
 /** Undefined: whatever they are. */
-function allOf(tools: readonly Tool[]): Schema | undefined {
-  const schemas = once(tools.flatMap(({ arguments: schema }) => (schema === undefined ? [] : membersOf(schema))));
+function allOf(all: readonly (Schema | undefined)[]): Schema | undefined {
+  const schemas = once(all.flatMap((schema) => (schema === undefined ? [] : membersOf(schema))));
   const [only] = schemas;
   return schemas.length > 1 ? Object.freeze({ allOf: Object.freeze(schemas) }) : only;
 }

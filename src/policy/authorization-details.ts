@@ -8,7 +8,7 @@ import {
   written,
 } from '../authorization-details/details.js';
 import { DetailsError } from '../authorization-details/fault.js';
-import { withinAll } from '../authorization-details/narrow.js';
+import { namedByAll } from '../authorization-details/narrow.js';
 import type { Asked, Facts } from './facts.js';
 
 /** As rules have them: without `locations`, because a grant has its resource. */
@@ -44,11 +44,11 @@ export const limitsOf = (asked: Asked, { delegator }: Pick<Facts, 'delegator'>):
     limit === undefined ? [] : [limit],
   );
 
-/** What a grant gives within the limits. Empty: nothing. Null: it says nothing of tools, and neither do they. */
+/** What a grant gives of what the limits name. Empty: nothing. Null: it says nothing of tools, and neither do they. */
 export function toolsOf(
   given: AuthorizationDetails | null,
   limits: readonly AuthorizationDetails[],
 ): readonly Tool[] | null {
-  if (given !== null) return withinAll([given, ...limits]);
+  if (given !== null) return namedByAll(given, limits);
   return limits.length === 0 ? null : [];
 }

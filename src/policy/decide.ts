@@ -1,7 +1,7 @@
 /** The decision: a pure function of policy, facts and request. No clock, no I/O, no throwing, whatever the facts are. */
 
 import type { AuthorizationDetails, Tool } from '../authorization-details/details.js';
-import { anyOfThem } from '../authorization-details/narrow.js';
+import { narrowed } from '../authorization-details/narrow.js';
 import { limitsOf, toolsOf } from './authorization-details.js';
 import type { BindingKind } from './binding.js';
 import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './compile.js';
@@ -92,7 +92,7 @@ function decideTarget(room: Room, target: string, asked: Asked): Decision {
   const isEvidences = isShorter(vouched, sum.lifetime.seconds);
   const lifetime: Lifetime = isEvidences ? { seconds: vouched, ending: 'evidence' } : sum.lifetime;
   const { algorithm } = resource;
-  const details = anyOfThem(sum.tools, target);
+  const details = narrowed(sum.tools, wanted.limits, target);
   const granted = {
     ...{ resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm, ...sum.bound },
     ...(details && { authorizationDetails: details }),

@@ -140,7 +140,7 @@ describe('authorization-details/permits', () => {
       () => {},
       { x: undefined },
       { x: new Date() },
-      { x: [, 1] },
+      { x: new Array(2) },
     ]) {
       assert.equal(permits(tool(), 'pay', args), false, String(args));
       assert.equal(permits(x({ type: 'string' }), 'pay', args), false, String(args));
