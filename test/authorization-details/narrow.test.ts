@@ -55,8 +55,13 @@ describe('authorization-details/narrow', () => {
   });
 
   it('equal schemas are told once, and one that says nothing ends an alternative', () => {
-    const pay = (schema?: object) => readDetails([{ type: 'mcp_tools', tools: [{ name: 'pay', ...(schema && { arguments: schema }) }] }], issued);
-    const [open, small, text] = [pay(), pay({ type: 'object', properties: { a: { const: 1 } } }), pay({ type: 'object' })];
+    const pay = (schema?: object) =>
+      readDetails([{ type: 'mcp_tools', tools: [{ name: 'pay', ...(schema && { arguments: schema }) }] }], issued);
+    const [open, small, text] = [
+      pay(),
+      pay({ type: 'object', properties: { a: { const: 1 } } }),
+      pay({ type: 'object' }),
+    ];
     const schemaOf = (rules: readonly AuthorizationDetails[], limits: readonly AuthorizationDetails[] = []) =>
       grant(rules, limits)?.[0]?.tools[0]?.arguments;
     const of = (each: AuthorizationDetails) => each[0]?.tools[0]?.arguments;

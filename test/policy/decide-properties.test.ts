@@ -44,7 +44,11 @@ function assertNotWider(before: Decision, after: Decision): void {
 }
 
 function assertToolsNotWider(before: AuthorizationDetails | undefined, after: AuthorizationDetails | undefined): void {
-  assert.equal(after === undefined, before === undefined, 'a token with tools became one without, or the other way round');
+  assert.equal(
+    after === undefined,
+    before === undefined,
+    'a token with tools became one without, or the other way round',
+  );
   if (before === undefined) return;
   for (const { tool, args } of calls) {
     assert.ok(!permits(after, tool, args) || permits(before, tool, args), `gained ${tool} ${JSON.stringify(args)}`);
@@ -260,9 +264,13 @@ describe('policy/decide properties', function () {
       const shown = { attestor: 'people', subject: 's', resource: 'r', actors: ['a'], scope: null, mayAct: false };
       const { assurance, vouchesUntil } = workload.workload;
       const delegator = limit && { ...shown, assurance, vouchesUntil, authorizationDetails: limit };
-      const delegated = Object.entries(raw.rules).map(([name, rule]) => [name, { ...rule, delegator: { attestor: 'people', resource: 'https://one.example/' } }]);
+      const delegated = Object.entries(raw.rules).map(([name, rule]) => [
+        name,
+        { ...rule, delegator: { attestor: 'people', resource: 'https://one.example/' } },
+      ]);
       const policy = compile(limit === null ? raw : { ...raw, rules: Object.fromEntries(delegated) });
-      const known = delegator === null ? workload : { ...workload, delegator: { ...delegator, resource: 'https://one.example/' } };
+      const known =
+        delegator === null ? workload : { ...workload, delegator: { ...delegator, resource: 'https://one.example/' } };
       const { granted } = decide(policy, known, request);
       const hasTools = granted !== null && toolsListed(raw, granted.resource);
       assert.equal(granted?.authorizationDetails !== undefined, hasTools);
@@ -273,7 +281,9 @@ describe('policy/decide properties', function () {
         permitted += 1;
         const limits = [request.authorizationDetails, limit ?? undefined].filter((each) => each !== undefined);
         assert.ok(limits.every((each) => permits(each, tool, args)));
-        const giving = rules.filter((grant) => grant.resource === granted.resource && permits(grant.authorizationDetails, tool, args));
+        const giving = rules.filter(
+          (grant) => grant.resource === granted.resource && permits(grant.authorizationDetails, tool, args),
+        );
         assert.ok(giving.some(({ scope }) => scope.some((token) => granted.scope.includes(token))));
       }
     });

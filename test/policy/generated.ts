@@ -371,8 +371,8 @@ export const facts: fc.Arbitrary<Facts> = fc
 export const asked: fc.Arbitrary<Asked> = fc
   .record({
     authorizationDetails: maybe(details, 2),
-  resource: inTenths(6, fc.constantFrom(...resources, ...resources, ...resources, 'https://none.example/'), null),
-  scope: inTenths(5, fc.uniqueArray(fc.constantFrom(...scopes, 'other'), { maxLength: 3 }), null),
+    resource: inTenths(6, fc.constantFrom(...resources, ...resources, ...resources, 'https://none.example/'), null),
+    scope: inTenths(5, fc.uniqueArray(fc.constantFrom(...scopes, 'other'), { maxLength: 3 }), null),
   })
   .map(({ authorizationDetails, ...rest }) => ({ ...rest, ...(authorizationDetails && { authorizationDetails }) }));
 

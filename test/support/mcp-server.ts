@@ -6,6 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { permits } from '../../src/authorization-details/permits.js';
 import type { ProtectedResource } from '../../src/protected-resource.js';
 import { startUpstream, type Upstream } from './upstream.js';
 
@@ -50,12 +52,22 @@ export async function startMcpServer(): Promise<TestMcpServer> {
   };
 }
 
-/** Stateless: a server of its own for each request, with one tool, which says who calls it. */
-async function answer({ sub, scope }: JWTPayload, req: IncomingMessage, res: ServerResponse): Promise<void> {
+/** Stateless: a server of its own for each request. One tool says who calls it; the other is for those whose token lets this call through. */
+async function answer(
+  { sub, scope, authorization_details: details }: JWTPayload,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   const server = new McpServer({ name: 'calendar', version: '1.0.0' });
   server.registerTool('whoami', { description: 'Who calls' }, async () => ({
     content: [{ type: 'text', text: `${sub} ${scope}` }],
   }));
+  const inputSchema = { amount: z.number(), account: z.string() };
+  server.registerTool('pay', { description: 'Pays', inputSchema }, async (args) => {
+    const isPermitted = permits(details, 'pay', args);
+    const text = isPermitted ? `paid ${args.amount}` : 'the token does not permit this call';
+    return { isError: !isPermitted, content: [{ type: 'text', text }] };
+  });
   const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
   res.on('close', () => void server.close());
   await server.connect(transport as Parameters<McpServer['connect']>[0]);

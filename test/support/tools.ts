@@ -7,7 +7,12 @@ const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { 
 const text = fc.constantFrom('', 'a', 'ab', 'b', 'aab');
 
 const scalar: fc.Arbitrary<unknown> = fc.oneof(
-  fc.record({ type: fc.constantFrom('integer', 'number'), minimum: maybe(bound), maximum: maybe(bound), exclusiveMaximum: maybe(bound) }),
+  fc.record({
+    type: fc.constantFrom('integer', 'number'),
+    minimum: maybe(bound),
+    maximum: maybe(bound),
+    exclusiveMaximum: maybe(bound),
+  }),
   fc.record({ type: fc.constant('integer'), multipleOf: fc.constantFrom(1, 2) }),
   fc.record({
     type: fc.constant('string'),
@@ -55,7 +60,13 @@ export const rawDetails = fc.constantFrom(...fc.sample(anyDetails, 200));
 
 export const details: fc.Arbitrary<AuthorizationDetails> = rawDetails.map((raw) => readDetails(raw, written));
 
-const argument = fc.oneof(bound, text, fc.boolean(), fc.constantFrom<unknown>(null, 1.5, -1), fc.array(fc.oneof(bound, text), { maxLength: 3 }));
+const argument = fc.oneof(
+  bound,
+  text,
+  fc.boolean(),
+  fc.constantFrom<unknown>(null, 1.5, -1),
+  fc.array(fc.oneof(bound, text), { maxLength: 3 }),
+);
 
 export const call = fc.record({
   tool: fc.constantFrom(...toolNames, 'other'),
