@@ -104,7 +104,10 @@ async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped
   const policy = compilePolicy({
     resources: resourcesSchema.parse(
       Object.fromEntries(
-        resources.map((uri) => [uri, { scope: scopes, lifetime: '2h', ...(withTools.has(uri) && { tools: toolNames }) }]),
+        resources.map((uri) => [
+          uri,
+          { scope: scopes, lifetime: '2h', ...(withTools.has(uri) && { tools: toolNames }) },
+        ]),
       ),
     ),
     conditions: {},

@@ -33,7 +33,9 @@ function problemsOf(text: string): readonly string[] {
     return [];
   } catch (error) {
     assert.ok(error instanceof ConfigurationError, String(error));
-    return error.problems.map(({ line, column, message, nearest }) => `${line}:${column} ${message}${nearest ? ` (${nearest})` : ''}`);
+    return error.problems.map(
+      ({ line, column, message, nearest }) => `${line}:${column} ${message}${nearest ? ` (${nearest})` : ''}`,
+    );
   }
 }
 
@@ -45,14 +47,44 @@ describe('policy/authorization-details', () => {
 
   for (const [title, text, found] of [
     ['a misspelt tool', yaml(withTool('{ name: pya }')), '15:9 the resource has no such tool (pay)'],
-    ['a resource without tools', yaml(withTool('{ name: pay }'), ''), '15:9 the resource lists no tools: add them to it, and its server has to look at these'],
-    ['a grant without details', yaml(''), '12:7 without authorizationDetails: the resource lists tools, so say which of them'],
-    ['a scope token about no tool', yaml(withTool('{ name: pay }'), 'tools: [list_accounts], ').replace('name: pay', 'name: list_accounts'), '7:73 the resource has no such tool'],
+    [
+      'a resource without tools',
+      yaml(withTool('{ name: pay }'), ''),
+      '15:9 the resource lists no tools: add them to it, and its server has to look at these',
+    ],
+    [
+      'a grant without details',
+      yaml(''),
+      '12:7 without authorizationDetails: the resource lists tools, so say which of them',
+    ],
+    [
+      'a scope token about no tool',
+      yaml(withTool('{ name: pay }'), 'tools: [list_accounts], ').replace('name: pay', 'name: list_accounts'),
+      '7:73 the resource has no such tool',
+    ],
     ['a name that no tool has', yaml(withTool('{ name: pay }'), 'tools: ["pay now"], '), '7:39 wrong value'],
-    ['locations', yaml(withTool('{ name: pay }').replace('tools:', `locations: [${bank}]\n          tools:`)), '15:9 not authorization details: without locations: a grant is for its resource'],
-    ['an unknown keyword', yaml(withTool('{ name: pay, arguments: { type: object, properties: { amount: { type: number, maxium: 5 } } } }')), '17:'],
-    ['a keyword without its type', yaml(withTool('{ name: pay, arguments: { type: object, properties: { amount: { maximum: 5 } } } }')), '17:'],
-    ['a pattern that is not about the whole text', yaml(withTool('{ name: pay, arguments: { type: object, properties: { a: { type: string, pattern: "^DE|FR$" } } } }')), '17:'],
+    [
+      'locations',
+      yaml(withTool('{ name: pay }').replace('tools:', `locations: [${bank}]\n          tools:`)),
+      '15:9 not authorization details: without locations: a grant is for its resource',
+    ],
+    [
+      'an unknown keyword',
+      yaml(withTool('{ name: pay, arguments: { type: object, properties: { amount: { type: number, maxium: 5 } } } }')),
+      '17:',
+    ],
+    [
+      'a keyword without its type',
+      yaml(withTool('{ name: pay, arguments: { type: object, properties: { amount: { maximum: 5 } } } }')),
+      '17:',
+    ],
+    [
+      'a pattern that is not about the whole text',
+      yaml(
+        withTool('{ name: pay, arguments: { type: object, properties: { a: { type: string, pattern: "^DE|FR$" } } } }'),
+      ),
+      '17:',
+    ],
     ['a tool twice', yaml(`${withTool('{ name: pay }')}\n            - { name: pay }`), '18:'],
   ] as const) {
     it(`refused with its place: ${title}`, () => {
@@ -70,7 +102,11 @@ describe('policy/authorization-details', () => {
         reading: {
           workload: { attestor: 'prod-eu' },
           conditions: [{ cel: 'request.authorizationDetails[0].tools.all(t, t.name == "list_accounts")' }],
-          grant: { resource: bank, scope: ['payments'], authorizationDetails: [{ type: 'mcp_tools', tools: tools.map((name) => ({ name })) }] },
+          grant: {
+            resource: bank,
+            scope: ['payments'],
+            authorizationDetails: [{ type: 'mcp_tools', tools: tools.map((name) => ({ name })) }],
+          },
         },
       },
     });
@@ -79,6 +115,9 @@ describe('policy/authorization-details', () => {
       const asked = { resource: bank, scope: null, ...(names.length > 0 && { authorizationDetails: details }) };
       return decide(policy, factsOf(), asked).rules[0]?.verdict;
     };
-    assert.deepEqual([verdictOf('list_accounts'), verdictOf('list_accounts', 'pay'), verdictOf()], ['holds', 'fails', 'unknown']);
+    assert.deepEqual(
+      [verdictOf('list_accounts'), verdictOf('list_accounts', 'pay'), verdictOf()],
+      ['holds', 'fails', 'unknown'],
+    );
   });
 });
