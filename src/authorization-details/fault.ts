@@ -19,8 +19,6 @@ export interface Place {
   readonly levels: number;
 }
 
-export type Json = Readonly<Record<string, unknown>>;
-
 const inside = ({ path, levels }: Place, key: string | number): Place => ({ path: [...path, key], levels: levels - 1 });
 
 /** @throws DetailsError */
