@@ -157,10 +157,16 @@ export const faults = Object.freeze({
     'None of the requested scope is granted. Leave scope out to get all that is.',
     'RFC 6749 §5.2',
   ),
-  authorization_details_unsupported: entry(
+  authorization_details_malformed: entry(
     'invalid_authorization_details',
     400,
-    'This server does not support authorization_details: leave it out.',
+    'Send authorization_details as a JSON array of objects of the types that the metadata lists in authorization_details_types_supported, each with the members of its type and no others, for the target of the request.',
+    'RFC 9396 §5',
+  ),
+  authorization_details_refused: entry(
+    'invalid_authorization_details',
+    400,
+    'Nothing of the requested authorization_details is granted. Leave them out to get all that is.',
     'RFC 9396 §5',
   ),
   client_authentication_ambiguous: entry(

@@ -116,7 +116,15 @@ const may: Readonly<Record<string, readonly string[]>> = {
   rooms: [],
   workers: ['app', 'config', 'endpoints', 'listener', 'rooms', 'telemetry'],
   // Commands about policies: nothing of the service imports it.
-  'policy-tools': ['attestors', 'audit', 'config', 'policy', 'policy-cases', 'posture-sources'],
+  'policy-tools': [
+    'attestors',
+    'audit',
+    'authorization-details',
+    'config',
+    'policy',
+    'policy-cases',
+    'posture-sources',
+  ],
   // Cases are a command, and what a policy has to pass before the service takes it.
   'policy-cases': ['config', 'policy', 'posture-sources'],
   doctor: ['attestor-host', 'attestors', 'config'],
@@ -152,6 +160,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   'attestor-host': ['attestors', 'challenge', 'jwt', 'outbound', 'revocation'],
   endpoints: [
     'attestors',
+    'authorization-details',
     'binding',
     'challenge',
     'exchange',
@@ -166,6 +175,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   exchange: [
     'attestors',
     'audit',
+    'authorization-details',
     'behaviour',
     'binding',
     'challenge',
@@ -189,8 +199,10 @@ const may: Readonly<Record<string, readonly string[]>> = {
   plugins: ['attestors'],
   // For authors of attestors, and for tests: nothing of the service imports it.
   conformance: ['attestor-host', 'attestors', 'exchange', 'jwt', 'outbound', 'plugins'],
-  policy: ['attestors', 'audit', 'signing'],
-  audit: ['policy'],
+  policy: ['attestors', 'audit', 'authorization-details', 'signing'],
+  // What resource servers look with, too: nothing of the service is in it.
+  'authorization-details': [],
+  audit: ['authorization-details', 'policy'],
   jwt: ['attestors', 'outbound'],
   signing: ['attestors', 'jwt', 'outbound', 'store'],
   challenge: ['attestors', 'store'],
@@ -209,6 +221,7 @@ const leaves = new Set([
   'bearer',
   'deadline',
   'file-version',
+  'linear-pattern',
   'nearest',
   'outages',
   'requests-in-flight',

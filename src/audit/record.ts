@@ -2,6 +2,7 @@
  * One JSON record for every request that reaches the token endpoint. Every field is there on every path; null means
  * that the request did not get far enough to know it. Names are the wire's: operators query them.
  */
+import type { AuthorizationDetails } from '../authorization-details/details.js';
 import type { RuleVerdict } from '../policy/decision.js';
 import type { Binding, Facts } from '../policy/facts.js';
 
@@ -53,7 +54,8 @@ export interface RecordedRequest {
   readonly scope: readonly string[] | null;
   /** As it was sent. Null: it was not, so an access token is meant. */
   readonly requested_token_type: string | null;
-  readonly authorization_details: null;
+  /** As they were understood. Null: none were named. */
+  readonly authorization_details: AuthorizationDetails | null;
   /** Null: the workload asked for itself. As the token's `act`: who asked, and nested in it who acted before. */
   readonly actor: RecordedActor | null;
   readonly delegator: RecordedDelegator | null;
@@ -85,6 +87,8 @@ export interface RecordedShadow {
 export interface RecordedGrant {
   readonly resource: string;
   readonly scope: readonly string[];
+  /** Left out: it has none. */
+  readonly authorization_details?: AuthorizationDetails;
   /** Seconds. */
   readonly lifetime: number;
   /** To what it is bound; left out: to nothing. */

@@ -1,6 +1,7 @@
 /** RFC 8414 and OpenID Connect Discovery. A field is advertised only when it is enforced. */
 
 import { verificationAlgorithms } from '../../attestors/attestor.js';
+import { authorizationDetailsTypes } from '../authorization-details/details.js';
 import { proofAlgorithms } from '../binding/proof-key.js';
 import type { Drafts } from '../exchange/client.js';
 import { grantTypes } from '../exchange/grants/index.js';
@@ -51,6 +52,8 @@ export function authorizationServerMetadata({
     authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: [],
     dpop_signing_alg_values_supported: proofAlgorithms,
+    // RFC 9396 §10.
+    authorization_details_types_supported: authorizationDetailsTypes,
     // RFC 8705 §3.3.
     ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
     ...chainingMetadata(tokenTypes()),

@@ -4,6 +4,8 @@
  */
 import type { Assurance, Attestation, Evidence } from '../../attestors/attestor.js';
 import { idJagType } from '../../attestors/token-types.js';
+import { type AuthorizationDetails, issued, readDetails } from '../authorization-details/details.js';
+import { DetailsError } from '../authorization-details/fault.js';
 import { isOfEvidence, Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
 import type { Attest } from './attest.js';
@@ -81,6 +83,12 @@ const isOfPin = (error: unknown): error is Refusal => error instanceof Refusal &
 function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer, people }: ChainRoom): Delegation {
   const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;
   if (!people.has(attestor)) checkEnvironment(shown.environment, actor);
+  if (authoritative.has(attestor) && claims.authorization_details !== undefined) {
+    throw new Rejected(
+      'token_detailed',
+      'Its authorization_details would limit what is issued, and are not ours to read.',
+    );
+  }
   return {
     tokens: [],
     delegator: { subject, attestor, instance },
@@ -155,9 +163,7 @@ function checkEnvironment(environment: string | null, actor: Attestation): void 
 function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken, actor: Attestation): Delegation {
   // Its holder has to prove itself with the key, which whoever got it from the holder cannot do.
   if (claims.cnf !== undefined) throw new Rejected('token_bound', 'A token that is bound to a key is not passed on.');
-  if (claims.authorization_details !== undefined) {
-    throw new Rejected('token_detailed', 'A token with authorization_details is not passed on.');
-  }
+  const authorizationDetails = detailsIn(claims.authorization_details);
   const delegator = links.at(-1);
   if (delegator === undefined) throw new Error('a token of ours stands on nobody');
   const { assurance, environment, tokens = [] } = claims.attestation as OwnAttestation;
@@ -170,12 +176,24 @@ function ofToken({ claims, issuedAt, expiresAt, links }: ActiveToken, actor: Att
     resource: String(claims.aud),
     targets: null,
     scope: String(claims.scope).split(' '),
+    ...(authorizationDetails && { authorizationDetails }),
     mayAct: false,
     assurance,
     attestedAt: issuedAt,
     vouchesUntil: expiresAt,
     evidenceId: String(claims.jti),
   };
+}
+
+/** Of a token of ours; one of a later version may have others. */
+function detailsIn(claim: unknown): AuthorizationDetails | undefined {
+  if (claim === undefined) return undefined;
+  try {
+    return readDetails(claim, issued);
+  } catch (error) {
+    if (!(error instanceof DetailsError)) throw error;
+    throw new Rejected('token_detailed', `authorization_details: ${error.message}.`);
+  }
 }
 
 function checkChain({ subject }: Attestation, { actors, delegator }: Delegation, depth: number): void {

@@ -1,5 +1,6 @@
 /** For whom a workload asks, and through whom: what is known of the chain, and what the token says of it. */
 import type { Assurance, Attestation } from '../../attestors/attestor.js';
+import type { AuthorizationDetails } from '../authorization-details/details.js';
 import { Refusal } from '../errors.js';
 import { leastAssurance } from '../policy/assurance.js';
 import type { Asked } from '../policy/facts.js';
@@ -27,6 +28,8 @@ export interface Delegation {
   readonly targets: readonly string[] | null;
   /** Null: it does not limit the scope. */
   readonly scope: readonly string[] | null;
+  /** Left out: they do not limit it. */
+  readonly authorizationDetails?: AuthorizationDetails;
   readonly mayAct: boolean;
   /** The least of the delegator's and of those who acted before. */
   readonly assurance: Assurance;

@@ -24,6 +24,7 @@ export interface FactsRoom {
 function gatherDelegator(delegation: Delegation | undefined, reads: readonly string[]): Pick<Facts, 'delegator'> {
   if (delegation === undefined) return {};
   const { delegator, actors, claims, resource, scope, mayAct, assurance, vouchesUntil } = delegation;
+  const { authorizationDetails } = delegation;
   return {
     delegator: Object.freeze<DelegatorFacts>({
       attestor: delegator.attestor,
@@ -32,6 +33,7 @@ function gatherDelegator(delegation: Delegation | undefined, reads: readonly str
       resource,
       actors: Object.freeze(actors.map((actor) => actor.subject)),
       scope: scope === null ? null : Object.freeze([...scope]),
+      ...(authorizationDetails && { authorizationDetails }),
       mayAct,
       assurance,
       vouchesUntil,

@@ -53,6 +53,7 @@ export async function mint(
     scope: granted.scope.join(' '),
     // Draft of transaction tokens §7.2.
     ...(granted.tokenType === 'txn_token' && { txn: jti, req_wl: attestation.subject }),
+    ...(granted.authorizationDetails && { authorization_details: granted.authorizationDetails }),
     ...(granted.binding && { cnf: confirmationOf(granted.binding) }),
     attestation: {
       attestor: attestation.attestor,

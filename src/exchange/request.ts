@@ -4,6 +4,7 @@ import { Refusal } from '../errors.js';
 import type { Asked } from '../policy/facts.js';
 import type { TokenType } from '../policy/token-type.js';
 import { scrub } from '../text.js';
+import { readAuthorizationDetails } from './authorization-details.js';
 import { type ClaimedClient, type Drafts, readClient, type Shown } from './client.js';
 import { type Form, readForm } from './form.js';
 import type { GrantType } from './grants/grant-type.js';
@@ -63,9 +64,6 @@ export function readRequest(form: Form, authorization: string | undefined, { dra
   if (grantType === undefined) {
     throw new Refusal('grant_type_unsupported', 'grant_type_unsupported', `grant_type is ${quote(name)}.`);
   }
-  if (form.values.has('authorization_details')) {
-    throw new Refusal('authorization_details_unsupported', 'authorization_details', 'authorization_details was sent.');
-  }
   checkOthers(grantType, form);
   const { claimed, authentication } = readClient(form, authorization, drafts);
   return Object.freeze({
@@ -93,8 +91,14 @@ function checkOthers(grantType: GrantType, form: Form): void {
 }
 
 function readAsked(form: Form, tokenType: TokenType): Asked {
-  const asked = { resource: readTarget(form), scope: readScope(form) };
-  return Object.freeze(tokenType === 'access_token' ? asked : { ...asked, tokenType });
+  const resource = readTarget(form);
+  const authorizationDetails = readAuthorizationDetails(form, resource);
+  return Object.freeze({
+    resource,
+    scope: readScope(form),
+    ...(tokenType !== 'access_token' && { tokenType }),
+    ...(authorizationDetails && { authorizationDetails }),
+  });
 }
 
 /** RFC 8707 §2 and RFC 8693 §2.1; one target, so that a token has one audience (RFC 9700 §2.3). */

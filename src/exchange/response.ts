@@ -32,6 +32,8 @@ export function tokenResponse(
     token_type: usedAs(granted),
     expires_in: granted.lifetime,
     scope: granted.scope.join(' '),
+    // RFC 9396 §7.
+    ...(granted.authorizationDetails && { authorization_details: granted.authorizationDetails }),
   };
   // A compact JWS has nothing that JSON would escape, and it is most of the body.
   const headers = dpopNonce === null ? baseHeaders : { ...baseHeaders, 'DPoP-Nonce': dpopNonce };

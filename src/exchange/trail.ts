@@ -104,7 +104,7 @@ function recordedRequest(
     resource: request === undefined ? targets.slice(0, 8).map(scrub) : asList(request.asked.resource),
     scope: request === undefined ? asList(scrubbed(scope)) : request.asked.scope,
     requested_token_type: scrubbed(form?.values.get('requested_token_type')),
-    authorization_details: null,
+    authorization_details: request?.asked.authorizationDetails ?? null,
   };
 }
 
@@ -135,9 +135,16 @@ function recordedShadow(shadow: Decision['shadow']): AuditRecord['shadow'] {
   return { reason: shadow.reason, granted: outcomeOf(shadow.granted) };
 }
 
-function outcomeOf({ resource, scope, lifetime, binding, tokenType }: Granted): Omit<RecordedGrant, 'jti'> {
-  const type = tokenType && { issued_token_type: identifierOf(tokenType) };
-  return { resource, scope, lifetime, ...(binding && { binding }), ...type };
+function outcomeOf(granted: Granted): Omit<RecordedGrant, 'jti'> {
+  const { resource, scope, lifetime, binding, tokenType, authorizationDetails } = granted;
+  return {
+    resource,
+    scope,
+    ...(authorizationDetails && { authorization_details: authorizationDetails }),
+    lifetime,
+    ...(binding && { binding }),
+    ...(tokenType && { issued_token_type: identifierOf(tokenType) }),
+  };
 }
 
 function skew(attestation: Attestation | undefined): number | null {

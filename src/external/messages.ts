@@ -44,6 +44,7 @@ export function requestOf({ eachScope }: ExternalAsk, inquiry: TargetInquiry): u
         actors: delegator.actors,
       }),
       scope,
+      ...(asked.authorizationDetails && { authorization_details: asked.authorizationDetails }),
       decision_id: decisionId,
     },
   };

@@ -24,7 +24,21 @@ const fault = 'caller_invalid';
 
 /** Claims that the answer has, where the token has them (RFC 7662 §2.2). */
 const told: readonly string[] = [
-  ...['iss', 'sub', 'aud', 'client_id', 'act', 'scope', 'iat', 'nbf', 'exp', 'jti', 'cnf', 'attestation'],
+  ...[
+    'iss',
+    'sub',
+    'aud',
+    'client_id',
+    'act',
+    'scope',
+    'authorization_details',
+    'iat',
+    'nbf',
+    'exp',
+    'jti',
+    'cnf',
+    'attestation',
+  ],
 ];
 
 export interface Introspected {

@@ -22,6 +22,21 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** @returns the object, frozen at every level, or what is wrong with the bytes */
 export function parseObject(bytes: Buffer): JsonObject | JsonFault {
+  return parse(bytes, 'not_object', (value): value is JsonObject => !Array.isArray(value));
+}
+
+/** As `parseObject`, of a list. */
+export function parseArray(bytes: Buffer): readonly unknown[] | SharedFault | 'not_array' {
+  return parse(bytes, 'not_array', (value): value is readonly unknown[] => Array.isArray(value));
+}
+
+type SharedFault = Exclude<JsonFault, 'not_object'>;
+
+function parse<Value extends object, Otherwise extends string>(
+  bytes: Buffer,
+  otherwise: Otherwise,
+  isWanted: (value: object) => value is Value,
+): Value | SharedFault | Otherwise {
   if (!isUtf8(bytes)) return 'utf8';
   const text = bytes.toString();
   let value: unknown;
@@ -30,19 +45,19 @@ export function parseObject(bytes: Buffer): JsonObject | JsonFault {
   } catch {
     return 'json';
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not_object';
+  if (typeof value !== 'object' || value === null || !isWanted(value)) return otherwise;
   const walk: Walk = { members: 0, fault: undefined };
   visit(value, 1, walk);
   if (walk.fault !== undefined) return walk.fault;
   if (walk.members !== countMembers(text)) return 'duplicate_member';
   // What stands in valid UTF-8 as it is has no half of a pair; only an escape can make one.
   if (text.includes('\\u') && hasLoneSurrogate(value)) return 'lone_surrogate';
-  return value as JsonObject;
+  return value;
 }
 
 interface Walk {
   members: number;
-  fault: JsonFault | undefined;
+  fault: SharedFault | undefined;
 }
 
 /** Counts members, freezes, and looks for what must not be there. */

@@ -99,6 +99,7 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
       resource: asked?.resource ?? null,
       scope: asked?.scope ?? null,
       ...(asked?.tokenType && { tokenType: asked.tokenType }),
+      ...(asked?.authorizationDetails && { authorizationDetails: asked.authorizationDetails }),
     },
   };
 }
@@ -106,8 +107,10 @@ export function inputsOfSituation(stated: Stated, { environment }: Pick<World, '
 /** Of a token of ours, no claims are known, whatever is stated. */
 function delegatorOf(stated: NonNullable<Situation['delegator']>, now: number): DelegatorFacts {
   const { attestor = '', subject = '', claims, resource = null, actors = [], scope = null, mayAct = false } = stated;
-  const { assurance = 'low', vouchesFor = 3600 } = stated;
+  const { assurance = 'low', vouchesFor = 3600, authorizationDetails: details } = stated;
+  const limited = details && { authorizationDetails: details };
   const known =
     claims === undefined || resource !== null ? {} : { claims: claims as NonNullable<DelegatorFacts['claims']> };
-  return { attestor, subject, ...known, resource, actors, scope, mayAct, assurance, vouchesUntil: now + vouchesFor };
+  const vouchesUntil = now + vouchesFor;
+  return { attestor, subject, ...known, resource, actors, scope, ...limited, mayAct, assurance, vouchesUntil };
 }

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { assuranceLevels } from '../policy/assurance.js';
+import { issuedDetails } from '../policy/authorization-details.js';
 import { network } from '../policy/conditions/network.js';
 import { decisionFaults, refusalReasons } from '../policy/decision.js';
 import { tokenTypes } from '../policy/token-type.js';
@@ -41,6 +42,8 @@ const delegatorSchema = z.strictObject({
   actors: z.array(z.string()).optional(),
   /** Left out: what is shown does not limit it. */
   scope: z.array(z.string()).optional(),
+  /** Of a token of ours. Left out: as scope. */
+  authorizationDetails: issuedDetails.optional(),
   mayAct: z.boolean().optional(),
   assurance: z.enum(assuranceLevels).optional(),
   /** Seconds from the decision. */
@@ -85,6 +88,7 @@ const situation = {
       scope: z.array(z.string()).optional(),
       /** Left out: an access token. */
       tokenType: z.enum(tokenTypes).optional(),
+      authorizationDetails: issuedDetails.optional(),
     })
     .optional(),
 };
@@ -107,6 +111,7 @@ const outcomeSchema = z.strictObject({
   resource: z.string(),
   scope: z.array(z.string()).transform((scope) => [...scope].sort()),
   lifetime: z.number(),
+  authorizationDetails: issuedDetails.optional(),
 });
 
 const reason = z.enum(['granted', ...refusalReasons]);

@@ -20,6 +20,7 @@ export const changes = Object.freeze([
   'shorter',
   'longer',
   'other binding',
+  'other tools',
 ] as const);
 
 export type Change = (typeof changes)[number];
@@ -146,7 +147,11 @@ function changesOf(was: Outcome | null, becomes: Outcome | null): Change[] {
   }
   if (was.resource !== becomes.resource) return ['other resource'];
   const binding: readonly Change[] = isDeepStrictEqual(was.binding, becomes.binding) ? [] : ['other binding'];
-  return [...scopeChange(was.scope, becomes.scope), ...lifetimeChange(was.lifetime, becomes.lifetime), ...binding];
+  const tools: readonly Change[] = isDeepStrictEqual(was.authorizationDetails, becomes.authorizationDetails)
+    ? []
+    : ['other tools'];
+  const lifetime = lifetimeChange(was.lifetime, becomes.lifetime);
+  return [...scopeChange(was.scope, becomes.scope), ...lifetime, ...binding, ...tools];
 }
 
 function scopeChange(was: readonly string[], becomes: readonly string[]): Change[] {
@@ -206,7 +211,10 @@ export function renderDifference(difference: Difference): string[] {
 const told = (outcome: Outcome | null, nothing: string): string =>
   outcome === null
     ? nothing
-    : `scope ${outcome.scope.join(' ')} of ${outcome.resource} for ${outcome.lifetime} s${toldBinding(outcome.binding)}`;
+    : `scope ${outcome.scope.join(' ')} of ${outcome.resource} for ${outcome.lifetime} s${toldBinding(outcome.binding)}${toldTools(outcome)}`;
+
+const toldTools = ({ authorizationDetails: details }: Outcome): string =>
+  details === undefined ? '' : `, with ${JSON.stringify(details.flatMap((entry) => entry.tools))}`;
 
 export function renderSummary({
   decisions,

@@ -210,6 +210,7 @@ function grantsWider(one: Rule, other: Rule): boolean {
   return (
     one.grant?.resource === other.grant?.resource &&
     (one.grant?.binding === undefined || one.grant.binding === other.grant?.binding) &&
+    isDeepStrictEqual(one.grant?.authorizationDetails, other.grant?.authorizationDetails) &&
     (other.crossing ?? []).every((environment) => one.crossing?.includes(environment)) &&
     (other.workload.podless !== true || one.workload.podless === true) &&
     isWider(one, other)

@@ -1,4 +1,5 @@
 /** `counterseal policy matrix`: who can reach what, as the rules say it. */
+import type { AuthorizationDetails, Tool } from '../authorization-details/details.js';
 import type { AttestorRules, CompiledRule, Policy } from '../policy/compile.js';
 import type { Clause } from '../policy/match.js';
 
@@ -24,6 +25,8 @@ export interface MatrixRule {
 
 export interface MatrixGrant extends MatrixRule {
   readonly scope: readonly string[];
+  /** Null: the resource lists no tools. */
+  readonly authorizationDetails: AuthorizationDetails | null;
   /** Seconds, at most: conditions and evidence may shorten it. */
   readonly lifetime: number;
   /** Rules that may deny it to some of these workloads, or at some times. */
@@ -55,6 +58,7 @@ function grantsOf(attestor: string, { covering }: AttestorRules, resource: strin
           {
             ...rowOf(attestor, rule),
             scope: [...rule.grant.scope].sort(),
+            authorizationDetails: rule.grant.authorizationDetails,
             lifetime: Math.min(longest, rule.grant.lifetime),
             denies,
           },
@@ -92,10 +96,12 @@ export function renderMatrix(matrix: readonly MatrixResource[]): string[] {
   ]);
 }
 
-function grantLines({ scope, lifetime, denies, ...row }: MatrixGrant): string[] {
+function grantLines({ scope, authorizationDetails, lifetime, denies, ...row }: MatrixGrant): string[] {
+  const tools = authorizationDetails?.flatMap((entry) => entry.tools) ?? [];
   return [
     `  ${headOf(row)}`,
     `      gets    ${scope.join(' ')}, for ${lifetime} s at most`,
+    ...labelled('tools', tools.map(toolLine)),
     ...labelled('who', row.workload),
     ...labelled('for', row.delegator.map(conditionLine)),
     ...labelled('when', row.conditions.map(conditionLine)),
@@ -105,6 +111,9 @@ function grantLines({ scope, lifetime, denies, ...row }: MatrixGrant): string[] 
 
 const headOf = ({ rule, attestor, shadow }: MatrixRule) =>
   `${rule} (workloads of ${attestor}${shadow ? '; in shadow: without effect' : ''})`;
+
+const toolLine = ({ name, arguments: schema }: Tool) =>
+  schema === undefined ? name : `${name}: ${JSON.stringify(schema)}`;
 
 const conditionLine = ({ clause, expected }: MatrixClause) => `${clause}: ${expected}`;
 

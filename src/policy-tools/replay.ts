@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import type { AuditRecord } from '../audit/record.js';
 import { assuranceLevels } from '../policy/assurance.js';
-import { refusalReasons } from '../policy/decision.js';
-import type { Binding, Inputs } from '../policy/facts.js';
+import { issuedDetails } from '../policy/authorization-details.js';
+import { type Granted, refusalReasons } from '../policy/decision.js';
+import type { Inputs } from '../policy/facts.js';
 import { tokenTypeOf } from '../policy/token-type.js';
 
 const cause = z.enum(['missing', 'unavailable']);
@@ -27,6 +28,7 @@ const replayable = z.object({
         resource: z.string().nullable(),
         actors: z.array(z.string()),
         scope: z.array(z.string()).nullable(),
+        authorizationDetails: issuedDetails.optional(),
         mayAct: z.boolean(),
         assurance: z.enum(assuranceLevels),
         vouchesUntil: z.number(),
@@ -45,6 +47,7 @@ const replayable = z.object({
     resource: z.array(z.string()),
     scope: z.array(z.string()).nullable(),
     requested_token_type: z.string().nullish(),
+    authorization_details: issuedDetails.nullable(),
   }),
   rules: z.array(z.looseObject({ rule: z.string() })),
 });
@@ -63,25 +66,20 @@ export function inputsOf(record: AuditRecord): Inputs | null {
   };
   const facts = { now, network, ...known, workload };
   const [resource = null] = request.resource;
+  const { scope, authorization_details: details } = request;
   const tokenType = tokenTypeOf(request.requested_token_type ?? '');
-  return { facts, asked: { resource, scope: request.scope, ...(tokenType && { tokenType }) } };
+  const asked = { resource, scope, ...(tokenType && { tokenType }), ...(details && { authorizationDetails: details }) };
+  return { facts, asked };
 }
 
 /** What a decision comes to for the client. */
-export interface Outcome {
-  readonly resource: string;
-  readonly scope: readonly string[];
-  /** Seconds. */
-  readonly lifetime: number;
-  /** Left out: to nothing. */
-  readonly binding?: Binding;
-}
+export type Outcome = Omit<Granted, 'algorithm'>;
 
 /** What was decided; null when nothing was granted; undefined when it was not the policy that ended the request. */
 export function outcomeOf({ outcome, granted, reason, rules }: AuditRecord): Outcome | null | undefined {
   if (rules === null) return undefined;
   if (outcome === 'refused') return (refusalReasons as readonly string[]).includes(reason) ? null : undefined;
   if (granted === null) return undefined;
-  const { jti: _, issued_token_type: __, ...rest } = granted;
-  return rest;
+  const { jti: _, issued_token_type: __, authorization_details: details, ...rest } = granted;
+  return { ...rest, ...(details && { authorizationDetails: details }) };
 }

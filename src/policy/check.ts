@@ -42,10 +42,11 @@ export interface PolicyInput {
 type Rule = Rules[string];
 type Grant = NonNullable<Rule['grant']>;
 
-/** Every fault at once: of the named conditions, then in the order of the rules. */
+/** Every fault at once: of the resources and the named conditions, then in the order of the rules. */
 export function checkPolicy(input: PolicyInput): PolicyProblem[] {
-  const { conditions, rules, sources = noSources } = input;
+  const { conditions, resources, rules, sources = noSources } = input;
   return [
+    ...Object.entries(resources).flatMap(checkToolScopes),
     ...Object.entries(conditions).flatMap(([name, condition]) =>
       checkSources(sources, condition, ['conditions', name]),
     ),
@@ -220,19 +221,47 @@ function checkGrant({ resources }: PolicyInput, grant: Grant): PolicyProblem[] {
   if (resource === undefined) {
     return [unknownName(['grant', 'resource'], 'no resource has this URI', grant.resource, Object.keys(resources))];
   }
-  const unknown = grant.scope.flatMap((token, index) =>
+  const ofScope = grant.scope.flatMap((token, index) =>
     resource.scope.includes(token)
       ? []
       : [unknownName(['grant', 'scope', index], 'the resource has no such scope', token, resource.scope)],
   );
-  if (grant.binding === undefined || isAccessToken({ resources }, grant)) return unknown;
-  return [...unknown, { path: ['grant', 'binding'], message: boundAreAccessTokens }];
+  const problems = [...ofScope, ...checkTools(grant, resource)];
+  if (grant.binding === undefined || isAccessToken({ resources }, grant)) return problems;
+  return [...problems, { path: ['grant', 'binding'], message: boundAreAccessTokens }];
 }
 
 /** Also where it is not known. */
 function isAccessToken({ resources }: Pick<PolicyInput, 'resources'>, grant: Grant | undefined): boolean {
   const { tokenType = 'access_token' } = resources[grant?.resource ?? ''] ?? {};
   return tokenType === 'access_token';
+}
+
+/** A server that looks at details finds them in every token for it; one that does not look at them is not relied on to. */
+function checkTools({ authorizationDetails }: Grant, { tools }: Resources[string]): PolicyProblem[] {
+  const path = ['grant', 'authorizationDetails'];
+  if (tools === undefined) {
+    if (authorizationDetails === undefined) return [];
+    return [{ path, message: 'the resource lists no tools: add them to it, and its server has to look at these' }];
+  }
+  if (authorizationDetails === undefined) {
+    return [
+      { path: ['grant'], message: 'without authorizationDetails: the resource lists tools, so say which of them' },
+    ];
+  }
+  const named = authorizationDetails.flatMap((entry) => entry.tools.map(({ name }) => name));
+  const unknown = named.filter((name) => !tools.includes(name));
+  return unknown.map((name) => unknownName(path, 'the resource has no such tool', name, tools));
+}
+
+/** A scope token of the form `tools:NAME` is one about a tool. */
+function checkToolScopes([uri, { scope, tools }]: readonly [string, Resources[string]]): PolicyProblem[] {
+  if (tools === undefined) return [];
+  return scope.flatMap((token, index) => {
+    const name = /^tools:(.*)$/.exec(token)?.[1];
+    if (name === undefined || tools.includes(name)) return [];
+    return [unknownName(['resources', uri, 'scope', index], 'the resource has no such tool', name, tools)];
+  });
 }
 
 /** A crossing that cannot let anyone in was meant otherwise, most likely the other way round. */

@@ -1,6 +1,7 @@
 /** Turns the resources, conditions and rules of a configuration into what `decide` reads: checked, indexed, sorted, frozen. */
 
 import { compileGlob } from '../../attestors/glob.js';
+import type { AuthorizationDetails } from '../authorization-details/details.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
 import { type BindingKind, bindingCondition } from './binding.js';
 import { checkPolicy, type PolicyInput } from './check.js';
@@ -103,6 +104,8 @@ export interface CompiledRule {
 export interface CompiledGrant {
   readonly resource: string;
   readonly scope: readonly string[];
+  /** Null: the resource lists no tools. */
+  readonly authorizationDetails: AuthorizationDetails | null;
   /** Seconds; infinite when the rule sets none. */
   readonly lifetime: number;
 }
@@ -222,6 +225,7 @@ function compileRule(input: PolicyInput, name: string, rule: Rule, compileCondit
         : Object.freeze({
             resource: rule.grant.resource,
             scope: Object.freeze([...rule.grant.scope]),
+            authorizationDetails: rule.grant.authorizationDetails ?? null,
             lifetime: rule.grant.lifetime ?? Number.POSITIVE_INFINITY,
           }),
     held: Object.freeze({ ...verdictBase(name, rule), verdict: 'holds', clause: null, expected: null, seen: null }),

@@ -1,4 +1,8 @@
 /** The decision: a pure function of policy, facts and request. No clock, no I/O, no throwing, whatever the facts are. */
+
+import type { AuthorizationDetails, Tool } from '../authorization-details/details.js';
+import { narrowed } from '../authorization-details/narrow.js';
+import { limitsOf, toolsOf } from './authorization-details.js';
 import type { BindingKind } from './binding.js';
 import type { CompiledGrant, CompiledResource, CompiledRule, Policy } from './compile.js';
 import type { Decision, DecisionFault, Granted, RefusalReason, RuleVerdict } from './decision.js';
@@ -89,14 +93,20 @@ function decideTarget(room: Room, target: string, asked: Asked): Decision {
   }
   const rules = policy.attestors.get(facts.workload.attestor)?.covering.get(target) ?? everyRule([]);
   const judged = rules.candidates(facts.workload).map((rule) => judge(rule, candidate));
-  const sum = addUp(judged, resource, withinDelegators(asked.scope, facts), room);
+  const scope = withinDelegators(asked.scope, facts);
+  const wanted = { scope: scope === null ? null : new Set(scope), limits: limitsOf(asked, facts) };
+  const sum = addUp(judged, resource, wanted, room);
   const vouched = Math.floor(vouchedUntil(facts)) - Math.floor(facts.now);
   const isEvidences = isShorter(vouched, sum.lifetime.seconds);
   const lifetime: Lifetime = isEvidences ? { seconds: vouched, ending: 'evidence' } : sum.lifetime;
   const { algorithm, tokenType } = resource;
   // Nothing but an access token is bound: who else reads a token looks at no key.
   const made = tokenType === 'access_token' ? sum.bound : { tokenType };
-  const granted = { resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm, ...made };
+  const details = narrowed(sum.tools, wanted.limits, target);
+  const granted = {
+    ...{ resource: target, scope: sum.scope, lifetime: lifetime.seconds, algorithm, ...made },
+    ...(details && { authorizationDetails: details }),
+  };
   const told = verdictsOf(judged, room);
   return countingLeftOut(
     rules.rules.length - told.length,
@@ -168,6 +178,10 @@ interface Sum {
   readonly contributing: readonly string[];
   /** Sorted. */
   readonly scope: readonly string[];
+  /** Of each rule that grants some of the scope and of the tools. Empty: the resource lists no tools, or nothing is granted. */
+  readonly tools: readonly (readonly Tool[])[];
+  /** Whether a rule grants some of the scope, and none of the tools. */
+  readonly isToolless: boolean;
   readonly lifetime: Lifetime;
   readonly bound: Pick<Granted, 'binding'>;
   /** A grant that would add something of what was asked, if only the request carried the binding. */
@@ -177,14 +191,22 @@ interface Sum {
   readonly unknown: Judged | null;
 }
 
+/** What a token may have at most. */
+interface Wanted {
+  /** Null: all that is granted. */
+  readonly scope: ReadonlySet<string> | null;
+  readonly limits: readonly AuthorizationDetails[];
+}
+
 function addUp(
   judged: readonly Judged[],
   resource: CompiledResource,
-  asked: Asked['scope'],
+  wanted: Wanted,
   { candidate, withShadow }: Room,
 ): Sum {
-  const wanted = asked === null ? null : new Set(asked);
   const scope = new Set<string>();
+  const tools: (readonly Tool[])[] = [];
+  let isToolless = false;
   let seconds = resource.lifetime;
   let ending: Lifetime['ending'] = null;
   const contributing: string[] = [];
@@ -211,7 +233,10 @@ function addUp(
       if (offers(grant, wanted)) unbound ??= each;
     } else if (each.rank === 3) {
       contributing.push(each.rule.name);
-      for (const token of grant.scope) if (wanted === null || wanted.has(token)) scope.add(token);
+      const offer = offerOf(grant, wanted);
+      for (const token of offer.scope) scope.add(token);
+      if (offer.tools !== null) tools.push(offer.tools);
+      if (offer.isToolless) isToolless = true;
     } else {
       unknown ??= each;
       if (each.rank === 2 && offers(grant, wanted)) awaited ??= each;
@@ -219,7 +244,8 @@ function addUp(
   }
   const lifetime = { seconds, ending };
   const bound = boundTo(candidate.binding, bindings);
-  return { deny, contributing, scope: Object.freeze([...scope].sort()), lifetime, bound, unbound, awaited, unknown };
+  const given = { scope: Object.freeze([...scope].sort()), tools, isToolless };
+  return { deny, contributing, ...given, lifetime, bound, unbound, awaited, unknown };
 }
 
 /** Whoever sends a proof wants a bound token (RFC 9449 §5). A certificate may be there for the connection alone: it has to be asked for. */
@@ -242,8 +268,23 @@ function toldEnd({ seconds, ending }: Lifetime): string {
   return ` After ${seconds} s it is ended by ${what}.`;
 }
 
-const offers = (grant: CompiledGrant, wanted: ReadonlySet<string> | null): boolean =>
-  wanted === null || grant.scope.some((token) => wanted.has(token));
+/** What a grant would add. */
+interface Offer {
+  readonly scope: readonly string[];
+  /** Null: none. */
+  readonly tools: readonly Tool[] | null;
+  readonly isToolless: boolean;
+}
+
+/** Of a rule that grants tools, scope comes with some of its tools, and they with some of its scope. */
+function offerOf({ scope: given, authorizationDetails }: CompiledGrant, { scope: wanted, limits }: Wanted): Offer {
+  const scope = wanted === null ? given : given.filter((token) => wanted.has(token));
+  if (scope.length === 0) return { scope, tools: null, isToolless: false };
+  const tools = toolsOf(authorizationDetails, limits);
+  return tools?.length === 0 ? { scope: [], tools: null, isToolless: true } : { scope, tools, isToolless: false };
+}
+
+const offers = (grant: CompiledGrant, wanted: Wanted): boolean => offerOf(grant, wanted).scope.length > 0;
 
 interface Told {
   readonly told: readonly RuleVerdict[];
@@ -265,6 +306,10 @@ function conclude(sum: Sum, granted: Granted, { told: rules, candidate }: Told):
     return sum.unknown === null
       ? refusal('target_refused', 'no_rule_grants', 'No rule grants this target to this workload.', rules)
       : refusal('target_refused', 'fact_unknown', notKnown(sum.unknown, candidate), rules);
+  }
+  if (granted.scope.length === 0 && sum.isToolless) {
+    const detail = 'Rules grant this target, but none of the tools.';
+    return refusal('authorization_details_refused', 'authorization_details_not_granted', detail, rules);
   }
   if (granted.scope.length === 0) {
     return refusal('scope_refused', 'scope_not_granted', 'Rules grant this target, but none of the scope.', rules);

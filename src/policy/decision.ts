@@ -1,4 +1,5 @@
 /** The outcome of `decide`, complete enough to explain it to a person. */
+import type { AuthorizationDetails } from '../authorization-details/details.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
 import type { Binding } from './facts.js';
 import type { TokenType } from './token-type.js';
@@ -30,6 +31,8 @@ export interface Granted {
   readonly binding?: Binding;
   /** Left out: an access token. */
   readonly tokenType?: TokenType;
+  /** Left out: the token is limited by its scope alone. */
+  readonly authorizationDetails?: AuthorizationDetails;
 }
 
 /** What a decision would have been with the rules in `mode: shadow` in force. */
@@ -40,6 +43,7 @@ export interface ShadowOutcome {
 
 /** Why nothing is granted: stable codes for operators. Other reasons in a record are not the policy's. */
 export const refusalReasons = Object.freeze([
+  'authorization_details_not_granted',
   'binding_missing',
   'denied_by_rule',
   'deny_unknown',
@@ -58,6 +62,7 @@ export type RefusalReason = (typeof refusalReasons)[number];
 export const decisionFaults = Object.freeze([
   'target_refused',
   'scope_refused',
+  'authorization_details_refused',
   'dependency_unavailable',
   'dpop_proof_missing',
   'client_certificate_missing',

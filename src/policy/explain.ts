@@ -6,10 +6,11 @@ import type {
   RecordedRequest,
   RecordedShadow,
 } from '../audit/record.js';
+import type { AuthorizationDetails } from '../authorization-details/details.js';
 import { faults } from '../errors.js';
 import { printable } from '../text.js';
 import { toldBinding } from './binding.js';
-import type { Decision, RuleVerdict, Verdict } from './decision.js';
+import type { Decision, Granted, RuleVerdict, Verdict } from './decision.js';
 import type { Inputs } from './facts.js';
 import { identifierOf } from './token-type.js';
 
@@ -47,10 +48,12 @@ export function explainDecision(decision: Decision, { facts, asked }: Inputs, po
   const { workload, delegator, network, now } = facts;
   const error = fault === null ? null : faults[fault].error;
   const outcome = fault === null ? 'permitted' : 'refused';
+  const { authorizationDetails = null, tokenType } = asked;
   const request = {
     resource: asked.resource === null ? [] : [asked.resource],
     scope: asked.scope,
-    requested_token_type: asked.tokenType === undefined ? null : identifierOf(asked.tokenType),
+    requested_token_type: tokenType === undefined ? null : identifierOf(tokenType),
+    authorization_details: authorizationDetails,
   };
   const lines = [
     `WOULD BE ${outcome.toUpperCase()}  ${reason}${error === null ? '' : ` (the client would get ${error})`}`,
@@ -65,8 +68,10 @@ export function explainDecision(decision: Decision, { facts, asked }: Inputs, po
     labelled('Selectors', workload.selectors),
     labelled('Asked for', requestLines(request)),
     labelled('Rules', ruleLines(rules)),
-    labelled('Granted', granted === null ? ['nothing'] : outcomeLines(granted)),
-    ...(shadow === null ? [] : [labelled('With shadow', shadowLines(shadow))]),
+    labelled('Granted', granted === null ? ['nothing'] : outcomeLines(recorded(granted))),
+    ...(shadow === null
+      ? []
+      : [labelled('With shadow', shadowLines({ ...shadow, granted: shadow.granted && recorded(shadow.granted) }))]),
     labelled('Policy', [`revision ${policyRevision}`]),
     labelled('To do', [whatToDo({ outcome, error, rules })]),
   ];
@@ -106,13 +111,15 @@ function evidenceOf(record: AuditRecord): string[] {
   return [...hash, ...id, ...skew];
 }
 
-type Requested = Pick<RecordedRequest, 'resource' | 'scope' | 'requested_token_type'>;
+type Requested = Pick<RecordedRequest, 'resource' | 'scope' | 'requested_token_type' | 'authorization_details'>;
 
-function requestLines({ resource, scope, requested_token_type: type }: Requested): string[] {
+function requestLines(request: Requested): string[] {
+  const { resource, scope, requested_token_type: type, authorization_details: details } = request;
   return [
     resource.length === 0 ? 'no resource named' : resource.join(' '),
     scope === null ? 'no scope named: all that is granted' : `scope ${scope.join(' ')}`,
     ...(type ? [type] : []),
+    ...toolLines(details ?? undefined),
   ];
 }
 
@@ -126,17 +133,38 @@ function ruleLines(rules: readonly RuleVerdict[] | null): string[] {
   ]);
 }
 
-function grantLines({ resource, scope, lifetime, binding, jti }: RecordedGrant): string[] {
-  return [`scope ${scope.join(' ')} of ${resource}`, `for ${lifetime} s, as token ${jti}${toldBinding(binding)}`];
+/** One line a tool, as `AuthorizationDetails` have them. */
+function toolLines(details: AuthorizationDetails = []): string[] {
+  const tools = details.flatMap((entry) => entry.tools);
+  return tools.map(({ name, arguments: schema }) => `tool ${name}, ${toldArguments(schema)}`);
 }
+
+const toldArguments = (schema: unknown) =>
+  schema === undefined ? 'whatever its arguments are' : `with arguments ${JSON.stringify(schema)}`;
+
+function grantLines({ resource, scope, authorization_details: details, ...rest }: RecordedGrant): string[] {
+  const { lifetime, binding, jti } = rest;
+  return [
+    `scope ${scope.join(' ')} of ${resource}`,
+    ...toolLines(details),
+    `for ${lifetime} s, as token ${jti}${toldBinding(binding)}`,
+  ];
+}
+
+/** As a record has it. */
+const recorded = ({ authorizationDetails: details, ...granted }: Granted): Omit<RecordedGrant, 'jti'> => ({
+  ...granted,
+  ...(details && { authorization_details: details }),
+});
 
 /** What would have come of it with the rules in `mode: shadow` in force. */
 function shadowLines({ reason, granted }: RecordedShadow): string[] {
   return granted === null ? [`nothing: ${reason}`] : outcomeLines(granted);
 }
 
-const outcomeLines = ({ resource, scope, lifetime, binding }: Omit<RecordedGrant, 'jti'>): string[] => [
+const outcomeLines = ({ resource, scope, lifetime, binding, ...rest }: Omit<RecordedGrant, 'jti'>): string[] => [
   `scope ${scope.join(' ')} of ${resource}`,
+  ...toolLines(rest.authorization_details),
   `for ${lifetime} s${toldBinding(binding)}`,
 ];
 
@@ -153,6 +181,8 @@ function whatToDo({ outcome, error, rules: all }: Pick<AuditRecord, 'outcome' | 
   if (unknown !== undefined) return `See why ${unknown.clause ?? 'a fact'} of ${unknown.rule} is not known.`;
   if (error === 'invalid_dpop_proof') return 'Send a DPoP proof with the request.';
   if (error === 'invalid_client') return 'Connect with a client certificate.';
+  if (error === 'invalid_authorization_details')
+    return 'Ask for tools that a rule grants, or leave authorization_details out.';
   if (error === 'invalid_scope') return 'Ask for a scope that a rule grants, or leave scope out.';
   return 'If it should be permitted, add a rule for this workload and resource, or change a clause that fails above.';
 }

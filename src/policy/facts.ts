@@ -1,5 +1,6 @@
 /** What a decision is made from. Plain frozen data: the record holds all of it, so the decision can be made again. */
 import type { Assurance, UnknownCause } from '../../attestors/attestor.js';
+import type { AuthorizationDetails } from '../authorization-details/details.js';
 import type { TokenType } from './token-type.js';
 
 /** Null: the attestor gave something that is none of these. */
@@ -56,6 +57,8 @@ export interface DelegatorFacts {
   readonly actors: readonly string[];
   /** Nothing beyond it is granted. Null: what was shown does not limit the scope. */
   readonly scope: readonly string[] | null;
+  /** Of a token of ours: nothing beyond them is granted. Left out: they do not limit it. */
+  readonly authorizationDetails?: AuthorizationDetails;
   /** Whether its token says with `may_act` that this workload may act for it. */
   readonly mayAct: boolean;
   /** The least of the delegator's and of those that acted before. */
@@ -111,6 +114,8 @@ export interface Asked {
   readonly scope: readonly string[] | null;
   /** Left out: an access token. */
   readonly tokenType?: TokenType;
+  /** Left out: none were named, so all that are granted are meant. */
+  readonly authorizationDetails?: AuthorizationDetails;
 }
 
 /** All that a decision is made on beside the policy. */

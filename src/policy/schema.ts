@@ -4,8 +4,10 @@
  */
 import { z } from 'zod';
 import { duration, name, text } from '../../attestors/options.js';
+import { toolName } from '../authorization-details/details.js';
 import { signingAlgorithms } from '../signing/signer.js';
 import { longestLifetime } from '../signing/times.js';
+import { grantedDetails } from './authorization-details.js';
 import { bindingSchema } from './binding.js';
 import { isPath, isWellFormed } from './claim-path.js';
 import { ruleConditionsSchema } from './conditions/schema.js';
@@ -52,15 +54,21 @@ const resourceUri = target.refine(isResourceUri, { error: aResourceUri });
 /** Seconds. Draft of transaction tokens §4: on the order of minutes or less. */
 const longestTransaction = 300;
 
+const aToolName = 'the name of a tool, of at most 128 letters, digits, "_", "-", "." and "/"';
+
+/** Of an MCP server: rules name no others then. */
+const tools = list('a list of at least one tool', z.string({ error: aToolName }).regex(toolName, { error: aToolName }));
+
 /**
  * `lifetime` is 10m by default, at most 24h, in seconds; `environment` is the deployment's by default. `binding` is asked for by every grant of it. With
  * `dpopNonce: required` every DPoP proof that comes for it has to carry a nonce of ours (RFC 9449 §8). `tokenType` is what is issued for it, by default an
  * access token, and nothing else is.
  */
 export const resourceSchema = object(
-  'a resource: its scope, lifetime, environment, algorithm, tokenType, binding and dpopNonce',
+  'a resource: its scope, tools, lifetime, environment, algorithm, tokenType, binding and dpopNonce',
   {
     scope,
+    tools: tools.optional(),
     lifetime: lifetime.prefault('10m'),
     environment: environmentName.optional(),
     algorithm: z.enum(signingAlgorithms, { error: `one of ${signingAlgorithms.join(', ')}` }).optional(),
@@ -69,10 +77,12 @@ export const resourceSchema = object(
     dpopNonce: z.literal('required', { error: 'required, or left out' }).optional(),
   },
 ).check(({ value, issues }) => {
-  const { tokenType = 'access_token', binding, lifetime } = value;
+  const { tokenType = 'access_token', binding, lifetime, tools: listed } = value;
   const refuse = (path: string, message: string) =>
     issues.push({ code: 'custom', input: value, path: [path], message, continue: true });
   if (binding !== undefined && tokenType !== 'access_token') refuse('binding', boundAreAccessTokens);
+  if (listed !== undefined && tokenType !== 'access_token')
+    refuse('tools', 'left out, because only access tokens have authorization_details');
   if (tokenType === 'txn_token' && lifetime > longestTransaction)
     refuse('lifetime', 'a duration of at most 5m, because transaction tokens are for one transaction');
 });
@@ -148,9 +158,10 @@ const delegatorSchema = object('a delegator: its attestor, and what else is aske
   issues.push({ code: 'custom', input: value, path: ['claims'], message, continue: true });
 });
 
-const grantSchema = object('a grant: its resource, scope, lifetime and binding', {
+const grantSchema = object('a grant: its resource, scope, authorizationDetails, lifetime and binding', {
   resource: target,
   scope,
+  authorizationDetails: grantedDetails.optional(),
   lifetime: lifetime.optional(),
   binding: bindingSchema.optional(),
 });

@@ -270,6 +270,10 @@ describe('the delegator’s own scope', () => {
         const { body } = await cast.ask(cast.anna(claims), await cast.agent());
         assert.equal(body.scope, scope);
       }
+      // What else limits it there, and is not ours to read.
+      const detailed = cast.anna({ scope: 'read:calendar', authorization_details: [{ type: 'payment' }] });
+      assert.equal((await cast.ask(detailed, await cast.agent())).status, 400);
+      assert.equal((await cast.service.lastRecord()).reason, 'token_detailed');
       for (const claims of [{}, { scope: 'openid' }, { scope: '' }, { scope: 5 }, { scope: { read: true } }]) {
         const { status, body } = await cast.ask(cast.anna(claims), await cast.agent());
         assert.deepEqual([status, body.error], [400, 'invalid_scope'], JSON.stringify(claims));

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { AuditRecord } from '../../src/audit/record.js';
 import { accessTokenType } from '../../src/exchange/response.js';
 import { assertion, clientsBlock, writeClientFiles } from '../support/clients.js';
+import { bank, bankResource, bankRules, malformedDetails, toolsOf } from '../support/details.js';
 import { ask, type Way, ways } from '../support/grants.js';
 import { assertionType, introspect } from '../support/introspection.js';
 import {
@@ -33,7 +34,8 @@ const configuration = {
   resources: `
   ${calendar}: { scope: [read:calendar, write:events], lifetime: 10m }
   ${payroll}: { scope: [read:salaries] }
-  ${staging}: { scope: [read], environment: staging }`,
+  ${staging}: { scope: [read], environment: staging }
+  ${bankResource}`,
   rules: `
   calendar-agent:
     workload: { attestor: prod-eu, selectors: ["k8s:ns:agents", "k8s:sa:calendar-agent"] }
@@ -53,6 +55,7 @@ const configuration = {
     workload: { attestor: prod-eu, selectors: ["k8s:sa:disabled"] }
     mode: shadow
     grant: { resource: "${calendar}", scope: [read:calendar] }
+${bankRules}
   in-staging:
     workload: { attestor: prod-eu, selectors: ["k8s:sa:calendar-agent"] }
     grant: { resource: "${staging}", scope: [read] }`,
@@ -88,6 +91,7 @@ const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString(
 const target = [400, 'invalid_target'] as const;
 const scope = [400, 'invalid_scope'] as const;
 const request = [400, 'invalid_request'] as const;
+const details = [400, 'invalid_authorization_details'] as const;
 
 const restrictions: readonly Restriction[] = [
   // What the policy says.
@@ -133,10 +137,40 @@ const restrictions: readonly Restriction[] = [
     reason: 'parameter_repeated',
   },
   {
-    title: 'authorization_details',
-    changes: { authorization_details: '[{"type":"mcp_tools"}]' },
-    told: [400, 'invalid_authorization_details'],
-    reason: 'authorization_details',
+    title: 'a resource that lists no tools',
+    changes: { authorization_details: toolsOf('pay') },
+    told: details,
+    reason: 'authorization_details_not_granted',
+  },
+  {
+    title: 'tools that are not granted',
+    changes: { resource: bank, authorization_details: toolsOf('close_account') },
+    told: details,
+    reason: 'authorization_details_not_granted',
+  },
+  {
+    title: 'tools of a rule of which no scope is granted',
+    changes: { resource: bank, scope: 'accounts', authorization_details: toolsOf('pay') },
+    told: details,
+    reason: 'authorization_details_not_granted',
+  },
+  {
+    title: 'scope of a rule of which no tools are granted',
+    changes: { resource: bank, scope: 'delete', authorization_details: toolsOf('pay') },
+    told: scope,
+    reason: 'scope_not_granted',
+  },
+  ...malformedDetails.map(([title, text]) => ({
+    title: `authorization_details: ${title}`,
+    changes: { resource: bank, authorization_details: text },
+    told: details,
+    reason: 'authorization_details_malformed',
+  })),
+  {
+    title: 'repeated authorization_details',
+    changes: { resource: bank, authorization_details: [toolsOf('pay'), toolsOf('pay')] },
+    told: request,
+    reason: 'parameter_repeated',
   },
   // The client.
   {

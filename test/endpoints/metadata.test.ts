@@ -32,6 +32,7 @@ describe('metadata and keys', () => {
           token_endpoint_auth_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA'],
           authorization_endpoint: `${issuer}/authorize`,
           response_types_supported: [],
+          authorization_details_types_supported: ['mcp_tools'],
           dpop_signing_alg_values_supported: ['RS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'],
           revocation_endpoint: `${issuer}/revoke`,
           revocation_endpoint_auth_methods_supported: ['private_key_jwt'],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Assurance, Attestation, Evidence } from '../../attestors/attestor.js';
+import { permits } from '../../src/authorization-details/permits.js';
 import { type ActiveToken, createDelegate } from '../../src/exchange/chain.js';
 import { actorsIn } from '../../src/exchange/delegation.js';
 import { createPipeline } from '../../src/exchange/pipeline.js';
@@ -10,11 +11,14 @@ import { compilePolicy } from '../../src/policy/compile.js';
 import { resourcesSchema, rulesSchema } from '../../src/policy/schema.js';
 import { attestationAt } from '../support/attestation.js';
 import { grantType, jwtType } from '../support/service.js';
+import { calls, rawDetails, toolNames } from '../support/tools.js';
 import { posted } from '../support/wire.js';
 
 const now = 1_800_000_000;
 const depth = 3;
 const resources = ['https://a.example', 'https://b.example', 'https://c.example'];
+/** One of them lists no tools: where a token with some is shown, nothing is granted for it. */
+const withTools = new Set(resources.slice(1));
 const scopes = ['admin', 'read', 'write'];
 const workloads = ['w0', 'w1', 'w2', 'w3', 'w4'];
 const levels: readonly Assurance[] = ['low', 'medium', 'high'];
@@ -33,20 +37,25 @@ const rule = fc
       scope: some(scopes),
       lifetime: fc.constantFrom('5m', '1h', '4h'),
     }),
+    // Of both tools, so that chains go on.
+    authorizationDetails: rawDetails.filter((details) =>
+      toolNames.every((name) => JSON.stringify(details).includes(name)),
+    ),
   })
-  .map(({ workload, from, shown, grant }) => ({
+  .map(({ workload, from, shown, grant, authorizationDetails }) => ({
     workload: { attestor: 'one', selectors: [`k8s:sa:${workload}`] },
     ...(from === 'person' && { delegator: { attestor: 'people', claims: { azp: 'app' } } }),
     ...(from === 'workload' && { delegator: { attestor: 'one', claims: { sub: '*' } } }),
     ...(from === 'people’s' && { delegator: { attestor: 'people', resource: shown } }),
     ...(from === 'workloads’' && { delegator: { attestor: 'one', resource: shown } }),
-    grant,
+    grant: { ...grant, ...(withTools.has(grant.resource) && { authorizationDetails }) },
   }));
 
 const hop = fc.record({
   actor: fc.constantFrom(...workloads),
   resource: fc.constantFrom(...resources),
   scope: fc.option(some(scopes), { nil: null }),
+  details: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: rawDetails }),
   assurance: fc.constantFrom(...levels),
   vouchesFor: fc.integer({ min: 30, max: 20_000 }),
 });
@@ -63,7 +72,9 @@ const story = fc.record({
   hops: fc.array(hop, { minLength: 2, maxLength: 6, size: 'max' }),
 });
 
-describe('chains of exchanges', () => {
+describe('chains of exchanges', function () {
+  this.timeout(90_000);
+
   it('no sequence of them widens scope, lifetime, assurance or who is behind it, whatever the rules are', async () => {
     const issued = [0, 0, 0, 0];
     await fc.assert(
@@ -77,6 +88,7 @@ describe('chains of exchanges', () => {
       { numRuns: 1000 },
     );
     assert.ok((issued[2] ?? 0) > 5, `hops that were issued: ${issued.join(', ')}`);
+    assert.ok(kept > 20, `calls that are permitted after a further hop: ${kept}`);
   });
 });
 
@@ -94,7 +106,12 @@ type Story = typeof story extends fc.Arbitrary<infer Told> ? Told : never;
 async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped[]> {
   const policy = compilePolicy({
     resources: resourcesSchema.parse(
-      Object.fromEntries(resources.map((uri) => [uri, { scope: scopes, lifetime: '2h' }])),
+      Object.fromEntries(
+        resources.map((uri) => [
+          uri,
+          { scope: scopes, lifetime: '2h', ...(withTools.has(uri) && { tools: toolNames }) },
+        ]),
+      ),
     ),
     conditions: {},
     rules: rulesSchema.parse(Object.fromEntries(rules.map((each, index) => [`r${index}`, each]))),
@@ -166,12 +183,13 @@ async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped
   let shown: { type: string; token: string } = { type: jwtType, token: 'first' };
   const tokens: Hopped[] = [];
   for (const each of hops) {
-    const { actor, resource, scope, assurance, vouchesFor } = each;
+    const { actor, resource, scope, details, assurance, vouchesFor } = each;
     evidence.set(actor, attestationOf(actor, { assurance, vouchesUntil: now + vouchesFor }));
     const form = {
       ...{ grant_type: grantType, subject_token_type: shown.type, subject_token: shown.token },
       ...{ actor_token_type: jwtType, actor_token: actor, resource },
       ...(scope && { scope: scope.join(' ') }),
+      ...(details !== null && withTools.has(resource) && { authorization_details: JSON.stringify(details) }),
     };
     const { status, body } = await run(posted(form));
     if (status !== 200) return tokens;
@@ -188,9 +206,25 @@ const scopeOf = (claims: Claims) => String(claims.scope).split(' ');
 const attestationIn = (claims: Claims) =>
   claims.attestation as { assurance: Assurance; instance: string; chain: readonly Claims[] };
 
+/** Calls that were permitted with a token that was shown, and still are with the next one. */
+let kept = 0;
+
+/** No call is permitted that the token which was shown does not permit. */
+function checkTools({ aud, authorization_details: now }: Claims, asked: unknown, before?: Hopped): void {
+  const shown = before?.claims.authorization_details;
+  assert.equal(now !== undefined, withTools.has(String(aud)));
+  assert.ok(now !== undefined || shown === undefined, 'a token with tools became one without');
+  for (const { tool, args } of now === undefined ? [] : calls) {
+    if (!permits(now, tool, args)) continue;
+    assert.ok(shown === undefined || permits(shown, tool, args), `gained ${tool} ${JSON.stringify(args)}`);
+    assert.ok(asked === null || permits(asked, tool, args), `was not asked for ${tool}`);
+    if (shown !== undefined) kept += 1;
+  }
+}
+
 function checkHop(
   told: Story,
-  { claims, hop: { actor, resource, scope, assurance, vouchesFor } }: Hopped,
+  { claims, hop: { actor, resource, scope, details, assurance, vouchesFor } }: Hopped,
   before?: Hopped,
 ): void {
   const subject = told.first.isPerson ? 'spiffe://example.com/people/anna' : 'spiffe://example.com/one/origin';
@@ -201,6 +235,7 @@ function checkHop(
     [claims.aud, claims.sub, claims.client_id],
     [resource, subject, `spiffe://example.com/one/${actor}`],
   );
+  checkTools(claims, details, before);
   assert.deepEqual(actors, [claims.client_id, ...actorsOf(before?.claims.act)]);
   assert.ok(actors.length <= depth && new Set([...actors, subject]).size === actors.length + 1);
   assert.ok(scopeOf(claims).every((token) => limit.includes(token) && (scope?.includes(token) ?? true)));

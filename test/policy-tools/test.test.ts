@@ -134,7 +134,7 @@ describe('policy test', () => {
 `),
       `cases.yaml:6:18: cases[0].wrokload: unknown key (did you mean workload?)
 cases.yaml:6:40: cases[0].expect: granted with reason: granted, and only with it
-cases.yaml:7:36: cases[1].expect.reason: wrong value (expected one of granted, binding_missing, denied_by_rule, deny_unknown, fact_unavailable, fact_unknown, no_rule_grants, no_target, no_time_left, other_token_type, scope_not_granted, unknown_resource, found "refused")
+cases.yaml:7:36: cases[1].expect.reason: wrong value (expected one of granted, authorization_details_not_granted, binding_missing, denied_by_rule, deny_unknown, fact_unavailable, fact_unknown, no_rule_grants, no_target, no_time_left, other_token_type, scope_not_granted, unknown_resource, found "refused")
 cases.yaml:7:74: cases[1].expect.rules.agents.sene: unknown key (did you mean seen?)`,
     );
   });

@@ -54,7 +54,7 @@ describe('a rule with a path', () => {
     const policy = compileRules(effect === 'grant' ? { one } : { one, always });
     const delegation: Delegation = {
       delegator: { subject: 'spiffe://example.com/people/anna', attestor: 'people', instance: 'anna' },
-      ...{ actors: [], tokens: [], claims: shown, resource: null, scope: null, mayAct: false },
+      ...{ actors: [], tokens: [], claims: shown, resource: null, targets: null, scope: null, mayAct: false },
       ...{ assurance: 'low', attestedAt: now, vouchesUntil: now + 60, evidenceId: 'id' },
     };
     const reads = policy.attestors.get('prod-eu')?.reads ?? [];

@@ -1,9 +1,12 @@
 /** What holds of every policy, all facts and each request. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { AuthorizationDetails } from '../../src/authorization-details/details.js';
+import { permits } from '../../src/authorization-details/permits.js';
 import { decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import type { Asked, ClaimValue, Facts } from '../../src/policy/facts.js';
+import { calls, details } from '../support/tools.js';
 import {
   asked,
   behaviourNames,
@@ -36,7 +39,20 @@ function assertNotWider(before: Decision, after: Decision): void {
   assert.equal(after.granted.resource, before.granted.resource);
   for (const token of after.granted.scope) assert.ok(before.granted.scope.includes(token), `scope gained ${token}`);
   assert.ok(after.granted.lifetime <= before.granted.lifetime, 'the lifetime grew');
+  assertToolsNotWider(before.granted.authorizationDetails, after.granted.authorizationDetails);
   assert.deepEqual({ ...after.granted.binding, ...before.granted.binding }, { ...after.granted.binding }, 'less bound');
+}
+
+function assertToolsNotWider(before: AuthorizationDetails | undefined, after: AuthorizationDetails | undefined): void {
+  assert.equal(
+    after === undefined,
+    before === undefined,
+    'a token with tools became one without, or the other way round',
+  );
+  if (before === undefined) return;
+  for (const { tool, args } of calls) {
+    assert.ok(!permits(after, tool, args) || permits(before, tool, args), `gained ${tool} ${JSON.stringify(args)}`);
+  }
 }
 
 /** One rule, its resource, or a condition of it asks for the binding; a denial cannot. */
@@ -54,6 +70,15 @@ function asking(raw: RawPolicy & { readonly rules: RawRules }, die: number, plac
     place === 'grant' ? { ...rule, grant: { ...grant, binding: grant.binding ?? binding } } : { ...rule, conditions };
   return { ...raw, rules: { ...raw.rules, [name]: asks } };
 }
+
+interface Given {
+  readonly resource: string;
+  readonly scope: readonly string[];
+  readonly authorizationDetails?: unknown;
+}
+
+const toolsListed = ({ resources }: RawPolicy, uri: string): boolean =>
+  (resources as Readonly<Record<string, { readonly tools?: unknown }>>)[uri]?.tools !== undefined;
 
 describe('policy/decide properties', function () {
   this.timeout(60_000);
@@ -230,6 +255,40 @@ describe('policy/decide properties', function () {
       assert.ok(Math.floor(workload.now) + granted.lifetime <= vouchesUntil);
     });
     holdsAbout(() => issued, property);
+  });
+
+  it('grants tools that were asked for, that a rule gives together with some of the scope, and that a token of ours has', () => {
+    let permitted = 0;
+    const own = fc.option(details);
+    const property = fc.property(rawPolicy, facts, asked, own, (raw, workload, request, limit) => {
+      const shown = { attestor: 'people', subject: 's', resource: 'r', actors: ['a'], scope: null, mayAct: false };
+      const { assurance, vouchesUntil } = workload.workload;
+      const delegator = limit && { ...shown, assurance, vouchesUntil, authorizationDetails: limit };
+      const delegated = Object.entries(raw.rules).map(([name, rule]) => [
+        name,
+        { ...rule, delegator: { attestor: 'people', resource: 'https://one.example/' } },
+      ]);
+      const policy = compile(limit === null ? raw : { ...raw, rules: Object.fromEntries(delegated) });
+      const known =
+        delegator === null ? workload : { ...workload, delegator: { ...delegator, resource: 'https://one.example/' } };
+      const { granted } = decide(policy, known, request);
+      const hasTools = granted !== null && toolsListed(raw, granted.resource);
+      assert.equal(granted?.authorizationDetails !== undefined, hasTools);
+      if (granted === null || !hasTools) return;
+      const rules = Object.values(raw.rules).flatMap(({ grant }) => (grant === undefined ? [] : [grant as Given]));
+      for (const { tool, args } of calls) {
+        if (!permits(granted.authorizationDetails, tool, args)) continue;
+        permitted += 1;
+        const limits = [request.authorizationDetails, limit ?? undefined].filter((each) => each !== undefined);
+        assert.ok(limits.every((each) => permits(each, tool, args)));
+        const giving = rules.filter(
+          (grant) => grant.resource === granted.resource && permits(grant.authorizationDetails, tool, args),
+        );
+        assert.ok(giving.some(({ scope }) => scope.some((token) => granted.scope.includes(token))));
+      }
+    });
+    fc.assert(property, { numRuns: runs });
+    assert.ok(permitted > 200, `only ${permitted} calls were permitted`);
   });
 
   it('says 503 only where an answer of the dependency could lead to a token', () => {

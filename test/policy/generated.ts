@@ -1,6 +1,7 @@
 /** Arbitrary policies, facts and requests over a small world, in which rules often meet workloads and each other. */
 import fc from 'fast-check';
 import type { Asked, Binding, ClaimValue, Facts, FactValue, ObservedFact } from '../../src/policy/facts.js';
+import { details, rawDetails, toolNames } from '../support/tools.js';
 import { now, type RawPolicy } from './samples.js';
 
 const resources = ['https://one.example/', 'https://two.example/'];
@@ -288,6 +289,8 @@ export type RawRules = Readonly<Record<string, RawRule>>;
 export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> = fc
   .record({
     lifetime: fc.constantFrom('20m', '20m', '1m'),
+    hasTools: fc.nat(2).map((die) => die === 0),
+    details: fc.array(rawDetails, { minLength: 8, maxLength: 8 }),
     conditions: fc.tuple(
       askPosture,
       fc.oneof(
@@ -306,14 +309,21 @@ export const rawPolicy: fc.Arbitrary<RawPolicy & { readonly rules: RawRules }> =
       { selector: ([name]) => name, minLength: 1, maxLength: 8, size: 'max' },
     ),
   })
-  .map(({ lifetime, conditions, rules }) => ({
+  .map(({ lifetime, hasTools, details, conditions, rules }) => ({
     conditions: Object.fromEntries(conditionNames.map((name, index) => [name, conditions[index]])),
     resources: {
-      [`${resources[0]}`]: { scope: scopes, lifetime },
+      [`${resources[0]}`]: { scope: scopes, lifetime, ...(hasTools && { tools: toolNames }) },
       [`${resources[1]}`]: { scope: scopes, environment: 'staging' },
     },
-    rules: Object.fromEntries(rules),
+    rules: Object.fromEntries(
+      rules.map(([name, rule], index) => [name, hasTools ? withTools(rule, details[index]) : rule]),
+    ),
   }));
+
+function withTools(rule: RawRule, authorizationDetails: unknown): RawRule {
+  const grant = rule.grant as { readonly resource: string } | undefined;
+  return grant?.resource === resources[0] ? { ...rule, grant: { ...grant, authorizationDetails } } : rule;
+}
 
 const bindings: fc.Arbitrary<Binding> = fc.constantFrom<Binding>(
   { dpop: 'key', mtls: 'certificate' },
@@ -358,10 +368,13 @@ export const facts: fc.Arbitrary<Facts> = fc
     workload: { ...workload, vouchesUntil: now + vouchesFor },
   }));
 
-export const asked: fc.Arbitrary<Asked> = fc.record({
-  resource: inTenths(6, fc.constantFrom(...resources, ...resources, ...resources, 'https://none.example/'), null),
-  scope: inTenths(5, fc.uniqueArray(fc.constantFrom(...scopes, 'other'), { maxLength: 3 }), null),
-});
+export const asked: fc.Arbitrary<Asked> = fc
+  .record({
+    authorizationDetails: maybe(details, 2),
+    resource: inTenths(6, fc.constantFrom(...resources, ...resources, ...resources, 'https://none.example/'), null),
+    scope: inTenths(5, fc.uniqueArray(fc.constantFrom(...scopes, 'other'), { maxLength: 3 }), null),
+  })
+  .map(({ authorizationDetails, ...rest }) => ({ ...rest, ...(authorizationDetails && { authorizationDetails }) }));
 
 /** Another state of knowledge about the same workload: one fact less is known. */
 export const lostFact = fc.record({

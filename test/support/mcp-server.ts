@@ -6,6 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import * as oauth from 'oauth4webapi';
+import { z } from 'zod';
+import { permits } from '../../src/authorization-details/permits.js';
 import type { ProtectedResource } from '../../src/protected-resource.js';
 import { startUpstream, type Upstream } from './upstream.js';
 
@@ -59,9 +61,9 @@ export async function startMcpServer(): Promise<TestMcpServer> {
   };
 }
 
-/** Stateless: a server of its own for each request, with one tool, which says who calls it. */
+/** Stateless: a server of its own for each request. One tool says who calls it; the other is for those whose token lets this call through. */
 async function answer(
-  { sub, scope }: oauth.JWTAccessTokenClaims,
+  { sub, scope, authorization_details: details }: oauth.JWTAccessTokenClaims,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
@@ -69,6 +71,12 @@ async function answer(
   server.registerTool('whoami', { description: 'Who calls' }, async () => ({
     content: [{ type: 'text', text: `${sub} ${scope}` }],
   }));
+  const inputSchema = { amount: z.number(), account: z.string() };
+  server.registerTool('pay', { description: 'Pays', inputSchema }, async (args) => {
+    const isPermitted = permits(details, 'pay', args);
+    const text = isPermitted ? `paid ${args.amount}` : 'the token does not permit this call';
+    return { isError: !isPermitted, content: [{ type: 'text', text }] };
+  });
   const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
   res.on('close', () => void server.close());
   await server.connect(transport as Parameters<McpServer['connect']>[0]);

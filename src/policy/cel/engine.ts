@@ -1,4 +1,4 @@
-/** The one place that knows the libraries. They are loaded when the first expression is compiled: most policies have none. */
+/** The one place that knows the library. It is loaded when the first expression is compiled: most policies have none. */
 import { createRequire } from 'node:module';
 import type { Environment } from '@marcbachmann/cel-js';
 import { celFacts, claimsRoots, type FactRoot, factRoots } from './facts.js';
@@ -11,8 +11,6 @@ export type RootValues = new () => object;
 export interface Engine {
   readonly environment: Environment;
   readonly roots: Readonly<Record<FactRoot, RootValues>>;
-  /** Matches in linear time. @throws Error for what is no pattern of RE2 */
-  compilePattern(pattern: string): (text: string) => boolean;
 }
 
 let engine: Engine | undefined;
@@ -28,20 +26,12 @@ const limits = { maxAstNodes: 250, maxDepth: 24, maxListElements: 64, maxMapEntr
 function createEngine(): Engine {
   const require = createRequire(import.meta.url);
   const cel = require('@marcbachmann/cel-js') as typeof import('@marcbachmann/cel-js');
-  const { RE2JS } = require('re2js') as typeof import('re2js');
   const environment = new cel.Environment({ limits });
   const roots = Object.fromEntries(
     factRoots.map((root) => [root, registerRoot(environment, root)]),
   ) as unknown as Engine['roots'];
   environment.registerVariable('now', 'google.protobuf.Timestamp');
-  return Object.freeze({
-    environment,
-    roots,
-    compilePattern(pattern: string) {
-      const compiled = RE2JS.compile(pattern);
-      return (text: string) => compiled.matcher(text).find();
-    },
-  });
+  return Object.freeze({ environment, roots });
 }
 
 /** A type of its own with these fields and no others, so that a misspelt one is an error when it is compiled. */

@@ -94,6 +94,11 @@ export const celFacts: Readonly<Record<string, CelFact>> = Object.freeze({
   'delegator.actors': { type: 'list<string>', read: ({ delegator }) => known(delegator?.actors) },
   'request.resource': { type: 'string', read: ({ asked }) => known(asked.resource) },
   'request.scope': { type: 'list<string>', read: ({ asked }) => known(asked.scope) },
+  'request.authorizationDetails': {
+    type: 'list<dyn>',
+    read: ({ asked }) =>
+      known(asked.authorizationDetails && asCel(asked.authorizationDetails as readonly object[] as ClaimValue)),
+  },
   'network.ip': { type: 'string', read: ({ network }) => known(network.ip) },
   'network.country': { type: 'string', read: (candidate) => readPlace(candidate, 'country') },
   'network.subdivision': { type: 'string', read: (candidate) => readPlace(candidate, 'subdivision') },

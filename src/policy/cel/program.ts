@@ -1,5 +1,6 @@
 /** A CEL expression, checked and compiled: what it reads is known, and what one evaluation may cost is bounded. */
 import type { UnknownCause } from '../../../attestors/attestor.js';
+import { compileLinear } from '../../linear-pattern.js';
 import type { Candidate } from '../match.js';
 import { type Engine, loadEngine } from './engine.js';
 import {
@@ -120,7 +121,7 @@ const linearMatches = 're2find';
 /** The library's `matches` backtracks: each call goes to a function of ours, with its pattern compiled here. */
 function compile(engine: Engine, source: string, calls: readonly PatternCall[]): Evaluate {
   if (calls.length === 0) return checked(engine.environment, source);
-  const patterns = new Map(calls.map((call) => [call.pattern, compilePattern(engine, source, call)]));
+  const patterns = new Map(calls.map((call) => [call.pattern, compilePattern(source, call)]));
   const environment = engine.environment
     .clone()
     .registerFunction(`string.${linearMatches}(string): bool`, (text: string, pattern: string) =>
@@ -149,9 +150,9 @@ function checked(environment: Engine['environment'], source: string): Evaluate {
   return parsed;
 }
 
-function compilePattern(engine: Engine, source: string, { pattern, node }: PatternCall) {
+function compilePattern(source: string, { pattern, node }: PatternCall) {
   try {
-    return engine.compilePattern(pattern);
+    return compileLinear(pattern);
   } catch {
     throw new CelError('not a pattern of RE2', excerptOf(source, node.start));
   }
