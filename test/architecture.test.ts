@@ -100,6 +100,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
     'config',
     'doctor',
     'keys',
+    'policy',
     'protected-resource',
     'revoke',
     'run',

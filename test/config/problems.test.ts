@@ -119,12 +119,12 @@ const wrongDrafts: readonly Row[] = [
   [
     'another version',
     { more: 'drafts: { id-jag: "05" }' },
-    '1:19: drafts.id-jag: wrong value (expected "04", in quotes: the version that is spoken, found "05"; did you mean 04?)',
+    '1:19: drafts.id-jag: wrong value (expected "04", in quotes: the version that is built, found "05"; did you mean 04?)',
   ],
   [
     'a version without quotes',
     { more: 'drafts: { spiffe-client-authentication: 2 }' },
-    '1:41: drafts.spiffe-client-authentication: wrong value (expected "02", in quotes: the version that is spoken, found 2)',
+    '1:41: drafts.spiffe-client-authentication: wrong value (expected "02", in quotes: the version that is built, found 2)',
   ],
   ['true', { more: 'drafts: true' }, '1:9: drafts: wrong value (expected a map from draft to version, found true)'],
   ['an unknown draft', { more: 'drafts: { id-jg: "04" }' }, '1:11: drafts.id-jg: unknown key (did you mean id-jag?)'],

@@ -70,7 +70,7 @@ const wrong: readonly Row[] = [
   [
     'of another version of it',
     { more: 'drafts: { transaction-tokens: "09" }' },
-    '1:31: drafts.transaction-tokens: wrong value (expected "10", the version that is built; or left out, found "09")',
+    '1:31: drafts.transaction-tokens: wrong value (expected "10", in quotes: the version that is built, found "09")',
   ],
   [
     'an ID-JAG without its draft, and for nobody',

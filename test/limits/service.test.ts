@@ -17,9 +17,9 @@ const subject = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
 describe('limits of a service', () => {
   let service: TestService;
   afterEach(() => service?.close());
-  // A clock that stands: what is over its limit stays so while the test runs.
-  const now = Date.now();
   const start = async (limits: string, options: ServiceOptions = {}) => {
+    // A clock that stands: what is over its limit stays so while the test runs.
+    const now = Date.now();
     service = await startService({ more: `limits: ${limits}\n${clients}`, now: () => now, ...options });
   };
 

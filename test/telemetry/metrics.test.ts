@@ -122,7 +122,7 @@ describe('telemetry: metrics of a running service', () => {
     const count = (labels: string) => seen.value(`counterseal_introspections_total{${labels}}`);
     assert.equal(count('outcome="active",error="none",fault="none"'), 1);
     assert.equal(count('outcome="inactive",error="none",fault="none"'), 1);
-    assert.equal(count('outcome="refused",error="invalid_client",fault="caller_invalid"'), 1);
+    assert.equal(count('outcome="refused",error="invalid_client",fault="client_assertion_missing"'), 1);
   });
 
   it('tells of the store, the keys, the policy and the build', () => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { object } from '../../policy/strict.js';
 
 const version = (number: string) =>
-  z.literal(number, { error: `"${number}", the version that is built; or left out` }).optional();
+  z.literal(number, { error: `"${number}", in quotes: the version that is built` }).optional();
 
 export const drafts = object('a map from draft to version', {
   'transaction-tokens': version('10').describe(
