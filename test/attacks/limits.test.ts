@@ -100,7 +100,6 @@ describe('limits turned against others', () => {
     subject_token: await service.token({ namespace: 'finance', serviceAccount: 'payroll-job' }),
     resource: 'https://payroll.example',
   });
-  const now = Date.now();
 
   it('a workload that asks all the time does not starve another of its attestor', async () => {
     await startWith(
@@ -142,6 +141,7 @@ describe('limits turned against others', () => {
 
   async function startWith(limits: string, options: ServiceOptions = {}): Promise<void> {
     // A clock that stands: nothing comes again while the test runs.
+    const now = Date.now();
     service = await startService({ more: `limits: ${limits}`, now: () => now, ...options });
   }
 });
