@@ -9,11 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import { loadConfiguration } from '../../../src/config/load.js';
-import { protectedResource } from '../../../src/protected-resource.js';
 import { clientsBlock, secret, writeClientFiles } from '../../support/clients.js';
 import { root } from '../../support/command-line.js';
-import { startMcpServer } from '../../support/mcp-server.js';
+import { startMcpService } from '../../support/mcp-service.js';
 import { clusterUrl, startService, type TestService } from '../../support/service.js';
 import { keys } from '../../support/tokens.js';
 import { freePort } from '../../support/upstream.js';
@@ -126,25 +124,18 @@ describe('@modelcontextprotocol/conformance: clients', function () {
     });
 
     it(`the client of ${scenario}, as it is, gets its token from us`, async () => {
-      const server = await startMcpServer();
-      const port = await freePort();
-      const issuer = `http://127.0.0.1:${port}`;
-      const service = await startService({
-        issuer,
-        port: String(port),
+      const { server, service, close } = await startMcpService((resource) => ({
         earlierStore: true,
         prepare: writeClientFiles,
         attestors,
         resources: `
-  ${server.resource}: { scope: [read:calendar] }`,
+  ${resource}: { scope: [read:calendar] }`,
         rules: `
   agent:
     workload: { attestor: ${attestor} }
-    grant: { resource: "${server.resource}", scope: [read:calendar] }`,
-      });
+    grant: { resource: "${resource}", scope: [read:calendar] }`,
+      }));
       try {
-        const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-        server.protect(protectedResource(configuration, server.resource), issuer);
         const context = JSON.stringify(await shown(service));
         const env = { ...process.env, MCP_CONFORMANCE_SCENARIO: scenario, MCP_CONFORMANCE_CONTEXT: context };
         const [command = '', ...options] = client.split(' ');
@@ -153,8 +144,7 @@ describe('@modelcontextprotocol/conformance: clients', function () {
         assert.deepEqual([record.grant_type, record.outcome, record.subject], [grant, 'permitted', subject]);
         assert.ok(server.schemes().length > 0);
       } finally {
-        await service.close();
-        await server.close();
+        await close();
       }
     });
   }
