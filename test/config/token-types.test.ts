@@ -45,6 +45,11 @@ const wrong: readonly Row[] = [
     `7:61: resources["sts.amazonaws.com"].binding: ${bound}`,
   ],
   [
+    'tools of a JWT',
+    resources('sts.amazonaws.com: { scope: [a], tokenType: jwt, tools: [pay] }'),
+    '7:59: resources["sts.amazonaws.com"].tools: left out, because only access tokens have authorization_details',
+  ],
+  [
     'by its rule',
     grant('grant: { resource: sts.amazonaws.com, scope: [assume-role], binding: dpop }'),
     `11:74: rules.aws.grant.binding: ${bound}`,

@@ -1,7 +1,6 @@
 /** Clients that try again by themselves, unmodified, under the tightest limits that the configuration takes: none of their tries is over one. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   Client as Client2,
   CrossAppAccessProvider,
@@ -11,9 +10,8 @@ import { StaticPrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/au
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ExternalAccountClient } from 'google-auth-library';
-import { loadConfiguration } from '../../src/config/load.js';
-import { protectedResource } from '../../src/protected-resource.js';
-import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
+import type { TestMcpServer } from '../support/mcp-server.js';
+import { startMcpService, type TestMcpService } from '../support/mcp-service.js';
 import { scrape } from '../support/scrape.js';
 import { calendar, jwtType, startService, type TestService } from '../support/service.js';
 import { freePort } from '../support/upstream.js';
@@ -31,31 +29,23 @@ async function limitedIn({ healthUrl }: TestService): Promise<readonly (number |
 }
 
 describe('limits: the one retry of the SDKs of MCP', () => {
+  let started: TestMcpService;
   let server: TestMcpServer;
   let service: TestService;
   let issuer: string;
   beforeEach(async () => {
-    server = await startMcpServer();
-    const port = await freePort();
-    issuer = `http://127.0.0.1:${port}`;
-    service = await startService({
-      issuer,
-      port: String(port),
+    started = await startMcpService((resource) => ({
       resources: `
-  ${server.resource}: { scope: [read:calendar] }`,
+  ${resource}: { scope: [read:calendar] }`,
       rules: `
   calendar-agent:
     workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"] }
-    grant: { resource: "${server.resource}", scope: [read:calendar] }`,
+    grant: { resource: "${resource}", scope: [read:calendar] }`,
       more: tightest,
-    });
-    const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-    server.protect(protectedResource(configuration, server.resource), issuer);
+    }));
+    ({ server, service, issuer } = started);
   });
-  afterEach(async () => {
-    await service.close();
-    await server.close();
-  });
+  afterEach(() => started.close());
 
   const errors = async () => (await service.records()).map(({ error }) => error);
   const unaccepted = () => service.token({ audience: 'https://other.example' });

@@ -1,35 +1,28 @@
 /** A server of the Model Context Protocol that goes by `authorization_details`, with a client that has never heard of them. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { StaticPrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { loadConfiguration } from '../../src/config/load.js';
-import { protectedResource } from '../../src/protected-resource.js';
-import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
-import { startService, type TestService } from '../support/service.js';
-import { freePort } from '../support/upstream.js';
+import type { TestMcpServer } from '../support/mcp-server.js';
+import { startMcpService, type TestMcpService } from '../support/mcp-service.js';
+import type { TestService } from '../support/service.js';
 
 type Transport = Parameters<Client['connect']>[0];
 
 describe('tools of a server of the Model Context Protocol', () => {
+  let started: TestMcpService;
   let server: TestMcpServer;
   let service: TestService;
   let issuer: string;
   before(async () => {
-    server = await startMcpServer();
-    const port = await freePort();
-    issuer = `http://127.0.0.1:${port}`;
-    service = await startService({
-      issuer,
-      port: String(port),
+    started = await startMcpService((resource) => ({
       resources: `
-  ${server.resource}: { scope: [payments], tools: [whoami, pay] }`,
+  ${resource}: { scope: [payments], tools: [whoami, pay] }`,
       rules: `
   small-payments:
     workload: { attestor: prod-eu, selectors: ["k8s:ns:agents"], not: [{ selectors: ["k8s:sa:reader"] }] }
     grant:
-      resource: "${server.resource}"
+      resource: "${resource}"
       scope: [payments]
       authorizationDetails:
         - type: mcp_tools
@@ -44,17 +37,13 @@ describe('tools of a server of the Model Context Protocol', () => {
   reader:
     workload: { attestor: prod-eu, selectors: ["k8s:sa:reader"] }
     grant:
-      resource: "${server.resource}"
+      resource: "${resource}"
       scope: [payments]
       authorizationDetails: [{ type: mcp_tools, tools: [{ name: whoami }] }]`,
-    });
-    const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-    server.protect(protectedResource(configuration, server.resource), issuer);
+    }));
+    ({ server, service, issuer } = started);
   });
-  after(async () => {
-    await service.close();
-    await server.close();
-  });
+  after(() => started.close());
 
   /** What the tool says to each of the calls, in one session. */
   async function pay(serviceAccount: string, calls: readonly Readonly<Record<string, unknown>>[]): Promise<string[]> {

@@ -1,7 +1,6 @@
 /** Clients of the Model Context Protocol, unmodified: 401, metadata of the resource, ours, a token, a tool. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import {
   Client as Client2,
   CrossAppAccessProvider,
@@ -18,13 +17,11 @@ import {
 } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { loadConfiguration } from '../../src/config/load.js';
-import { protectedResource } from '../../src/protected-resource.js';
 import { clientsBlock, secret, writeClientFiles } from '../support/clients.js';
-import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
-import { clusterUrl, startService, type TestService } from '../support/service.js';
+import type { TestMcpServer } from '../support/mcp-server.js';
+import { startMcpService, type TestMcpService } from '../support/mcp-service.js';
+import { clusterUrl, type TestService } from '../support/service.js';
 import { keys } from '../support/tokens.js';
-import { freePort } from '../support/upstream.js';
 
 const subject = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
 const info = { name: 'agent', version: '1.0.0' };
@@ -55,30 +52,22 @@ async function callWithSdk2(url: URL, authProvider: Provider2): Promise<unknown>
 }
 
 describe('clients of the Model Context Protocol', () => {
+  let started: TestMcpService;
   let server: TestMcpServer;
   let service: TestService;
   let issuer: string;
   before(async () => {
-    server = await startMcpServer();
-    const port = await freePort();
-    issuer = `http://127.0.0.1:${port}`;
-    service = await startService({
-      issuer,
-      port: String(port),
+    started = await startMcpService((resource) => ({
       resources: `
-  ${server.resource}: { scope: [read:calendar, write:events] }`,
+  ${resource}: { scope: [read:calendar, write:events] }`,
       rules: `
   calendar-agent:
     workload: { attestor: prod-eu, selectors: ["k8s:ns:agents", "k8s:sa:calendar-agent"] }
-    grant: { resource: "${server.resource}", scope: [read:calendar] }`,
-    });
-    const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-    server.protect(protectedResource(configuration, server.resource), issuer);
+    grant: { resource: "${resource}", scope: [read:calendar] }`,
+    }));
+    ({ server, service, issuer } = started);
   });
-  after(async () => {
-    await service.close();
-    await server.close();
-  });
+  after(() => started.close());
 
   const url = () => new URL(server.resource);
   const expectedIssuer = () => issuer;
@@ -141,31 +130,23 @@ describe('clients of the Model Context Protocol', () => {
 });
 
 describe('clients of the Model Context Protocol with DPoP', () => {
+  let started: TestMcpService;
   let server: TestMcpServer;
   let service: TestService;
   let issuer: string;
   before(async () => {
-    server = await startMcpServer();
-    const port = await freePort();
-    issuer = `http://127.0.0.1:${port}`;
-    service = await startService({
-      issuer,
-      port: String(port),
+    started = await startMcpService((resource) => ({
       earlierStore: true,
       resources: `
-  ${server.resource}: { scope: [read:calendar], binding: dpop, dpopNonce: required }`,
+  ${resource}: { scope: [read:calendar], binding: dpop, dpopNonce: required }`,
       rules: `
   calendar-agent:
     workload: { attestor: prod-eu, selectors: ["k8s:sa:calendar-agent"] }
-    grant: { resource: "${server.resource}", scope: [read:calendar] }`,
-    });
-    const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-    server.protect(protectedResource(configuration, server.resource), issuer);
+    grant: { resource: "${resource}", scope: [read:calendar] }`,
+    }));
+    ({ server, service, issuer } = started);
   });
-  after(async () => {
-    await service.close();
-    await server.close();
-  });
+  after(() => started.close());
 
   /** The provider as its page says: DPoP is a method of it. */
   const proving = (provider: StaticProvider2 | CrossAppAccessProvider, session: DpopSession) =>
@@ -216,17 +197,13 @@ describe('registered clients of the Model Context Protocol', () => {
   const idp = 'https://idp.example';
   const grant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
   const client = 'spiffe://example.com/partners/client';
+  let started: TestMcpService;
   let server: TestMcpServer;
   let service: TestService;
   let issuer: string;
   before(async () => {
-    server = await startMcpServer();
-    const port = await freePort();
-    issuer = `http://127.0.0.1:${port}`;
     const scopes = '[read:calendar, write:events]';
-    service = await startService({
-      issuer,
-      port: String(port),
+    started = await startMcpService((resource) => ({
       earlierStore: true,
       prepare: writeClientFiles,
       attestors: `
@@ -236,24 +213,20 @@ describe('registered clients of the Model Context Protocol', () => {
     `file: legacy.secret }, grantTypes: [client_credentials, "${grant}"]`,
   )}`,
       resources: `
-  ${server.resource}: { scope: ${scopes} }`,
+  ${resource}: { scope: ${scopes} }`,
       rules: `
   partners:
     workload: { attestor: partners }
-    grant: { resource: "${server.resource}", scope: [read:calendar] }
+    grant: { resource: "${resource}", scope: [read:calendar] }
   staff:
     workload: { attestor: partners, selectors: ["client:id:legacy"] }
     delegator: { attestor: staff }
-    grant: { resource: "${server.resource}", scope: ${scopes} }`,
+    grant: { resource: "${resource}", scope: ${scopes} }`,
       more: 'drafts: { id-jag: "04" }',
-    });
-    const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-    server.protect(protectedResource(configuration, server.resource), issuer);
+    }));
+    ({ server, service, issuer } = started);
   });
-  after(async () => {
-    await service.close();
-    await server.close();
-  });
+  after(() => started.close());
 
   const privateKey = () => String(keys.ES256.privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const signing = () => ({ clientId: 'batch', privateKey: privateKey(), algorithm: 'ES256', expectedIssuer: issuer });

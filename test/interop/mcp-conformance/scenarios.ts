@@ -9,11 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import { loadConfiguration } from '../../../src/config/load.js';
-import { protectedResource } from '../../../src/protected-resource.js';
+import { clientsBlock, secret, writeClientFiles } from '../../support/clients.js';
 import { root } from '../../support/command-line.js';
-import { startMcpServer } from '../../support/mcp-server.js';
-import { startService, type TestService } from '../../support/service.js';
+import { startMcpService } from '../../support/mcp-service.js';
+import { clusterUrl, startService, type TestService } from '../../support/service.js';
+import { keys } from '../../support/tokens.js';
 import { freePort } from '../../support/upstream.js';
 
 const run = promisify(execFile);
@@ -26,6 +26,17 @@ interface Check {
   readonly status: string;
   readonly errorMessage?: string;
 }
+
+interface Scenario {
+  readonly attestor: string;
+  readonly attestors: string;
+  readonly grant: string;
+  readonly subject: string;
+  /** What the client may show us, by the names that the suite has for it. */
+  readonly shown: (service: TestService) => Promise<Readonly<Record<string, unknown>>>;
+}
+
+const workload = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
 
 type Expected = Readonly<Record<string, Readonly<Record<string, { status: string; says: string | null }>>>>;
 
@@ -79,42 +90,62 @@ describe('@modelcontextprotocol/conformance: authorization servers', function ()
 describe('@modelcontextprotocol/conformance: clients', function () {
   this.timeout(90_000);
 
-  for (const scenario of ['auth/wif-jwt-bearer', 'auth/client-credentials-jwt', 'auth/client-credentials-basic']) {
+  const registered = { attestor: 'partners', attestors: clientsBlock, grant: 'client_credentials' };
+  const scenarios: Readonly<Record<string, Scenario>> = {
+    'auth/wif-jwt-bearer': {
+      attestor: 'prod-eu',
+      attestors: `
+  prod-eu: { type: kubernetes, issuer: "${clusterUrl}", keys: { jwksFile: jwks.json } }`,
+      grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      subject: workload,
+      shown: async (service) => ({ client_id: workload, valid_jwt: await service.token() }),
+    },
+    'auth/client-credentials-jwt': {
+      ...registered,
+      subject: 'spiffe://example.com/partners/client/batch',
+      shown: async () => ({
+        client_id: 'batch',
+        private_key_pem: keys.ES256.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        signing_algorithm: 'ES256',
+      }),
+    },
+    'auth/client-credentials-basic': {
+      ...registered,
+      subject: 'spiffe://example.com/partners/client/legacy',
+      shown: async () => ({ client_id: 'legacy', client_secret: secret }),
+    },
+  };
+
+  for (const [scenario, { attestor, attestors, grant, subject, shown }] of Object.entries(scenarios)) {
     it(`${scenario} finds nothing wrong with the client`, async () => {
       const checks = await checksOf('client', scenario, ['--command', client]);
       assert.deepEqual(found(checks), {});
       assert.ok(checks.some(({ status }) => status === 'SUCCESS'));
     });
-  }
 
-  it('the client of auth/wif-jwt-bearer, as it is, gets its token from us', async () => {
-    const server = await startMcpServer();
-    const port = await freePort();
-    const issuer = `http://127.0.0.1:${port}`;
-    const service = await startService({
-      issuer,
-      port: String(port),
-      resources: `
-  ${server.resource}: { scope: [read:calendar] }`,
-      rules: `
-  calendar-agent:
-    workload: { attestor: prod-eu, selectors: ["k8s:sa:calendar-agent"] }
-    grant: { resource: "${server.resource}", scope: [read:calendar] }`,
+    it(`the client of ${scenario}, as it is, gets its token from us`, async () => {
+      const { server, service, close } = await startMcpService((resource) => ({
+        earlierStore: true,
+        prepare: writeClientFiles,
+        attestors,
+        resources: `
+  ${resource}: { scope: [read:calendar] }`,
+        rules: `
+  agent:
+    workload: { attestor: ${attestor} }
+    grant: { resource: "${resource}", scope: [read:calendar] }`,
+      }));
+      try {
+        const context = JSON.stringify(await shown(service));
+        const env = { ...process.env, MCP_CONFORMANCE_SCENARIO: scenario, MCP_CONFORMANCE_CONTEXT: context };
+        const [command = '', ...options] = client.split(' ');
+        await run(command, [...options, server.resource], { cwd: root, env });
+        const record = await service.lastRecord();
+        assert.deepEqual([record.grant_type, record.outcome, record.subject], [grant, 'permitted', subject]);
+        assert.ok(server.schemes().length > 0);
+      } finally {
+        await close();
+      }
     });
-    try {
-      const configuration = await loadConfiguration(join(service.folder, 'counterseal.yaml'));
-      server.protect(protectedResource(configuration, server.resource), issuer);
-      const client_id = 'spiffe://example.com/prod-eu/ns/agents/sa/calendar-agent';
-      const context = JSON.stringify({ client_id, valid_jwt: await service.token() });
-      const env = { ...process.env, MCP_CONFORMANCE_SCENARIO: 'auth/wif-jwt-bearer', MCP_CONFORMANCE_CONTEXT: context };
-      const [command = '', ...options] = client.split(' ');
-      await run(command, [...options, server.resource], { cwd: root, env });
-      const { grant_type, outcome } = await service.lastRecord();
-      assert.deepEqual([grant_type, outcome], ['urn:ietf:params:oauth:grant-type:jwt-bearer', 'permitted']);
-      assert.ok(server.schemes().length > 0);
-    } finally {
-      await service.close();
-      await server.close();
-    }
-  });
+  }
 });
