@@ -83,12 +83,7 @@ const isOfPin = (error: unknown): error is Refusal => error instanceof Refusal &
 function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer, people }: ChainRoom): Delegation {
   const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;
   if (!people.has(attestor)) checkEnvironment(shown.environment, actor);
-  if (authoritative.has(attestor) && claims.authorization_details !== undefined) {
-    throw new Rejected(
-      'token_detailed',
-      'Its authorization_details would limit what is issued, and are not ours to read.',
-    );
-  }
+  if (authoritative.has(attestor)) refuseDetails(claims);
   return {
     tokens: [],
     delegator: { subject, attestor, instance },
@@ -102,13 +97,23 @@ function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, iss
   };
 }
 
+/** Of another issuer. @throws Rejected `token_detailed` */
+function refuseDetails({ authorization_details: details }: Attestation['claims']): void {
+  if (details === undefined) return;
+  throw new Rejected(
+    'token_detailed',
+    'Its authorization_details would limit what is issued, and are not ours to read.',
+  );
+}
+
 /**
  * draft-ietf-oauth-identity-assertion-authz-grant-04 §4.4.1: its issuer made it for this client, so it says itself who may act. What it has of
- * scope and resource, the person's issuer has decided.
- * @throws Rejected `id_jag_client`, `id_jag_bound`, `id_jag_resource`
+ * scope and resource, the person's issuer has decided, and what it has of details.
+ * @throws Rejected `id_jag_client`, `id_jag_bound`, `id_jag_resource`, `token_detailed`
  */
 function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom, thumbprint: string | undefined): Delegation {
   const own = ofEvidence(shown, actor, room);
+  refuseDetails(shown.claims);
   const { client_id: client, cnf, resource, scope } = shown.claims;
   if (client !== actor.subject && (client === undefined || client !== actor.clientId)) {
     const detail = `client_id: expected ${actor.clientId ?? actor.subject}, which has authenticated; found ${quoteClaim(client)}.`;
