@@ -10,7 +10,9 @@ import {
   calendar,
   claimsOf,
   clusterUrl,
+  grantType,
   issuer,
+  jwtType,
   postForm,
   send,
   startService,
@@ -171,6 +173,14 @@ describe('registered clients', () => {
         assert.match(answer.headers.get('www-authenticate') ?? '', /^Basic realm=/);
         assert.match(String(answer.body.error_description), /^No client is registered/);
       }
+    });
+
+    it('that ends with a colon is a secret, and no client_id with an empty one: it is in no record', async () => {
+      const wrong = 'a-wrong-secret-that-ends-with-a-colon:';
+      await refused(await service.post(credentials, basic('legacy', wrong)), 401, 'invalid_client', 'client_secret');
+      const shown = { ...credentials, grant_type: grantType, subject_token: await service.token() };
+      await service.post({ ...shown, subject_token_type: jwtType }, basic('legacy', wrong));
+      assert.ok(!(await service.auditText()).includes('a-wrong-secret'));
     });
 
     it('in the body it is refused, and beside other evidence', async () => {
