@@ -175,6 +175,17 @@ describe('identity assertions of people (ID-JAG)', () => {
     assert.deepEqual(body.authorization_grant_profiles_supported, ['urn:ietf:params:oauth:grant-profile:id-jag']);
   });
 
+  it('the metadata does not name it where the assertions are for another audience than ours, and none is taken', async () => {
+    const attestors = options.attestors.replace('role: delegator', 'role: delegator, audience: other');
+    const other = await startService({ ...options, attestors, more: 'drafts: { id-jag: "04" }' });
+    try {
+      const { body } = await send(`${other.url}/.well-known/oauth-authorization-server`, {});
+      assert.equal('authorization_grant_profiles_supported' in body, false);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('without the switch a client that authenticates beside an assertion is refused', async () => {
     const off = await startService(options);
     try {
