@@ -64,8 +64,7 @@ export function createDelegate(room: ChainRoom): Delegate {
     };
     // Before it is claimed or pinned, too: who may not act with it does not use it up either.
     const isIdJag = shown.tokenType === idJagType;
-    const verified = (known: Attestation) =>
-      checked(isIdJag ? ofIdJag(known, actor, room, by.thumbprint) : ofEvidence(known, actor, room));
+    const verified = (known: Attestation) => checked((isIdJag ? ofIdJag : ofEvidence)(known, actor, room));
     try {
       if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
       return verified(await room.attest(shown, requestId, { role: 'delegator', verified, ...by }));
@@ -109,19 +108,15 @@ function refuseDetails({ authorization_details: details }: Attestation['claims']
 /**
  * draft-ietf-oauth-identity-assertion-authz-grant-04 §4.4.1: its issuer made it for this client, so it says itself who may act. What it has of
  * scope and resource, the person's issuer has decided, and what it has of details.
- * @throws Rejected `id_jag_client`, `id_jag_bound`, `id_jag_resource`, `token_detailed`
+ * @throws Rejected `id_jag_client`, `id_jag_resource`, `token_detailed`
  */
-function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom, thumbprint: string | undefined): Delegation {
+function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom): Delegation {
   const own = ofEvidence(shown, actor, room);
   refuseDetails(shown.claims);
-  const { client_id: client, cnf, resource, scope } = shown.claims;
+  const { client_id: client, resource, scope } = shown.claims;
   if (client !== actor.subject && (client === undefined || client !== actor.clientId)) {
     const detail = `client_id: expected ${actor.clientId ?? actor.subject}, which has authenticated; found ${quoteClaim(client)}.`;
     throw new Rejected('id_jag_client', detail);
-  }
-  const { jkt } = (typeof cnf === 'object' && cnf !== null ? cnf : {}) as { readonly jkt?: unknown };
-  if (cnf !== undefined && (thumbprint === undefined || jkt !== thumbprint)) {
-    throw new Rejected('id_jag_bound', 'cnf: it is bound to a key, which this request does not prove.');
   }
   const ofScope = scope === undefined ? own.scope : scopeOf(shown.claims);
   return { ...own, targets: targetsOf(resource), scope: ofScope, mayAct: true };

@@ -106,7 +106,7 @@ describe('identity assertions of people (ID-JAG)', () => {
     assert.deepEqual(claimsOf(body.access_token).cnf, { jkt }, JSON.stringify(body));
     const other = { DPoP: makeProof(clientKey(), `${issuer}/token`) };
     const answer = await ask(idJag({ resource: calendar, cnf: { jkt } }), authenticated(), other);
-    await refused(answer, 400, 'invalid_grant', 'id_jag_bound');
+    await refused(answer, 400, 'invalid_grant', 'evidence_bound');
   });
 
   const rejected: Readonly<Record<string, readonly [changes: Members, header: Members, reason: string]>> = {
@@ -121,7 +121,7 @@ describe('identity assertions of people (ID-JAG)', () => {
     'of the cluster, whose tokens are of workloads': [{ iss: clusterUrl }, {}, 'issuer_untrusted'],
     'a may_act of somebody else': [{ may_act: { sub: 'x' } }, {}, 'may_act'],
     'a chain of actors': [{ act: { sub: 'x' } }, {}, 'jwt_delegated'],
-    'bound to a key that is not proven': [{ cnf: { jkt: 'x' } }, {}, 'id_jag_bound'],
+    'bound to a key that is not proven': [{ cnf: { jkt: 'x' } }, {}, 'evidence_bound'],
     'a resource that is no text': [{ resource: [1] }, {}, 'id_jag_resource'],
     'details that would limit it': [{ authorization_details: [{ type: 'mcp_tools' }] }, {}, 'token_detailed'],
   };
