@@ -8,6 +8,7 @@ import { type AuthorizationDetails, issued, readDetails } from '../authorization
 import { DetailsError } from '../authorization-details/fault.js';
 import { isOfEvidence, Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
+import { scrub } from '../text.js';
 import type { Attest } from './attest.js';
 import type { Delegation, Link } from './delegation.js';
 import { accessTokenType } from './response.js';
@@ -122,11 +123,11 @@ function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom): Deleg
   return { ...own, targets: targetsOf(resource), scope: ofScope, mayAct: true };
 }
 
-/** RFC 8707 §2, as a claim: one or several. Null: it does not say. */
+/** RFC 8707 §2, as a claim: one or several, which a record has as they are. Null: it does not say. */
 function targetsOf(resource: unknown): readonly string[] | null {
   if (resource === undefined) return null;
   const targets: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
-  if (targets.every((target) => typeof target === 'string')) return targets as readonly string[];
+  if (targets.every((target) => typeof target === 'string' && scrub(target) === target)) return targets as string[];
   throw new Rejected(
     'id_jag_resource',
     `resource: expected a text, or a list of texts; found ${quoteClaim(resource)}.`,

@@ -123,6 +123,7 @@ describe('identity assertions of people (ID-JAG)', () => {
     'a chain of actors': [{ act: { sub: 'x' } }, {}, 'jwt_delegated'],
     'bound to a key that is not proven': [{ cnf: { jkt: 'x' } }, {}, 'evidence_bound'],
     'a resource that is no text': [{ resource: [1] }, {}, 'id_jag_resource'],
+    'a resource that is a token': [{ resource: `https://${assertion()}` }, {}, 'id_jag_resource'],
     'details that would limit it': [{ authorization_details: [{ type: 'mcp_tools' }] }, {}, 'token_detailed'],
   };
   for (const [title, [changes, header, reason]] of Object.entries(rejected)) {
