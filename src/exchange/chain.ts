@@ -43,13 +43,15 @@ export interface ChainRoom {
 
 /**
  * @param actor who asks
- * @throws Rejected `jwt_delegated`, `may_act`, `self_delegation`, `chain_cycle`, `chain_too_deep`, `token_bound`, `token_detailed`, and
+ * @throws Rejected `grant_type_not_allowed`, `jwt_delegated`, `may_act`, `self_delegation`, `chain_cycle`, `chain_too_deep`, `token_bound`, `token_detailed`, and
  *   those of attestors and of introspection
  */
 export type Delegate = (shown: Evidence, actor: Attestation, by: ShownBy) => Promise<Delegation>;
 
 export interface ShownBy {
   readonly requestId: string;
+  /** Of the request. */
+  readonly grantType: string;
   readonly address: string;
   /** Is told the attestor of evidence, before it is verified; of a token of ours there is none. */
   readonly routed?: (attestor: string) => void;
@@ -58,14 +60,17 @@ export interface ShownBy {
 }
 
 export function createDelegate(room: ChainRoom): Delegate {
-  return async (shown, actor, { requestId, ...by }) => {
+  return async (shown, actor, { requestId, grantType, ...by }) => {
     const checked = (delegation: Delegation): Delegation => {
       checkChain(actor, delegation, room.depth);
       return Object.freeze(delegation);
     };
     // Before it is claimed or pinned, too: who may not act with it does not use it up either.
     const isIdJag = shown.tokenType === idJagType;
-    const verified = (known: Attestation) => checked((isIdJag ? ofIdJag : ofEvidence)(known, actor, room));
+    const verified = (known: Attestation) => {
+      checkGrantType(known, grantType);
+      return checked((isIdJag ? ofIdJag : ofEvidence)(known, actor, room));
+    };
     try {
       if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
       return verified(await room.attest(shown, requestId, { role: 'delegator', verified, ...by }));
@@ -79,6 +84,12 @@ export function createDelegate(room: ChainRoom): Delegate {
 }
 
 const isOfPin = (error: unknown): error is Refusal => error instanceof Refusal && error.fault === 'dpop_proof_missing';
+
+/** What a client made to authenticate with, for one grant, is not passed on with another. */
+function checkGrantType({ grantTypes, subject }: Attestation, grantType: string): void {
+  if (grantTypes === undefined || grantTypes.includes(grantType)) return;
+  throw new Rejected('grant_type_not_allowed', `${subject} may ask with ${grantTypes.join(', ')} (grantTypes).`);
+}
 
 function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer, people }: ChainRoom): Delegation {
   const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;

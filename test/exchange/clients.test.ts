@@ -40,6 +40,10 @@ describe('registered clients', () => {
       rules: `
   pods: { workload: { attestor: prod-eu }, grant: { resource: "${calendar}", scope: [read:calendar] } }
   partners: { workload: { attestor: partners }, grant: { resource: "${calendar}", scope: [read:calendar] } }
+  for-partners:
+    workload: { attestor: prod-eu }
+    delegator: { attestor: partners, claims: { sub: "*" } }
+    grant: { resource: "${calendar}", scope: [read:calendar] }
   batch-writes:
     workload: { attestor: partners, selectors: ["client:id:batch"] }
     grant: { resource: "${calendar}", scope: [write:events] }`,
@@ -145,6 +149,16 @@ describe('registered clients', () => {
       const answer = await service.post(form(assertion(), { client_id: 'legacy' }));
       await refused(answer, 401, 'invalid_client', 'client_is_not_subject');
     });
+  });
+
+  it('are asked for with an assertion of theirs by those that may exchange it alone; of others it is not used up', async () => {
+    const actor = async () => ({ actor_token: await service.token(), actor_token_type: jwtType });
+    const { status, body } = await service.exchange({ subject_token: assertion(), ...(await actor()) });
+    assert.deepEqual([status, claimsOf(body.access_token).sub], [200, subjectOf('batch')], JSON.stringify(body));
+    const narrow = assertion({ iss: 'narrow', sub: 'narrow' }, {}, keys.ES384);
+    const answer = await service.exchange({ subject_token: narrow, ...(await actor()) });
+    await refused(answer, 400, 'invalid_request', 'grant_type_not_allowed');
+    assert.equal((await service.post(form(narrow))).status, 200);
   });
 
   describe('client_secret_basic', () => {
