@@ -290,6 +290,8 @@ export interface Attestor {
 export interface AttestorPlan {
   /** The routes that the attestor will accept. */
   readonly accepts: readonly Route[];
+  /** The `client_id`s that the block registers, which no other attestor has. Left out: none. */
+  readonly clientIds?: readonly string[];
   /** What is wrong with the options only because of our defaults. */
   readonly faults: readonly { readonly path: readonly string[]; readonly message: string }[];
   /** Files without which `create` fails. */

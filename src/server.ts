@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attestor } from '../attestors/attestor.js';
-import { clientSecretType } from '../attestors/token-types.js';
+import { clientSecretType, idJagType } from '../attestors/token-types.js';
 import { createHealthListener, createPublicListener } from './app.js';
 import { createAttestor, type Host, openHost, openOutbound } from './attestor-host.js';
 import { openAudit } from './audit/open.js';
@@ -110,14 +110,15 @@ async function open(configuration: Configuration, around: Surroundings, rooms: R
   const { issuer, listen } = configuration;
   const { audit, challenge, host, instruments, limits, signer, store, attestors } = ground;
   const { answering, policy, isRefused } = await openExchange(configuration, around, rooms, ground);
+  const takes = (type: string) => attestors.some(({ accepts }) => accepts.some(({ tokenType }) => tokenType === type));
   const answer = createPublicListener({
     ...{ issuer, signer, challenge, limits, warn, ...answering },
     trustedProxies: listen.trustedProxies,
     clientCertificateHeader: listen.clientCertificateHeader,
     seesCertificates: seesCertificates(listen),
     tokenTypes: () => policy().tokenTypes,
-    takesSecrets: attestors.some(({ accepts }) => accepts.some(({ tokenType }) => tokenType === clientSecretType)),
-    drafts: configuration.drafts,
+    takesSecrets: takes(clientSecretType),
+    takesIdJags: configuration.drafts['id-jag'] !== undefined && takes(idJagType),
   });
   const { drain } = configuration;
   const listener = await rooms.open(async () => {

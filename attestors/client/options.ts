@@ -64,5 +64,5 @@ export function plan({ clients }: ClientOptions, ourIssuer: string): AttestorPla
   const files = Object.entries(clients).flatMap(([id, { secret }]) =>
     secret === undefined ? [] : [{ path: ['clients', id, 'secret', 'file'], file: secret.file, fault: secretFault }],
   );
-  return { accepts: Object.freeze(routes), faults: [], files };
+  return { accepts: Object.freeze(routes), clientIds: Object.freeze(Object.keys(clients)), faults: [], files };
 }

@@ -73,8 +73,14 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
   if (issuer === undefined) return [];
   const findings: Finding[] = [];
   const owners = new Map<string, string>();
+  const registered = new Map<string, string>();
   for (const [name, { type, options }] of Object.entries(attestors)) {
-    const { accepts, faults } = type.plan(options, issuer);
+    const { accepts, clientIds = [], faults } = type.plan(options, issuer);
+    for (const id of clientIds) {
+      const owner = registered.get(id);
+      if (owner === undefined) registered.set(id, name);
+      else findings.push({ path: ['attestors', name], message: sameClient(owner, id) });
+    }
     if (faults.length === 0 && accepts.some((route) => route.issuer === issuer)) {
       findings.push({ path: ['attestors', name, 'issuer'], message: ourOwnIssuer });
     }
@@ -90,6 +96,9 @@ export function checkAttestors({ attestors = {}, issuer }: Partial<Sections>): F
 }
 
 const ourOwnIssuer = 'this is our own issuer: the tokens that we issue are no evidence';
+
+const sameClient = (owner: string, id: string) =>
+  `attestors.${owner} has a client ${id} as well: give each a client_id of its own, because others name a client by nothing else`;
 
 const sameRoute = (owner: string, { issuer, audience }: Route) =>
   `attestors.${owner} accepts issuer ${issuer} with audience ${audience} as well: give each an audience of its own, and ask for that audience in the workloads’ tokens`;

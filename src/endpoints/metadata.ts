@@ -3,7 +3,6 @@
 import { verificationAlgorithms } from '../../attestors/attestor.js';
 import { authorizationDetailsTypes } from '../authorization-details/details.js';
 import { proofAlgorithms } from '../binding/proof-key.js';
-import type { Drafts } from '../exchange/client.js';
 import { grantTypes } from '../exchange/grants/index.js';
 import { identifierOf, type TokenType } from '../policy/token-type.js';
 import type { SigningAlgorithm } from '../signing/signer.js';
@@ -19,7 +18,8 @@ export interface MetadataRoom {
   readonly tokenTypes: () => ReadonlySet<TokenType>;
   /** Whether a client is registered with a secret. */
   readonly takesSecrets: boolean;
-  readonly drafts: Drafts;
+  /** Whether clients can ask with identity assertions of people. */
+  readonly takesIdJags: boolean;
 }
 
 /** Also what DPoP proofs are for. */
@@ -38,7 +38,7 @@ export function authorizationServerMetadata({
   seesCertificates,
   tokenTypes,
   takesSecrets,
-  drafts,
+  takesIdJags,
 }: MetadataRoom): Record<string, unknown> {
   return {
     issuer,
@@ -47,7 +47,7 @@ export function authorizationServerMetadata({
     grant_types_supported: [...grantTypes.keys()],
     token_endpoint_auth_methods_supported: ['none', ...authenticationMethods(takesSecrets)],
     token_endpoint_auth_signing_alg_values_supported: verificationAlgorithms,
-    ...(drafts['id-jag'] !== undefined && { authorization_grant_profiles_supported: [idJagProfile] }),
+    ...(takesIdJags && { authorization_grant_profiles_supported: [idJagProfile] }),
     // Both have to be there for clients of the Model Context Protocol; nobody signs in, so no response type is there.
     authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: [],

@@ -2,6 +2,7 @@
  * Stage 2: evidence goes to the one attestor whose route it carries, and comes back verified or not at all. The host, not
  * the plug-in, keeps the deadline, the single use and the invariants of an attestation.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Attestation, Attestor, Clock, Evidence, EvidenceForm, Role } from '../../attestors/attestor.js';
 import { checkPin, type PinMode } from '../binding/pins.js';
 import type { Nonces } from '../challenge/nonces.js';
@@ -87,6 +88,7 @@ export function createAttest(room: AttestRoom): Attest {
     const attestation = await attestInTime(attestor, evidence);
     checkInvariants(attestation, attestor, room);
     checkDelegation(attestation, role);
+    checkBinding(attestation, thumbprint);
     verified?.(attestation);
     // The one who asks: a delegator has no part in how often that is.
     const asked = role === 'workload' ? room.limits.workload(attestation) : undefined;
@@ -188,6 +190,12 @@ function checkDelegation({ claims }: Attestation, role: Role): void {
     claims.act !== undefined ? 'act' : claims.may_act !== undefined && role === 'workload' ? 'may_act' : null;
   if (name === null) return;
   throw new Rejected('jwt_delegated', `The evidence of a ${role} has ${name}, and is not accepted with it.`);
+}
+
+/** RFC 7800 §3.1: whoever has only copied evidence that is bound to a key gets nothing for it. We know no other proof than that of `jkt`. */
+function checkBinding({ claims: { cnf } }: Attestation, thumbprint: string | undefined): void {
+  if (cnf === undefined || isDeepStrictEqual(cnf, { jkt: thumbprint })) return;
+  throw new Rejected('evidence_bound', 'cnf: it is bound to a key, which this request does not prove.');
 }
 
 /** Seconds that the clock of who made the evidence may be ahead of ours. */

@@ -8,6 +8,7 @@ import { type AuthorizationDetails, issued, readDetails } from '../authorization
 import { DetailsError } from '../authorization-details/fault.js';
 import { isOfEvidence, Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
+import { scrub } from '../text.js';
 import type { Attest } from './attest.js';
 import type { Delegation, Link } from './delegation.js';
 import { accessTokenType } from './response.js';
@@ -42,13 +43,15 @@ export interface ChainRoom {
 
 /**
  * @param actor who asks
- * @throws Rejected `jwt_delegated`, `may_act`, `self_delegation`, `chain_cycle`, `chain_too_deep`, `token_bound`, `token_detailed`, and
+ * @throws Rejected `grant_type_not_allowed`, `jwt_delegated`, `may_act`, `self_delegation`, `chain_cycle`, `chain_too_deep`, `token_bound`, `token_detailed`, and
  *   those of attestors and of introspection
  */
 export type Delegate = (shown: Evidence, actor: Attestation, by: ShownBy) => Promise<Delegation>;
 
 export interface ShownBy {
   readonly requestId: string;
+  /** Of the request. */
+  readonly grantType: string;
   readonly address: string;
   /** Is told the attestor of evidence, before it is verified; of a token of ours there is none. */
   readonly routed?: (attestor: string) => void;
@@ -57,15 +60,17 @@ export interface ShownBy {
 }
 
 export function createDelegate(room: ChainRoom): Delegate {
-  return async (shown, actor, { requestId, ...by }) => {
+  return async (shown, actor, { requestId, grantType, ...by }) => {
     const checked = (delegation: Delegation): Delegation => {
       checkChain(actor, delegation, room.depth);
       return Object.freeze(delegation);
     };
     // Before it is claimed or pinned, too: who may not act with it does not use it up either.
     const isIdJag = shown.tokenType === idJagType;
-    const verified = (known: Attestation) =>
-      checked(isIdJag ? ofIdJag(known, actor, room, by.thumbprint) : ofEvidence(known, actor, room));
+    const verified = (known: Attestation) => {
+      checkGrantType(known, grantType);
+      return checked((isIdJag ? ofIdJag : ofEvidence)(known, actor, room));
+    };
     try {
       if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
       return verified(await room.attest(shown, requestId, { role: 'delegator', verified, ...by }));
@@ -80,15 +85,16 @@ export function createDelegate(room: ChainRoom): Delegate {
 
 const isOfPin = (error: unknown): error is Refusal => error instanceof Refusal && error.fault === 'dpop_proof_missing';
 
+/** What a client made to authenticate with, for one grant, is not passed on with another. */
+function checkGrantType({ grantTypes, subject }: Attestation, grantType: string): void {
+  if (grantTypes === undefined || grantTypes.includes(grantType)) return;
+  throw new Rejected('grant_type_not_allowed', `${subject} may ask with ${grantTypes.join(', ')} (grantTypes).`);
+}
+
 function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer, people }: ChainRoom): Delegation {
   const { subject, attestor, instance, claims, assurance, attestedAt, vouchesUntil, evidenceId } = shown;
   if (!people.has(attestor)) checkEnvironment(shown.environment, actor);
-  if (authoritative.has(attestor) && claims.authorization_details !== undefined) {
-    throw new Rejected(
-      'token_detailed',
-      'Its authorization_details would limit what is issued, and are not ours to read.',
-    );
-  }
+  if (authoritative.has(attestor)) refuseDetails(claims);
   return {
     tokens: [],
     delegator: { subject, attestor, instance },
@@ -102,31 +108,37 @@ function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, iss
   };
 }
 
+/** Of another issuer. @throws Rejected `token_detailed` */
+function refuseDetails({ authorization_details: details }: Attestation['claims']): void {
+  if (details === undefined) return;
+  throw new Rejected(
+    'token_detailed',
+    'Its authorization_details would limit what is issued, and are not ours to read.',
+  );
+}
+
 /**
  * draft-ietf-oauth-identity-assertion-authz-grant-04 §4.4.1: its issuer made it for this client, so it says itself who may act. What it has of
- * scope and resource, the person's issuer has decided.
- * @throws Rejected `id_jag_client`, `id_jag_bound`, `id_jag_resource`
+ * scope and resource, the person's issuer has decided, and what it has of details.
+ * @throws Rejected `id_jag_client`, `id_jag_resource`, `token_detailed`
  */
-function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom, thumbprint: string | undefined): Delegation {
+function ofIdJag(shown: Attestation, actor: Attestation, room: ChainRoom): Delegation {
   const own = ofEvidence(shown, actor, room);
-  const { client_id: client, cnf, resource, scope } = shown.claims;
+  refuseDetails(shown.claims);
+  const { client_id: client, resource, scope } = shown.claims;
   if (client !== actor.subject && (client === undefined || client !== actor.clientId)) {
     const detail = `client_id: expected ${actor.clientId ?? actor.subject}, which has authenticated; found ${quoteClaim(client)}.`;
     throw new Rejected('id_jag_client', detail);
-  }
-  const { jkt } = (typeof cnf === 'object' && cnf !== null ? cnf : {}) as { readonly jkt?: unknown };
-  if (cnf !== undefined && (thumbprint === undefined || jkt !== thumbprint)) {
-    throw new Rejected('id_jag_bound', 'cnf: it is bound to a key, which this request does not prove.');
   }
   const ofScope = scope === undefined ? own.scope : scopeOf(shown.claims);
   return { ...own, targets: targetsOf(resource), scope: ofScope, mayAct: true };
 }
 
-/** RFC 8707 §2, as a claim: one or several. Null: it does not say. */
+/** RFC 8707 §2, as a claim: one or several, which a record has as they are. Null: it does not say. */
 function targetsOf(resource: unknown): readonly string[] | null {
   if (resource === undefined) return null;
   const targets: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
-  if (targets.every((target) => typeof target === 'string')) return targets as readonly string[];
+  if (targets.every((target) => typeof target === 'string' && scrub(target) === target)) return targets as string[];
   throw new Rejected(
     'id_jag_resource',
     `resource: expected a text, or a list of texts; found ${quoteClaim(resource)}.`,

@@ -87,15 +87,20 @@ function readAssertion({ values }: Form, drafts: Drafts): Shown | null {
 
 const isSpoken = (drafts: Drafts) => drafts['spiffe-client-authentication'] !== undefined;
 
-/** google-auth-library sends its `client_id` as Basic with an empty secret, which is no authentication. */
+/**
+ * A user without a password: google-auth-library sends its `client_id` so, which is no authentication. It does not encode it, and a SPIFFE ID has a
+ * colon; of everything else what stands behind the first colon is a secret (RFC 7617 §2), one that ends with a colon too.
+ */
+const idAlone = /^((?:spiffe:\/\/)?[^:]+):$/;
+
 function readBasic(authorization: string): Client {
   const token = basicCredentials(authorization);
   const text = token === undefined ? '' : Buffer.from(token, 'base64').toString('utf8');
   if (token === undefined || !text.includes(':') || text.startsWith(':')) {
     throw notAccepted('The Authorization header is not Basic with a client_id.');
   }
-  if (text.endsWith(':'))
-    return Object.freeze({ claimed: claimedAs(readingsOf(text.slice(0, -1))), authentication: null });
+  const id = idAlone.exec(text)?.[1];
+  if (id !== undefined) return Object.freeze({ claimed: claimedAs(readingsOf(id)), authentication: null });
   return Object.freeze({ claimed: null, authentication: secretOf(token) });
 }
 

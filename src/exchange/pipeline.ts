@@ -113,6 +113,7 @@ async function exchange(rooms: Rooms, wire: WireRequest, trail: Trail): Promise<
     trail.delegation = await rooms.delegate(request.delegator, attestation, {
       ...by,
       requestId: trail.decisionId,
+      grantType: request.grantType,
       routed(attestor) {
         trail.delegatorAttestor = attestor;
       },

@@ -122,30 +122,32 @@ function isPlain(value: unknown): boolean {
 /** What `plan` gives is all that is known of an attestor before it is created, so it has to be right. */
 function planOf(theirs: AttestorType, options: unknown, issuer: string): AttestorPlan {
   try {
-    const { accepts, faults, files } = theirs.plan(options, issuer);
+    const { accepts, clientIds = [], faults, files } = theirs.plan(options, issuer);
     const known = new Set([...jwtTokenTypes, ...(theirs.forms ?? []).map(({ tokenType }) => tokenType)]);
     for (const route of accepts) {
       if (!isRoute(route)) throw new Error('a route of its plan has no tokenType, issuer or audience');
       if (!known.has(route.tokenType)) throw new Error(`its plan accepts ${route.tokenType}, of which it has no form`);
     }
     if (accepts.length === 0) throw new Error('its plan accepts nothing');
-    if (!faults.every(({ path, message }) => isPath(path) && typeof message === 'string')) {
+    if (!isTexts(clientIds)) throw new Error('clientIds of its plan is no list of texts');
+    if (!faults.every(({ path, message }) => isTexts(path) && typeof message === 'string')) {
       throw new Error('a fault of its plan has no path or message');
     }
     if (!files.every(isPlannedFile)) {
       throw new Error('a file of its plan has no path or name, or a fault that is no function');
     }
-    return Object.freeze({ accepts: accepts.map(copyRoute), faults: [...faults], files: [...files] });
+    const copied = { clientIds: [...clientIds], faults: [...faults], files: [...files] };
+    return Object.freeze({ accepts: accepts.map(copyRoute), ...copied });
   } catch (cause) {
     const message = `type ${theirs.type} has no plan for this block: ${messageOf(cause)}`;
     return Object.freeze({ accepts: [], faults: [{ path: [], message }], files: [] });
   }
 }
 
-const isPath = (path: unknown): boolean => Array.isArray(path) && path.every((segment) => typeof segment === 'string');
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((each) => typeof each === 'string');
 
 const isPlannedFile = ({ path, file, fault }: PlannedFile): boolean =>
-  isPath(path) && typeof file === 'string' && (fault === undefined || typeof fault === 'function');
+  isTexts(path) && typeof file === 'string' && (fault === undefined || typeof fault === 'function');
 
 const isRoute = (route: unknown): route is Route =>
   isRecord(route) &&

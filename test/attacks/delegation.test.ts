@@ -66,6 +66,7 @@ describe('attacks on delegation', () => {
         ...{ issuer: ourIssuer, authoritative: new Set(), people: new Set(['staff']), depth: 4 },
       })({ tokenType: idToken, token: 'shown' }, actor, {
         requestId: 'one',
+        grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
         address: '192.0.2.1',
         thumbprint: undefined,
       });

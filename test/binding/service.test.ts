@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { calculateJwkThumbprint } from 'jose';
 import { createClusterIssuer } from '../../examples/quickstart/cluster-issuer.js';
 import { openEmbeddedStore } from '../../src/store/embedded.js';
+import { ask, ways } from '../support/grants.js';
 import { clientKey, makeProof, type ProofChanges } from '../support/proof.js';
 import {
   calendar,
@@ -49,6 +50,27 @@ describe('a token bound to a key', () => {
     assert.deepEqual(claimsOf(body.access_token).cnf, { jkt });
     const { facts, granted } = await service.lastRecord();
     assert.deepEqual([facts?.binding, granted?.binding], [{ dpop: jkt }, { dpop: jkt }]);
+  });
+
+  it('is what evidence that is bound itself gets, by each grant with a proof of its key and nothing beside', async () => {
+    const claims = claimsOf(await service.token());
+    const shown = (cnf: unknown) => service.cluster.sign({ ...claims, cnf });
+    for (const way of ways) {
+      const { status, body } = await ask(service, way, shown({ jkt }), { headers: proving() });
+      assert.deepEqual([status, body.token_type], [200, 'DPoP'], way.name);
+      const other = { DPoP: makeProof(clientKey(), url) };
+      for (const [cnf, headers] of [
+        [{ jkt }, {}],
+        [{ jkt }, other],
+        [{ jkt, 'x5t#S256': jkt }, proving()],
+        [{}, {}],
+        [null, {}],
+      ] as const) {
+        const answer = await ask(service, way, shown(cnf), { headers });
+        assert.deepEqual([answer.status, answer.body.error], way.rejected, `${way.name} ${JSON.stringify(cnf)}`);
+        assert.equal((await service.lastRecord()).reason, 'evidence_bound');
+      }
+    }
   });
 
   it('is not what one without gets, nor the scope that asks for it', async () => {

@@ -10,7 +10,9 @@ import {
   calendar,
   claimsOf,
   clusterUrl,
+  grantType,
   issuer,
+  jwtType,
   postForm,
   send,
   startService,
@@ -38,6 +40,10 @@ describe('registered clients', () => {
       rules: `
   pods: { workload: { attestor: prod-eu }, grant: { resource: "${calendar}", scope: [read:calendar] } }
   partners: { workload: { attestor: partners }, grant: { resource: "${calendar}", scope: [read:calendar] } }
+  for-partners:
+    workload: { attestor: prod-eu }
+    delegator: { attestor: partners, claims: { sub: "*" } }
+    grant: { resource: "${calendar}", scope: [read:calendar] }
   batch-writes:
     workload: { attestor: partners, selectors: ["client:id:batch"] }
     grant: { resource: "${calendar}", scope: [write:events] }`,
@@ -145,6 +151,16 @@ describe('registered clients', () => {
     });
   });
 
+  it('are asked for with an assertion of theirs by those that may exchange it alone; of others it is not used up', async () => {
+    const actor = async () => ({ actor_token: await service.token(), actor_token_type: jwtType });
+    const { status, body } = await service.exchange({ subject_token: assertion(), ...(await actor()) });
+    assert.deepEqual([status, claimsOf(body.access_token).sub], [200, subjectOf('batch')], JSON.stringify(body));
+    const narrow = assertion({ iss: 'narrow', sub: 'narrow' }, {}, keys.ES384);
+    const answer = await service.exchange({ subject_token: narrow, ...(await actor()) });
+    await refused(answer, 400, 'invalid_request', 'grant_type_not_allowed');
+    assert.equal((await service.post(form(narrow))).status, 200);
+  });
+
   describe('client_secret_basic', () => {
     it('is taken as it is, as the MCP SDK sends it, and form-encoded, as RFC 6749 asks, once', async () => {
       const encoded = encodeURIComponent(secret);
@@ -171,6 +187,14 @@ describe('registered clients', () => {
         assert.match(answer.headers.get('www-authenticate') ?? '', /^Basic realm=/);
         assert.match(String(answer.body.error_description), /^No client is registered/);
       }
+    });
+
+    it('that ends with a colon is a secret, and no client_id with an empty one: it is in no record', async () => {
+      const wrong = 'a-wrong-secret-that-ends-with-a-colon:';
+      await refused(await service.post(credentials, basic('legacy', wrong)), 401, 'invalid_client', 'client_secret');
+      const shown = { ...credentials, grant_type: grantType, subject_token: await service.token() };
+      await service.post({ ...shown, subject_token_type: jwtType }, basic('legacy', wrong));
+      assert.ok(!(await service.auditText()).includes('a-wrong-secret'));
     });
 
     it('in the body it is refused, and beside other evidence', async () => {

@@ -106,7 +106,7 @@ describe('identity assertions of people (ID-JAG)', () => {
     assert.deepEqual(claimsOf(body.access_token).cnf, { jkt }, JSON.stringify(body));
     const other = { DPoP: makeProof(clientKey(), `${issuer}/token`) };
     const answer = await ask(idJag({ resource: calendar, cnf: { jkt } }), authenticated(), other);
-    await refused(answer, 400, 'invalid_grant', 'id_jag_bound');
+    await refused(answer, 400, 'invalid_grant', 'evidence_bound');
   });
 
   const rejected: Readonly<Record<string, readonly [changes: Members, header: Members, reason: string]>> = {
@@ -121,8 +121,10 @@ describe('identity assertions of people (ID-JAG)', () => {
     'of the cluster, whose tokens are of workloads': [{ iss: clusterUrl }, {}, 'issuer_untrusted'],
     'a may_act of somebody else': [{ may_act: { sub: 'x' } }, {}, 'may_act'],
     'a chain of actors': [{ act: { sub: 'x' } }, {}, 'jwt_delegated'],
-    'bound to a key that is not proven': [{ cnf: { jkt: 'x' } }, {}, 'id_jag_bound'],
+    'bound to a key that is not proven': [{ cnf: { jkt: 'x' } }, {}, 'evidence_bound'],
     'a resource that is no text': [{ resource: [1] }, {}, 'id_jag_resource'],
+    'a resource that is a token': [{ resource: `https://${assertion()}` }, {}, 'id_jag_resource'],
+    'details that would limit it': [{ authorization_details: [{ type: 'mcp_tools' }] }, {}, 'token_detailed'],
   };
   for (const [title, [changes, header, reason]] of Object.entries(rejected)) {
     it(`${title}: invalid_grant`, async () => {
@@ -172,6 +174,17 @@ describe('identity assertions of people (ID-JAG)', () => {
   it('the metadata names the profile', async () => {
     const { body } = await send(`${service.url}/.well-known/oauth-authorization-server`, {});
     assert.deepEqual(body.authorization_grant_profiles_supported, ['urn:ietf:params:oauth:grant-profile:id-jag']);
+  });
+
+  it('the metadata does not name it where the assertions are for another audience than ours, and none is taken', async () => {
+    const attestors = options.attestors.replace('role: delegator', 'role: delegator, audience: other');
+    const other = await startService({ ...options, attestors, more: 'drafts: { id-jag: "04" }' });
+    try {
+      const { body } = await send(`${other.url}/.well-known/oauth-authorization-server`, {});
+      assert.equal('authorization_grant_profiles_supported' in body, false);
+    } finally {
+      await other.close();
+    }
   });
 
   it('without the switch a client that authenticates beside an assertion is refused', async () => {

@@ -287,6 +287,11 @@ describe('config: module', () => {
       /a file of its plan has no path or name/,
     ],
     [
+      'ids of clients that are none',
+      { plan: plan('files: [], faults: [], clientIds: [1]') },
+      /clientIds of its plan is no list of texts/,
+    ],
+    [
       'faults that are none',
       { plan: plan('files: [], faults: [{ path: [] }]') },
       /a fault of its plan has no path or message/,

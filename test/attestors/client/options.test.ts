@@ -52,7 +52,12 @@ describe('client options', () => {
     const text = `${sample.attestors}
   one: { type: client, clients: { a: { ${keys} } } }
   two: { type: client, clients: { a: { ${keys} } } }`;
-    assert.match(problemsOf(yaml({ attestors: text })).join(), /attestors\.two: .*attestors\.one accepts issuer a/);
+    assert.match(
+      problemsOf(yaml({ attestors: text })).join(),
+      /attestors\.two: .*attestors\.one has a client a as well/,
+    );
+    const bySecret = text.replace(/(two.*)keys: \{ jwksFile: j\.json \}/, '$1secret: { file: s }');
+    assert.match(problemsOf(yaml({ attestors: bySecret })).join(), /attestors\.two: .*attestors\.one has a client a/);
   });
 
   it('the page shows a block that is valid', () => {
