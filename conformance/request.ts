@@ -58,8 +58,9 @@ function clientOf({ to, asClient = to === 'token' }: Request, { profile, redact 
   const isNamed = form.some(([name]) => name === 'client_id' || name === 'client_assertion');
   if (!asClient || client === undefined || isNamed || headers.some(([name]) => name === 'Authorization')) return none;
   if (client.secret === undefined) return { ...none, parameters: [['client_id', client.id]] as Pairs };
-  redact.learn(client.secret);
-  return { ...none, headers: [['Authorization', basic(client.id, client.secret)]] as Pairs };
+  const credentials = basic(client.id, client.secret);
+  for (const secret of [client.secret, credentials.slice('Basic '.length)]) redact.learn(secret);
+  return { ...none, headers: [['Authorization', credentials]] as Pairs };
 }
 
 /** RFC 6749 §2.3.1: both are form-encoded first. */

@@ -204,7 +204,7 @@ async function openTracesOf(configuration: Configuration, { warn }: Surroundings
 /** What answers: the policy, what it asks, and the pipeline. */
 async function openExchange(configuration: Configuration, around: Surroundings, rooms: Rooms, ground: Ground) {
   const { now, warn, info = warn, lookEvery = 1_000 } = around;
-  const { instruments, traces, store, signer, audit, revocation, host, attestors, attest, dpopAt } = ground;
+  const { instruments, traces, store, signer, audit, revocation, host, attestors, attest, dpopAt, limits } = ground;
   const { policy, clients, isRefused } = await rooms.open(async () =>
     watchPolicy(configuration, { load: loadTested, warn, info, lookEvery }),
   );
@@ -225,6 +225,7 @@ async function openExchange(configuration: Configuration, around: Surroundings, 
   const delegate = createDelegate({
     ...{ attest, issuer, depth: configuration.delegation.depth, authoritative: authoritativeOf(configuration) },
     people: delegatorsOf(configuration),
+    rejected: limits.rejected,
     async readActive(token) {
       await revocation.refresh();
       return readActive(active, token, policy().resources);

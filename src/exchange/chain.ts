@@ -39,6 +39,8 @@ export interface ChainRoom {
   readonly people: ReadonlySet<string>;
   /** How many actors a token may name. */
   readonly depth: number;
+  /** Is told from where a token came that is no active one of ours. */
+  readonly rejected: (address: string) => void;
 }
 
 /**
@@ -72,7 +74,9 @@ export function createDelegate(room: ChainRoom): Delegate {
       return checked((isIdJag ? ofIdJag : ofEvidence)(known, actor, room));
     };
     try {
-      if (shown.tokenType === accessTokenType) return checked(ofToken(await room.readActive(shown.token), actor));
+      if (shown.tokenType === accessTokenType) {
+        return checked(ofToken(await readActive(room, shown.token, by.address), actor));
+      }
       return verified(await room.attest(shown, requestId, { role: 'delegator', verified, ...by }));
     } catch (error) {
       if (!isOfEvidence(error) && !isOfPin(error)) throw error;
@@ -81,6 +85,16 @@ export function createDelegate(room: ChainRoom): Delegate {
       throw new Refusal(error.fault, error.reason, `subject_token: ${error.detail}`);
     }
   };
+}
+
+/** Costs its address what evidence costs it that is not accepted. */
+async function readActive({ readActive: read, rejected }: ChainRoom, token: string, address: string) {
+  try {
+    return await read(token);
+  } catch (error) {
+    if (isOfEvidence(error)) rejected(address);
+    throw error;
+  }
 }
 
 const isOfPin = (error: unknown): error is Refusal => error instanceof Refusal && error.fault === 'dpop_proof_missing';

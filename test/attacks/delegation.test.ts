@@ -63,6 +63,7 @@ describe('attacks on delegation', () => {
           return shown;
         },
         readActive: () => assert.fail(),
+        rejected: () => assert.fail(),
         ...{ issuer: ourIssuer, authoritative: new Set(), people: new Set(['staff']), depth: 4 },
       })({ tokenType: idToken, token: 'shown' }, actor, {
         requestId: 'one',

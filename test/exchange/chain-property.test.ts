@@ -147,6 +147,7 @@ async function play({ rules, own, first, hops }: Story): Promise<readonly Hopped
     delegate: createDelegate({
       attest,
       readActive,
+      rejected: () => {},
       issuer: 'https://sts.example',
       authoritative: new Set(own ? ['people'] : []),
       people: new Set(['people']),

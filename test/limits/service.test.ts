@@ -71,12 +71,14 @@ describe('limits of a service', () => {
     assert.deepEqual(statuses, [400, 401, 401, 401, 429]);
   });
 
-  it('a delegator’s evidence that is not accepted counts ten times, too', async () => {
+  it('a delegator’s evidence that is not accepted counts ten times, too, and so does what is no active token of ours', async () => {
     await start('{ address: { requests: 20, per: 1h } }');
     const actor = { actor_token: await service.token(), actor_token_type: 'urn:ietf:params:oauth:token-type:jwt' };
     const subject_token = await service.token(unaccepted);
     assert.equal((await service.exchange({ subject_token, ...actor })).status, 400);
-    assert.equal((await service.exchange({ subject_token, ...actor })).status, 400);
+    const subject_token_type = 'urn:ietf:params:oauth:token-type:access_token';
+    const ofOurs = { subject_token: 'a.b.c', subject_token_type };
+    assert.equal((await service.exchange({ ...ofOurs, ...actor })).status, 400);
     assert.equal((await service.exchange()).status, 429);
   });
 
