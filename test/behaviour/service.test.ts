@@ -84,6 +84,7 @@ describe('behaviour in a service', function () {
       const file = `${service.folder}/counterseal.yaml`;
       const told = execFileSync(process.execPath, ['--import', 'tsx', 'src/main.ts', 'check', '--config', file], {
         encoding: 'utf8',
+        timeout: 25_000,
       });
       assert.match(told, /1 rule/);
     } finally {

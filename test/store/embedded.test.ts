@@ -93,7 +93,7 @@ describe('the embedded store', () => {
     const store = await openEmbeddedStore({ path: folder });
     const before = store.get(['revoked']);
     const script = fileURLToPath(new URL('../support/put-process.ts', import.meta.url));
-    execFileSync(process.execPath, ['--import', 'tsx', script, folder, 'revoked', 'yes']);
+    execFileSync(process.execPath, ['--import', 'tsx', script, folder, 'revoked', 'yes'], { timeout: 25_000 });
     const after = store.get(['revoked']);
     assert.equal(await before, undefined);
     assert.equal((await after)?.value, 'yes');

@@ -21,7 +21,7 @@ describe('the embedded store, traced', () => {
     const trace = join(folder.path, 'trace');
     const calls = 'trace=openat,fdatasync,write,pwrite64,pwritev';
     const traced = ['-f', '-qq', '-e', calls, '-o', trace, process.execPath, '--import', 'tsx', script];
-    execFileSync('strace', [...traced, join(folder.path, 'store')], { stdio: 'ignore' });
+    execFileSync('strace', [...traced, join(folder.path, 'store')], { stdio: 'ignore', timeout: 25_000 });
     const lines = (await readFile(trace, 'utf8')).split('\n');
     // What began in one thread may end after a line of another.
     const root = Number(/data\.mdb", [^)]*O_DSYNC[^=]*= (\d+)/.exec(lines.join('\n'))?.[1]);

@@ -52,7 +52,7 @@ export function makeCertificate(): Certificate | null {
   const output = ['-keyout', file('key.pem'), '-out', file('cert.pem')];
   const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   try {
-    execFileSync('openssl', [...kind, ...subject, ...output], { stdio: 'ignore' });
+    execFileSync('openssl', [...kind, ...subject, ...output], { stdio: 'ignore', timeout: 25_000 });
     return { key: readFileSync(file('key.pem'), 'utf8'), cert: readFileSync(file('cert.pem'), 'utf8') };
   } catch {
     return null;

@@ -243,6 +243,7 @@ describe('policy/conditions/cel', () => {
       console.log(JSON.stringify([before, loaded()]));`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
       encoding: 'utf8',
+      timeout: 25_000,
     });
     assert.equal(stdout.trim(), '[false,true]', stderr);
   });
