@@ -13,7 +13,8 @@ import {
   unheardOf,
 } from './grants.js';
 
-interface Row {
+/** What is wrong with a request, and what it is answered. */
+export interface Row {
   readonly id: string;
   readonly title: string;
   readonly change: Form;

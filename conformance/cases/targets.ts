@@ -1,14 +1,10 @@
 /** Targets and scopes that are refused, by each grant in the same way. */
-import { type Case, type Form, type Need, rfc, type Section } from '../case.js';
+import { type Case, type Need, rfc } from '../case.js';
 import { refused } from '../matchers.js';
 import { type Grant, grants, needsOf, resource, tokenRequest } from './grants.js';
+import type { Row } from './requests.js';
 
-interface Row {
-  readonly id: string;
-  readonly title: string;
-  readonly change: Form;
-  readonly error: string;
-  readonly section: Section;
+interface TargetRow extends Row {
   readonly needs?: readonly Need[];
 }
 
@@ -16,7 +12,7 @@ const unknown = 'https://unknown.conformance.example/api';
 const target = rfc(8707, '2');
 const scope = rfc(6749, '5.2');
 
-const rows: readonly Row[] = [
+const rows: readonly TargetRow[] = [
   {
     id: 'relative-resource',
     title: 'a relative resource',
@@ -76,7 +72,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-const audiences: readonly Row[] = [
+const audiences: readonly TargetRow[] = [
   {
     id: 'unknown-audience',
     title: 'an audience that nobody knows',
@@ -95,7 +91,7 @@ const audiences: readonly Row[] = [
 
 const refusal =
   (grant: Grant) =>
-  ({ id, title, change, error, section, needs = [] }: Row): Case => ({
+  ({ id, title, change, error, section, needs = [] }: TargetRow): Case => ({
     id: `${grant.name}/${id}`,
     title: `refuses ${title}`,
     section,

@@ -1,5 +1,5 @@
 /** Requests with a form, from node:http to what the stages take. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { errorResponse } from '../exchange/response.js';
 import { maxBodyBytes, type WireBody, type WireRequest, type WireResponse } from '../exchange/wire.js';
 import type { Limits } from '../limits/limits.js';
@@ -57,11 +57,15 @@ function wireRequest(req: IncomingMessage, body: WireBody): Omit<WireRequest, 'a
     authorization: headers.authorization,
     accept: headers.accept,
     traceparent: headers.traceparent === undefined ? undefined : String(headers.traceparent),
-    dpop: headers.dpop === undefined ? undefined : String(headers.dpop),
+    dpop: proofIn(headers),
     repeatedHeader: repeatsHeader(req.rawHeaders),
     body,
   };
 }
+
+/** Node joins several headers of this name. */
+export const proofIn = ({ dpop }: IncomingHttpHeaders): string | undefined =>
+  dpop === undefined ? undefined : String(dpop);
 
 /** Node keeps the first of two such headers and drops the other in silence. */
 export function repeatsHeader(rawHeaders: readonly string[]): boolean {

@@ -103,14 +103,22 @@ export function createAttest(room: AttestRoom): Attest {
     if (attestation.singleUse) await claimEvidence(room.store, attestation, { requestId, nonceMade });
     return attestation;
   };
-  return async (received, requestId, showing) => {
-    try {
-      return await attest(received, requestId, showing);
-    } catch (error) {
-      if (isOfEvidence(error)) room.limits.rejected(showing.address);
-      throw error;
-    }
-  };
+  return (received, requestId, showing) =>
+    costingItsAddress(room.limits, showing.address, () => attest(received, requestId, showing));
+}
+
+/** What is shown and not accepted counts for the address that it came from. */
+export async function costingItsAddress<Result>(
+  { rejected }: Pick<Limits, 'rejected'>,
+  address: string,
+  verify: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await verify();
+  } catch (error) {
+    if (isOfEvidence(error)) rejected(address);
+    throw error;
+  }
 }
 
 function buildRoutes(attestors: readonly Attestor[]): Routes {

@@ -9,7 +9,8 @@ import { DetailsError } from '../authorization-details/fault.js';
 import { isOfEvidence, Refusal, Rejected } from '../errors.js';
 import { quoteClaim } from '../jwt/quote.js';
 import { scrub } from '../text.js';
-import type { Attest } from './attest.js';
+import { type Attest, costingItsAddress } from './attest.js';
+import { otherGrantType } from './client.js';
 import type { Delegation, Link } from './delegation.js';
 import { accessTokenType } from './response.js';
 
@@ -75,7 +76,8 @@ export function createDelegate(room: ChainRoom): Delegate {
     };
     try {
       if (shown.tokenType === accessTokenType) {
-        return checked(ofToken(await readActive(room, shown.token, by.address), actor));
+        const token = await costingItsAddress(room, by.address, () => room.readActive(shown.token));
+        return checked(ofToken(token, actor));
       }
       return verified(await room.attest(shown, requestId, { role: 'delegator', verified, ...by }));
     } catch (error) {
@@ -87,22 +89,12 @@ export function createDelegate(room: ChainRoom): Delegate {
   };
 }
 
-/** Costs its address what evidence costs it that is not accepted. */
-async function readActive({ readActive: read, rejected }: ChainRoom, token: string, address: string) {
-  try {
-    return await read(token);
-  } catch (error) {
-    if (isOfEvidence(error)) rejected(address);
-    throw error;
-  }
-}
-
 const isOfPin = (error: unknown): error is Refusal => error instanceof Refusal && error.fault === 'dpop_proof_missing';
 
 /** What a client made to authenticate with, for one grant, is not passed on with another. */
-function checkGrantType({ grantTypes, subject }: Attestation, grantType: string): void {
-  if (grantTypes === undefined || grantTypes.includes(grantType)) return;
-  throw new Rejected('grant_type_not_allowed', `${subject} may ask with ${grantTypes.join(', ')} (grantTypes).`);
+function checkGrantType(shown: Attestation, grantType: string): void {
+  const other = otherGrantType(shown, grantType);
+  if (other !== null) throw new Rejected('grant_type_not_allowed', other);
 }
 
 function ofEvidence(shown: Attestation, actor: Attestation, { authoritative, issuer, people }: ChainRoom): Delegation {

@@ -134,16 +134,21 @@ export function refuseAuthentication(authentication: Shown | null): void {
  * @throws Refusal `client_invalid` when the client is not the one that was attested, `grant_type_not_allowed`
  */
 export function checkClient(claimed: ClaimedClient | null, attestation: Attestation, grantType: string | null): void {
-  const { clientId, grantTypes, subject } = attestation;
+  const { clientId, subject } = attestation;
   const own = clientId === undefined ? [subject] : [subject, clientId];
   if (claimed !== null && !claimed.ids.some((id) => own.includes(id))) {
     const seen = claimed.ids.map((id) => JSON.stringify(scrub(id))).join(' or ');
     const detail = `client_id is ${seen}, but the evidence is of ${own.join(', which is ')}.`;
     throw new Refusal('client_invalid', 'client_is_not_subject', detail);
   }
-  if (grantType === null || grantTypes === undefined || grantTypes.includes(grantType)) return;
-  const detail = `${subject} may ask with ${grantTypes.join(', ')} (grantTypes).`;
-  throw new Refusal('grant_type_not_allowed', 'grant_type_not_allowed', detail);
+  const other = grantType === null ? null : otherGrantType(attestation, grantType);
+  if (other !== null) throw new Refusal('grant_type_not_allowed', 'grant_type_not_allowed', other);
+}
+
+/** What is wrong with evidence of a client that may not ask with this grant; null: it may. */
+export function otherGrantType({ grantTypes, subject }: Attestation, grantType: string): string | null {
+  if (grantTypes === undefined || grantTypes.includes(grantType)) return null;
+  return `${subject} may ask with ${grantTypes.join(', ')} (grantTypes).`;
 }
 
 const claimedAs = (ids: readonly string[]): ClaimedClient => Object.freeze({ ids: Object.freeze(ids) });
